@@ -44,6 +44,28 @@ async function untilAdopted(harness: WorkflowHarness, view: ClusterView): Promis
   return await harness.env.client.workflow.getHandle(clusterWorkflowId(view.identity)).fetchHistory();
 }
 
+/** The evaluation of one bundle fails, that of the others does not. */
+function failAmongOthers(harness: WorkflowHarness, failing: string): void {
+  harness.doubles.override('applyCertificateRequest', async ({ bundleName }) => {
+    if (bundleName === failing) throw activityFailure('kubernetes/ownedByOther', 'it is of another');
+    return {
+      request: { namespace: 'ns-c1', name: `c1-${bundleName}`, uid: 'request-uid' },
+      secret: harness.doubles.secrets.get(`${bundleName}-cert`) ?? { kind: 'missing' },
+    };
+  });
+}
+
+async function expectFailed(harness: WorkflowHarness, view: ClusterView, bundle: string): Promise<void> {
+  await eventually(
+    'it says why it waits',
+    () => harness.status(view),
+    ({ bundles }) => bundles[bundle]?.state === 'Waiting',
+  );
+  expect((await harness.status(view)).bundles[bundle]).toMatchObject({
+    lastAttempt: { failure: { code: 'kubernetes/ownedByOther' }, attempts: 1 },
+  });
+}
+
 function countOf({ events }: History, attributes: string): number {
   return (events ?? []).filter((event) => (event as Readonly<Record<string, unknown>>)[attributes]).length;
 }
@@ -84,23 +106,10 @@ describe('bundles that are evaluated in one workflow task', () => {
     await withHarness(async (harness) => {
       harness.doubles.reportsSettled = true;
       const view = adoptable(harness);
-      harness.doubles.override('applyCertificateRequest', async ({ bundleName }) => {
-        if (bundleName === 'apps') throw activityFailure('kubernetes/ownedByOther', 'it is of another');
-        return {
-          request: { namespace: 'ns-c1', name: `c1-${bundleName}`, uid: 'request-uid' },
-          secret: harness.doubles.secrets.get(`${bundleName}-cert`) ?? { kind: 'missing' },
-        };
-      });
+      failAmongOthers(harness, 'apps');
       await harness.start(view);
       await untilReady(harness, view, 'api');
-      await eventually(
-        'the other one says why it waits',
-        () => harness.status(view),
-        ({ bundles }) => bundles['apps']?.state === 'Waiting',
-      );
-      expect((await harness.status(view)).bundles['apps']).toMatchObject({
-        lastAttempt: { failure: { code: 'kubernetes/ownedByOther' }, attempts: 1 },
-      });
+      await expectFailed(harness, view, 'apps');
     });
   });
 
@@ -109,22 +118,9 @@ describe('bundles that are evaluated in one workflow task', () => {
       const view = clusterView({
         bundles: [bundleView('constructor', 'api.c1.example.com'), bundleView('apps', '*.apps.c1.example.com')],
       });
-      harness.doubles.override('applyCertificateRequest', async ({ bundleName }) => {
-        if (bundleName === 'constructor') throw activityFailure('kubernetes/ownedByOther', 'it is of another');
-        return {
-          request: { namespace: 'ns-c1', name: `c1-${bundleName}`, uid: 'request-uid' },
-          secret: harness.doubles.secrets.get(`${bundleName}-cert`) ?? { kind: 'missing' },
-        };
-      });
+      failAmongOthers(harness, 'constructor');
       await harness.start(view);
-      await eventually(
-        'it says why it waits',
-        () => harness.status(view),
-        ({ bundles }) => bundles['constructor']?.state === 'Waiting',
-      );
-      expect((await harness.status(view)).bundles['constructor']).toMatchObject({
-        lastAttempt: { failure: { code: 'kubernetes/ownedByOther' }, attempts: 1 },
-      });
+      await expectFailed(harness, view, 'constructor');
     });
   });
 
