@@ -1,5 +1,6 @@
 /** Bad input of every kind: reported on the resources, no work while waiting, and issuance without intervention once repaired. */
 import { generateKeyPairSync } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sampleCluster } from '../../../local/stack/management-cluster/sample-cluster.ts';
 import { OUTAGE_DELAYS_MS } from '../../../src/certificates/retry-schedule.ts';
@@ -250,16 +251,29 @@ describe('a cluster with bad input', () => {
   describe('that is repaired', () => {
     const outcomes = new Map<string, Promise<number>>();
     let unreachable: ClusterUnderTest;
-    /** The bundle's record at the end of the CA outage. */
-    let outage: Promise<BundleRecord | undefined>;
+    /** The bundle's record during the CA outage. */
+    let outage: Promise<BundleRecord>;
 
-    const runCaOutage = async (): Promise<BundleRecord | undefined> => {
+    /** A failed attempt that waits for the next one; a record that is read while an attempt runs has no next one. */
+    const readWaitingRecord = async (): Promise<BundleRecord> => {
+      const lastSeen = () => describeClusterWorkflow(lab(), unreachable.cluster);
+      return await eventuallyFound(
+        `${unreachable.cluster.name} waits for its next attempt`,
+        async () => {
+          const record = (await lastSeen())?.record;
+          return record === undefined || nextAttemptOf(record) === undefined ? undefined : record;
+        },
+        lastSeen,
+      );
+    };
+
+    const runCaOutage = async (): Promise<BundleRecord> => {
       lab().ca.down();
       try {
         await applyClusterObjects(lab(), unreachable.good);
         await waitUntilFailing(unreachable, 'AcmeUnreachable', new URL(lab().ca.url).host);
         await expectQuiet(lab(), [unreachable], [...subjects.values()]);
-        return (await describeClusterWorkflow(lab(), unreachable.cluster))?.record;
+        return await readWaitingRecord();
       } finally {
         lab().ca.up();
       }
@@ -303,13 +317,14 @@ describe('a cluster with bad input', () => {
       }
     });
 
-    it('gets its certificate by a retry within half a minute of a CA outage', async ({ annotate }) => {
+    it('gets its certificate by a retry, soon after a short CA outage', async ({ annotate }) => {
       const record = await outage;
-      const { failedAt = '', attempts = 0 } = record === undefined ? {} : (lastAttemptOf(record) ?? {});
-      const nextAttempt = record === undefined ? '' : (nextAttemptOf(record) ?? '');
-      const wait = Date.parse(nextAttempt) - Date.parse(failedAt);
+      const { failedAt = '', attempts = 0 } = lastAttemptOf(record) ?? {};
+      const wait = Date.parse(nextAttemptOf(record) ?? '') - Date.parse(failedAt);
       expect(wait).toBeGreaterThan(0);
-      expect(wait).toBeLessThanOrEqual(OUTAGE_DELAYS_MS[attempts - 1] ?? 0);
+      expect(wait).toBeLessThanOrEqual(OUTAGE_DELAYS_MS[Math.min(attempts, OUTAGE_DELAYS_MS.length) - 1] ?? 0);
+      // An outage that lasted for several attempts, on a slow machine, has a delay that the wait for a certificate would not outlast.
+      await sleep(Math.max(Date.parse(nextAttemptOf(record) ?? '') - Date.now(), 0));
       const seconds = await waitUntilIssued(unreachable);
       await annotate(`issued ${seconds.toFixed(1)} s later`);
     });

@@ -13,6 +13,7 @@ import { caLog, eventsOf, getRequest, getSecret, statusOf, waitUntilCertified } 
 import { useE2eHarness } from '../../support/e2e/harness.ts';
 import { scrape } from '../../support/e2e/prometheus.ts';
 import { recordWatch } from '../../support/kubernetes/watch-recorder.ts';
+import { eventually } from '../../support/vitest/eventually.ts';
 
 /** A certificate is near its expiry in the last sixth and critical in the last twelfth: long enough for the test to observe. */
 const LIFETIME_SECONDS = 90;
@@ -213,10 +214,15 @@ test('a failing renewal reports attempts, last problem and next attempt, and lea
     // Earlier than the first step of the retry schedule, because the certificate expires within seconds.
     expect(Date.parse(status.nextAttempt ?? '')).toBeLessThan(Date.parse(status.notAfter ?? ''));
     await record.first('three attempts have failed', ({ failedAttempts = 0 }) => failedAttempts >= 3);
-    const bundle = (await statusOf(lab(), cluster)).bundles['primary'];
-    const last = bundle && lastAttemptOf(bundle);
+    // While an attempt runs, there is no next one.
+    const waiting = await eventually(
+      'the next attempt is set',
+      async () => (await statusOf(lab(), cluster)).bundles['primary'],
+      (bundle) => bundle !== undefined && nextAttemptOf(bundle) !== undefined,
+    );
+    const last = waiting && lastAttemptOf(waiting);
     expect(last?.failure.message).toContain('not this name today');
-    expect(Date.parse((bundle && nextAttemptOf(bundle)) ?? '')).toBeGreaterThan(Date.parse(last?.failedAt ?? ''));
+    expect(Date.parse((waiting && nextAttemptOf(waiting)) ?? '')).toBeGreaterThan(Date.parse(last?.failedAt ?? ''));
   } finally {
     rejection.remove();
   }
