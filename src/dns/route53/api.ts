@@ -4,9 +4,10 @@ import { Agent as HttpsAgent } from 'node:https';
 import { type ResourceRecordSet, Route53, type Route53ClientConfig } from '@aws-sdk/client-route-53';
 import { CertmanError } from '../../failures/failure.ts';
 import type { DnsProviderOptions, ZoneDelegation } from '../provider.ts';
+import type { SubmittedChange, TxtChange, TxtRecordSet } from '../zone-changes/change-batch.ts';
+import type { Precedence, RequestRateLimiter } from '../zone-changes/rate-limiter.ts';
+import type { ListedZone } from '../zones/select-zone.ts';
 import { fromAwsError, isBusyZone } from './aws-error.ts';
-import type { SubmittedChange, TxtChange, TxtRecordSet } from './change-batch.ts';
-import type { Precedence, Route53RateLimiter } from './rate-limiter.ts';
 import { compareNamesByLabel, decodeName } from './record-format.ts';
 
 const CONNECT_TIMEOUT_MS = 5_000;
@@ -27,14 +28,6 @@ export const AWS_CONNECTIONS = Object.freeze({
   httpsAgent: new HttpsAgent({ keepAlive: true, maxSockets: 50 }),
 });
 
-/** A hosted zone of an AWS account. */
-export interface ListedZone {
-  /** Without `/hostedzone/`. */
-  readonly id: string;
-  readonly name: string;
-  readonly private: boolean;
-}
-
 /** Credentials, and what they are distinguished by. */
 export interface ResolvedCredentials {
   /** Digest: equal for equal credentials. */
@@ -48,12 +41,12 @@ export interface ResolvedCredentials {
 /** All methods throw `CertmanError` with a `dns/…` code. */
 export class Route53Api {
   readonly credentials: ResolvedCredentials;
-  readonly #rateLimiter: Route53RateLimiter;
+  readonly #rateLimiter: RequestRateLimiter;
   readonly #onRequest: DnsProviderOptions['onRequest'];
   readonly #client: Route53;
 
   /** @param rateLimiter shared by all clients of the same AWS account. */
-  constructor(credentials: ResolvedCredentials, rateLimiter: Route53RateLimiter, options: DnsProviderOptions) {
+  constructor(credentials: ResolvedCredentials, rateLimiter: RequestRateLimiter, options: DnsProviderOptions) {
     this.credentials = credentials;
     this.#rateLimiter = rateLimiter;
     this.#onRequest = options.onRequest;
@@ -151,7 +144,7 @@ export class Route53Api {
     if (Id === undefined) {
       throw new CertmanError({ code: 'dns/unexpected', message: 'AWS accepted a change without giving its id.' });
     }
-    return { id: stripIdPrefix(Id), inSync: Status === 'INSYNC', sentAt: Date.now() };
+    return { id: stripIdPrefix(Id), live: Status === 'INSYNC', sentAt: Date.now() };
   }
 
   async isInSync(changeId: string): Promise<boolean> {

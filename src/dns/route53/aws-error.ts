@@ -2,6 +2,7 @@
 import { errorCodeOf } from '../../failures/error-code.ts';
 import { CertmanError, type FailureCode } from '../../failures/failure.ts';
 import { oneLine } from '../../failures/printable.ts';
+import { ChangeRefusedError } from '../zone-changes/change-refused.ts';
 
 /** By the name of AWS's error without its suffix `Exception`; the last two by Node's or the SDK's code too. */
 const ERROR_NAMES: Readonly<Partial<Record<FailureCode, RegExp>>> = {
@@ -31,23 +32,6 @@ const REMEDIES: Readonly<Partial<Record<FailureCode, string>>> = {
 const THROTTLE_BACKOFF_MS = 2_000;
 
 const MAX_MESSAGE_LENGTH = 300;
-
-/** A refusal of a change batch. `details` is AWS's whole answer, which usually names the refused records. */
-export class ChangeRefusedError extends CertmanError {
-  readonly details: string;
-
-  constructor(message: string, details: string, cause: unknown) {
-    super({
-      code: 'dns/changeRefused',
-      message,
-      remedy:
-        'Check the records of that name in the hosted zone (a CNAME or a routing policy excludes a TXT record); it is retried by the schedule.',
-      cause,
-    });
-    this.name = 'ChangeRefusedError';
-    this.details = details;
-  }
-}
 
 /** An error of the SDK or of Node; `messages` are those of InvalidChangeBatch. */
 type AwsError = Error & {

@@ -10,22 +10,23 @@ import type {
   Publication,
   ZoneDelegation,
 } from '../provider.ts';
-import { type ResolvedCredentials, Route53Api } from './api.ts';
-import type { SubmittedChange } from './change-batch.ts';
-import { ChangePoller, type PendingChange } from './change-poller.ts';
+import type { SubmittedChange } from '../zone-changes/change-batch.ts';
+import { ChangePoller, type PendingChange } from '../zone-changes/change-poller.ts';
+import { RequestRateLimiter } from '../zone-changes/rate-limiter.ts';
+import type { ZoneApi, ZoneBatcher } from '../zone-changes/zone-batcher.ts';
+import { ZoneBatchers } from '../zone-changes/zone-batchers.ts';
+import type { HiveDnsZone, KnownZone } from '../zones/hive-zone.ts';
+import { ZoneLookup } from '../zones/zone-lookup.ts';
+import { type ResolvedCredentials, Route53Api, stripIdPrefix } from './api.ts';
 import { type CredentialSettings, CredentialSource } from './credentials.ts';
-import { type HostedZone, HostedZones } from './hosted-zones.ts';
-import { Route53RateLimiter } from './rate-limiter.ts';
 import { ZoneAdmission } from './zone-admission.ts';
-import type { ZoneApi, ZoneBatcher } from './zone-batcher.ts';
-import { ZoneBatchers } from './zone-batchers.ts';
 
 /** Clients, batchers and rate limiters kept; of batchers more while all are busy. */
 const MAX_CACHED = 2_000;
 
 /** What the clients of one AWS account share. */
 interface Account {
-  readonly rateLimiter: Route53RateLimiter;
+  readonly rateLimiter: RequestRateLimiter;
   readonly admission: ZoneAdmission;
 }
 
@@ -38,7 +39,7 @@ export interface Route53Settings extends CredentialSettings {
 /** {@link DnsProvider} on AWS Route 53; its change handles: see `handleOf`. */
 export class Route53Provider implements DnsProvider {
   readonly #credentials: CredentialSource;
-  readonly #zones: HostedZones;
+  readonly #zones: ZoneLookup;
   readonly #changes: ChangePoller;
   readonly #accounts: LRUCache<string, Account>;
   readonly #apis: LRUCache<string, Route53Api, ResolvedCredentials>;
@@ -46,12 +47,17 @@ export class Route53Provider implements DnsProvider {
 
   constructor(options: DnsProviderOptions, { requestsPerSecond, ...settings }: Route53Settings) {
     this.#credentials = new CredentialSource(options, settings);
-    this.#zones = new HostedZones(options, settings.fedramp?.hostedZoneId, settings.challengeZone?.hostedZoneId);
+    this.#zones = new ZoneLookup(options, {
+      words: { zone: 'hosted zone', account: 'the AWS account' },
+      hiveZone: { read: hiveZoneId, field: 'status.aws.zoneID' },
+      givenZone: ({ isChallengeZone }) =>
+        zoneOf(isChallengeZone === true ? settings.challengeZone?.hostedZoneId : settings.fedramp?.hostedZoneId),
+    });
     this.#changes = new ChangePoller(options.expectedLiveMs);
     this.#accounts = new LRUCache({
       max: MAX_CACHED,
       memoMethod: () => {
-        const rateLimiter = new Route53RateLimiter(requestsPerSecond);
+        const rateLimiter = new RequestRateLimiter(requestsPerSecond);
         return { rateLimiter, admission: new ZoneAdmission(rateLimiter) };
       },
     });
@@ -87,7 +93,7 @@ export class Route53Provider implements DnsProvider {
   async awaitLive(target: DnsTarget, change: ChangeHandle, signal: AbortSignal): Promise<void> {
     const { id, zoneId, sentAt } = readHandle(change);
     const nextPoll = await this.#withApi(target, signal, async (api) => {
-      const next = await this.#changes.waitInSync({ id, sentAt }, () => api.isInSync(id), signal);
+      const next = await this.#changes.waitLive({ id, sentAt }, () => api.isInSync(id), signal);
       if (next === undefined) this.#accounts.memo(api.credentials.account).admission.leave(zoneId);
       return next;
     });
@@ -103,7 +109,7 @@ export class Route53Provider implements DnsProvider {
   /** @throws CertmanError `dns/queued` when it is not the zone's turn to be changed. */
   async #publishIn(
     api: Route53Api,
-    zone: HostedZone,
+    zone: KnownZone,
     records: readonly TxtRecord[],
     signal: AbortSignal,
     waitingSince: number,
@@ -114,8 +120,8 @@ export class Route53Provider implements DnsProvider {
     try {
       const nameServers = await abortable(this.#zones.nameServers(api, zone), signal);
       const { change } = await this.#batcher(api, zone).submit({ action: 'publish', records }, signal);
-      if (change?.inSync === true) this.#changes.markInSync(change.id);
-      if (change === undefined || change.inSync) admission.leave(zone.id);
+      if (change?.live === true) this.#changes.markLive(change.id);
+      if (change === undefined || change.live) admission.leave(zone.id);
       else admission.sent(zone.id);
       return { zoneId: zone.id, nameServers, change: change && handleOf(zone, change) };
     } catch (error) {
@@ -128,7 +134,7 @@ export class Route53Provider implements DnsProvider {
   #inZone<T>(
     target: DnsTarget,
     signal: AbortSignal,
-    work: (api: Route53Api, zone: HostedZone) => Promise<T>,
+    work: (api: Route53Api, zone: KnownZone) => Promise<T>,
   ): Promise<T> {
     return this.#withApi(target, signal, async (api) => {
       const zone = await abortable(this.#zones.find(api, target), signal);
@@ -157,7 +163,7 @@ export class Route53Provider implements DnsProvider {
   }
 
   /** The caller submits to it before it awaits anything: see {@link ZoneBatchers.get}. */
-  #batcher(api: Route53Api, zone: HostedZone): ZoneBatcher {
+  #batcher(api: Route53Api, zone: KnownZone): ZoneBatcher {
     const zoneApi: ZoneApi = {
       readTxtSets: (names, precedence) => api.readTxtSets(zone.id, names, precedence),
       change: (changes, precedence) => api.change(zone.id, changes, precedence),
@@ -166,8 +172,16 @@ export class Route53Provider implements DnsProvider {
   }
 }
 
+function zoneOf(id: string | undefined): KnownZone | undefined {
+  return id === undefined ? undefined : { id: stripIdPrefix(id) };
+}
+
+function hiveZoneId({ status }: HiveDnsZone): string | undefined {
+  return status?.aws?.zoneID && stripIdPrefix(status.aws.zoneID);
+}
+
 /** `<change> <zone> <sent at, epoch ms>`: another worker polls it when this one would. */
-function handleOf(zone: HostedZone, { id, sentAt }: SubmittedChange): ChangeHandle {
+function handleOf(zone: KnownZone, { id, sentAt }: SubmittedChange): ChangeHandle {
   return `${id} ${zone.id} ${sentAt}`;
 }
 

@@ -1,4 +1,4 @@
-import { queued, type Route53RateLimiter } from './rate-limiter.ts';
+import { queued, type RequestRateLimiter } from '../zone-changes/rate-limiter.ts';
 
 /**
  * Zones of one account whose change may be under way at once, in seconds of its rate limit: more than a minute until
@@ -44,7 +44,7 @@ interface InFlight {
  * Orders that share a zone share its change, and need no place of their own.
  */
 export class ZoneAdmission {
-  readonly #limiter: Route53RateLimiter;
+  readonly #limiter: RequestRateLimiter;
   readonly #maxInFlight: number;
   /** How many wait in the rate limiter to begin; so many begin at once when none did for a while. */
   readonly #maxStarting: number;
@@ -56,7 +56,7 @@ export class ZoneAdmission {
   /** Where the next one begins, unless too many did so lately; on the clock of `performance.now()`. */
   #paceFrom = Number.NEGATIVE_INFINITY;
 
-  constructor(limiter: Route53RateLimiter) {
+  constructor(limiter: RequestRateLimiter) {
     this.#limiter = limiter;
     this.#maxStarting = Math.ceil(limiter.maxWaiting / 2);
     this.#maxInFlight = Math.max(1, Math.round((MAX_IN_FLIGHT_SECONDS * 1_000) / limiter.intervalMs));

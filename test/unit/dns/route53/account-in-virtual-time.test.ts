@@ -1,8 +1,8 @@
 /** Orders with a zone each in one AWS account, on a virtual clock: what the parts that share an account's limit come to together. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { ChangePoller } from '../../../../src/dns/route53/change-poller.ts';
-import { Route53RateLimiter } from '../../../../src/dns/route53/rate-limiter.ts';
 import { ZoneAdmission } from '../../../../src/dns/route53/zone-admission.ts';
+import { ChangePoller } from '../../../../src/dns/zone-changes/change-poller.ts';
+import { RequestRateLimiter } from '../../../../src/dns/zone-changes/rate-limiter.ts';
 import { CertmanError } from '../../../../src/failures/failure.ts';
 
 const REQUESTS_PER_SECOND = 5;
@@ -21,7 +21,7 @@ class Account {
   finished = 0;
   finishedAt = 0;
   waiting = 0;
-  readonly #limiter = new Route53RateLimiter(REQUESTS_PER_SECOND);
+  readonly #limiter = new RequestRateLimiter(REQUESTS_PER_SECOND);
   readonly #admission = new ZoneAdmission(this.#limiter);
   readonly #poller: ChangePoller;
 
@@ -50,7 +50,7 @@ class Account {
       return Date.now() - sentAt >= IN_SYNC_MS;
     };
     await this.#attempts(async () => {
-      const next = await this.#poller.waitInSync({ id: zone, sentAt }, poll, signal);
+      const next = await this.#poller.waitLive({ id: zone, sentAt }, poll, signal);
       if (next !== undefined) throw new CertmanError({ code: 'dns/pending', message: 'PENDING', notBefore: next });
     });
     this.#admission.leave(zone);

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { ChangeRefusedError, fromAwsError } from '../../../../src/dns/route53/aws-error.ts';
+import { fromAwsError } from '../../../../src/dns/route53/aws-error.ts';
+import { ChangeRefusedError } from '../../../../src/dns/zone-changes/change-refused.ts';
 
 function awsError(name: string, message = 'said AWS', extra: object = {}): Error {
   return Object.assign(new Error(message), { name, ...extra });

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import type { DnsProviderOptions } from '../../../../src/dns/provider.ts';
 import { Route53Api } from '../../../../src/dns/route53/api.ts';
 import { assumeRole } from '../../../../src/dns/route53/assume-role.ts';
-import { Route53RateLimiter } from '../../../../src/dns/route53/rate-limiter.ts';
+import { RequestRateLimiter } from '../../../../src/dns/zone-changes/rate-limiter.ts';
 
 const credentials = { accessKeyId: 'AKIAEXAMPLE', secretAccessKey: 'secret' };
 let answer: string;
@@ -25,7 +25,7 @@ it('fails a change that AWS accepts without an id', async () => {
   answer =
     '<ChangeResourceRecordSetsResponse><ChangeInfo><Status>INSYNC</Status></ChangeInfo></ChangeResourceRecordSetsResponse>';
   const resolved = { id: 'id', account: 'account', credentials };
-  const api = new Route53Api(resolved, new Route53RateLimiter(1_000), {} as DnsProviderOptions);
+  const api = new Route53Api(resolved, new RequestRateLimiter(1_000), {} as DnsProviderOptions);
   const set = { name: 'x.example.com', ttlSeconds: 60, values: ['"v"'] };
   await expect(api.change('Z1', [{ action: 'CREATE', set }], 'change')).rejects.toMatchObject({
     code: 'dns/unexpected',

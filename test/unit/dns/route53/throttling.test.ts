@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import type { DnsProviderOptions } from '../../../../src/dns/provider.ts';
 import { Route53Api } from '../../../../src/dns/route53/api.ts';
-import { Route53RateLimiter } from '../../../../src/dns/route53/rate-limiter.ts';
+import { RequestRateLimiter } from '../../../../src/dns/zone-changes/rate-limiter.ts';
 
 let code: string;
 
@@ -28,7 +28,7 @@ it.each([
   ['PriorRequestNotComplete', 'a zone, of which others need not wait', 0],
 ])('%s is about %s', async (answered, _what, pauses) => {
   code = answered;
-  const limiter = new Route53RateLimiter(1_000);
+  const limiter = new RequestRateLimiter(1_000);
   const backOff = vi.spyOn(limiter, 'backOff');
   const credentials = { accessKeyId: 'AKIAEXAMPLE', secretAccessKey: 'secret' };
   const api = new Route53Api({ id: 'id', account: 'account', credentials }, limiter, {} as DnsProviderOptions);

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Route53RateLimiter } from '../../../../src/dns/route53/rate-limiter.ts';
 import { ZoneAdmission } from '../../../../src/dns/route53/zone-admission.ts';
+import { RequestRateLimiter } from '../../../../src/dns/zone-changes/rate-limiter.ts';
 import { CertmanError } from '../../../../src/failures/failure.ts';
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ['performance', 'Date', 'setTimeout'] }));
@@ -29,7 +29,7 @@ async function fill(admission: ZoneAdmission): Promise<void> {
 
 describe('zones of one account', () => {
   it('begin while few requests wait, and the others get a turn each', () => {
-    const admission = new ZoneAdmission(new Route53RateLimiter(5));
+    const admission = new ZoneAdmission(new RequestRateLimiter(5));
     const waits = Array.from({ length: 100 }, (_, n) => ask(admission, `z${n}`, n));
     const begun = waits.filter((wait) => wait === 0).length;
     expect(begun).toBe(10);
@@ -40,7 +40,7 @@ describe('zones of one account', () => {
   });
 
   it('are changed a bounded number at once', async () => {
-    const admission = new ZoneAdmission(new Route53RateLimiter(5));
+    const admission = new ZoneAdmission(new RequestRateLimiter(5));
     await fill(admission);
     expect(ask(admission, 'late')).toBeGreaterThan(0);
     admission.leave('in flight 7');
@@ -48,7 +48,7 @@ describe('zones of one account', () => {
   });
 
   it('begin in the order in which their orders began to wait, on whichever worker', async () => {
-    const admission = new ZoneAdmission(new Route53RateLimiter(5));
+    const admission = new ZoneAdmission(new RequestRateLimiter(5));
     await fill(admission);
     ask(admission, 'second', 2);
     ask(admission, 'third', 3);
@@ -61,7 +61,7 @@ describe('zones of one account', () => {
   });
 
   it('begin after requests of begun orders', async () => {
-    const limiter = new Route53RateLimiter(5);
+    const limiter = new RequestRateLimiter(5);
     const admission = new ZoneAdmission(limiter);
     const polls = Array.from({ length: 15 }, () => limiter.acquire('poll'));
     expect(ask(admission, 'a')).toBeGreaterThan(0);
@@ -71,13 +71,13 @@ describe('zones of one account', () => {
   });
 
   it('need no second place while their change is under way', async () => {
-    const admission = new ZoneAdmission(new Route53RateLimiter(5));
+    const admission = new ZoneAdmission(new RequestRateLimiter(5));
     await fill(admission);
     expect(ask(admission, 'in flight 3')).toBe(0);
   });
 
   it('lose a place that they do not come back for, in flight or in the line', async () => {
-    const admission = new ZoneAdmission(new Route53RateLimiter(5));
+    const admission = new ZoneAdmission(new RequestRateLimiter(5));
     await fill(admission);
     expect(ask(admission, 'gone', 1)).toBeGreaterThan(0);
     await vi.advanceTimersByTimeAsync(100_000);
@@ -85,7 +85,7 @@ describe('zones of one account', () => {
   });
 
   it('get shorter waits when orders turn out to need fewer requests', async () => {
-    const limiter = new Route53RateLimiter(5);
+    const limiter = new RequestRateLimiter(5);
     const admission = new ZoneAdmission(limiter);
     const lastWait = () => Array.from({ length: 100 }, (_, n) => ask(admission, `z${n}`, n)).at(-1) ?? 0;
     const before = lastWait();

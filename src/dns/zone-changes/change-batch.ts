@@ -1,12 +1,12 @@
 /**
- * Plans the Route 53 change batches of one zone. Pure. A change replaces all values of a name: the challenges of `x`
+ * Plans the changes of one zone in batches. Pure. A change replaces all values of a name: the challenges of `x`
  * and `*.x` share one, and other programs may have values there. So a plan starts from the sets that the zone has, read
  * or assumed: a CREATE is refused when the set exists, a DELETE when it is another. Both in one batch, which is applied
  * as a whole or not at all, are a compare-and-swap: workers and other programs cannot overwrite each other, and a wrong
  * assumption changes nothing.
  */
 import type { TxtRecord } from '../../certificates/dns-name.ts';
-import { quoteTxt } from './record-format.ts';
+import { quoteTxt } from './quote-txt.ts';
 
 /** TTL in seconds of the record sets that certman makes. */
 export const TXT_TTL_SECONDS = 60;
@@ -17,7 +17,7 @@ export interface TxtRequest {
   readonly records: readonly TxtRecord[];
 }
 
-/** All TXT values of one name; `values` as Route 53 writes them, quoted. */
+/** All TXT values of one name; `values` as the service writes them, quoted. */
 export interface TxtRecordSet {
   readonly name: string;
   readonly ttlSeconds: number;
@@ -33,10 +33,10 @@ export interface TxtChange {
   readonly set: TxtRecordSet;
 }
 
-/** A batch that Route 53 has accepted; `inSync` when all of its servers have it. */
+/** A batch that the service has accepted; `live` when all of its servers have it. */
 export interface SubmittedChange {
   readonly id: string;
-  readonly inSync: boolean;
+  readonly live: boolean;
   /** In epoch milliseconds. */
   readonly sentAt: number;
 }
@@ -44,7 +44,10 @@ export interface SubmittedChange {
 /** `compare`: refused when the zone has changed. `overwrite`: UPSERT, for an API that refuses although it has not. */
 export type ChangeMode = 'compare' | 'overwrite';
 
-/** Quotas of ChangeResourceRecordSets (Route 53 developer guide, "Quotas", "Maximums on API requests"). */
+/**
+ * Quotas of one batch: the smallest of the services. ChangeResourceRecordSets of AWS ("Quotas", "Maximums on API requests")
+ * has less room than changes.create of Google (1,000 additions, 1,000 deletions, 100,000 bytes).
+ */
 export interface BatchLimits {
   /** ResourceRecord elements; those of an UPSERT count twice. */
   readonly elements: number;
@@ -53,7 +56,7 @@ export interface BatchLimits {
 }
 
 /** The quotas of one batch. */
-export const ROUTE53_BATCH_LIMITS: BatchLimits = Object.freeze({ elements: 1_000, characters: 32_000 });
+export const BATCH_LIMITS: BatchLimits = Object.freeze({ elements: 1_000, characters: 32_000 });
 
 /** The sets after `requests` in this order; a set whose values end as they were stays as it is, TTL and order included. */
 export function applyRequests(known: TxtRecordSets, requests: readonly TxtRequest[]): TxtRecordSets {
@@ -76,7 +79,7 @@ export function applyRequests(known: TxtRecordSets, requests: readonly TxtReques
 }
 
 /**
- * What the zone most likely has, for a plan that Route 53 verifies by carrying it out: what is known, else what the
+ * What the zone most likely has, for a plan that the service verifies by carrying it out: what is known, else what the
  * withdrawals withdraw, else nothing.
  */
 export function assumeSets(known: TxtRecordSets, requests: readonly TxtRequest[]): TxtRecordSets {
@@ -142,7 +145,7 @@ export function hasSameValues(a: TxtRecordSet | undefined, b: TxtRecordSet | und
   return a.values.length === b.values.length && a.values.every((value) => b.values.includes(value));
 }
 
-/** Whether two sets are one to Route 53, which refuses a DELETE of any other. */
+/** Whether two sets are one to the service, which refuses a DELETE of any other. */
 export function isSameSet(a: TxtRecordSet | undefined, b: TxtRecordSet | undefined): boolean {
   if (a === undefined || b === undefined) return a === b;
   const { length } = a.values;
@@ -174,7 +177,7 @@ export function packRequests<Request extends TxtRequest>(
   known: TxtRecordSets,
   requests: readonly Request[],
   mode: ChangeMode = 'compare',
-  limits: BatchLimits = ROUTE53_BATCH_LIMITS,
+  limits: BatchLimits = BATCH_LIMITS,
 ): readonly (readonly Request[])[] {
   const groups: (readonly Request[])[] = [];
   const rest = [...requests];

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { abortable } from '../abortable.ts';
 
-/** What a change takes until it is INSYNC, to begin with: AWS states that a minute is usual at most. */
+/** What a change takes until it is live, to begin with: a minute is usual at most. */
 const INITIAL_EXPECTED_MS = 30_000;
 const MIN_EXPECTED_MS = 2_500;
 const MAX_EXPECTED_MS = 90_000;
@@ -15,7 +15,7 @@ const MAX_WAIT_MS = 1_500;
 
 const MAX_TRACKED_CHANGES = 2_000;
 
-/** A change that Route 53 has accepted. */
+/** A change that the service has accepted. */
 export interface PendingChange {
   readonly id: string;
   /** In epoch milliseconds. */
@@ -23,17 +23,17 @@ export interface PendingChange {
 }
 
 interface Tracked {
-  inSync: boolean;
+  live: boolean;
   /** In epoch milliseconds. */
   nextPollAt: number;
-  /** How long it had taken when it was last seen PENDING. */
+  /** How long it had taken when it was last seen pending. */
   pendingAfterMs: number;
   poll?: Promise<boolean>;
 }
 
 /**
- * Waits for Route 53 changes to be INSYNC by few GetChange, which count against the account's rate limit too: the first
- * when changes are usually INSYNC, as learned from those before; one at a time for each change, for all its callers.
+ * Waits for changes to be live by few requests, which count against the account's rate limit too: the first
+ * when changes are usually live, as learned from those before; one at a time for each change, for all its callers.
  */
 export class ChangePoller {
   readonly #tracked: LRUCache<string, Tracked, PendingChange>;
@@ -47,7 +47,7 @@ export class ChangePoller {
     this.#tracked = new LRUCache({
       max: MAX_TRACKED_CHANGES,
       memoMethod: (_id, _stale, { context }) => ({
-        inSync: false,
+        live: false,
         nextPollAt: Math.round(context.sentAt + this.#expectedMs),
         pendingAfterMs: 0,
       }),
@@ -55,16 +55,12 @@ export class ChangePoller {
   }
 
   /**
-   * @param poll whether the change is INSYNC; its failure reaches every caller that waits for it.
-   * @returns undefined once the change is INSYNC; else when to ask again, if that is not within a second or so.
+   * @param poll whether the change is live; its failure reaches every caller that waits for it.
+   * @returns undefined once the change is live; else when to ask again, if that is not within a second or so.
    */
-  async waitInSync(
-    change: PendingChange,
-    poll: () => Promise<boolean>,
-    signal: AbortSignal,
-  ): Promise<Date | undefined> {
+  async waitLive(change: PendingChange, poll: () => Promise<boolean>, signal: AbortSignal): Promise<Date | undefined> {
     const tracked = this.#tracked.memo(change.id, { context: change });
-    while (!tracked.inSync) {
+    while (!tracked.live) {
       const wait = tracked.nextPollAt - Date.now();
       if (wait > MAX_WAIT_MS) return new Date(tracked.nextPollAt);
       if (wait > 0) {
@@ -77,23 +73,23 @@ export class ChangePoller {
     return undefined;
   }
 
-  markInSync(id: string): void {
-    this.#tracked.set(id, { inSync: true, nextPollAt: 0, pendingAfterMs: 0 });
+  markLive(id: string): void {
+    this.#tracked.set(id, { live: true, nextPollAt: 0, pendingAfterMs: 0 });
   }
 
   async #poll({ sentAt }: PendingChange, tracked: Tracked, poll: () => Promise<boolean>): Promise<boolean> {
-    tracked.inSync = await poll();
+    tracked.live = await poll();
     const tookMs = Date.now() - sentAt;
-    if (tracked.inSync) {
+    if (tracked.live) {
       this.#learn(tookMs, tracked.pendingAfterMs);
     } else {
       tracked.pendingAfterMs = tookMs;
       tracked.nextPollAt = Date.now() + Math.round(Math.max(this.#minIntervalMs, tookMs * GROWTH));
     }
-    return tracked.inSync;
+    return tracked.live;
   }
 
-  /** A change that was PENDING before shows how long it took, within an interval; any other, that it may be less. */
+  /** A change that was pending before shows how long it took, within an interval; any other, that it may be less. */
   #learn(tookMs: number, pendingAfterMs: number): void {
     const expected = this.#expectedMs;
     const atLeast = Math.min(tookMs, pendingAfterMs * (1 + GROWTH / 2));

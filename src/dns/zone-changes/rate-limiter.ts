@@ -4,7 +4,7 @@ import { allowedAt, perSecond, type RateLimit, recordUse } from '../../rate-limi
 /**
  * Who is served first. `next`: what an admitted publication or a round under way needs to go on: a read after a refused
  * change, or a change after a read, so that what a request found out is used before it is out of date. Then `change`,
- * `poll` (GetChange) and `read` (everything else): what is begun is finished before more is begun.
+ * `poll` (whether a change is live) and `read` (everything else): what is begun is finished before more is begun.
  */
 const PRECEDENCES = ['next', 'change', 'poll', 'read'] as const;
 
@@ -20,8 +20,8 @@ interface Waiter {
   readonly turn: PromiseWithResolvers<void>;
 }
 
-/** A short queue that keeps the rate limit of one AWS account; by precedence, then first come, first served. */
-export class Route53RateLimiter {
+/** A short queue that keeps the rate limit of one account; by precedence, then first come, first served. */
+export class RequestRateLimiter {
   /** How many wait at most. */
   readonly maxWaiting: number;
   readonly #limit: RateLimit;
@@ -100,7 +100,7 @@ export class Route53RateLimiter {
     const { intervalMs } = this.#limit;
     this.#told = Math.max(this.#allowedAt(now) + this.#queue.length * intervalMs, this.#told + intervalMs);
     return queued(
-      `Route 53 accepts few requests a second from one AWS account, and ${this.#queue.length} are waiting already.`,
+      `The DNS service accepts few requests a second from one account, and ${this.#queue.length} are waiting already.`,
       this.#told - now,
     );
   }

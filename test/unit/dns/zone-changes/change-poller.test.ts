@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { ChangePoller } from '../../../../src/dns/route53/change-poller.ts';
+import { ChangePoller } from '../../../../src/dns/zone-changes/change-poller.ts';
 
 const { signal } = new AbortController();
 
@@ -15,7 +15,7 @@ async function pollsOf(poller: ChangePoller, id: string, liveAfterMs: number, se
     return Promise.resolve(age >= liveAfterMs);
   };
   for (;;) {
-    const next = await poller.waitInSync({ id, sentAt }, poll, signal);
+    const next = await poller.waitLive({ id, sentAt }, poll, signal);
     if (next === undefined) return polls;
     vi.setSystemTime(next);
   }
@@ -29,7 +29,7 @@ describe('polling a change', () => {
   it('does not occupy the worker until then', async () => {
     const sentAt = Date.now();
     const poll = vi.fn<() => Promise<boolean>>();
-    const next = await new ChangePoller(30_000).waitInSync({ id: 'C1', sentAt }, poll, signal);
+    const next = await new ChangePoller(30_000).waitLive({ id: 'C1', sentAt }, poll, signal);
     expect([next, poll.mock.calls]).toEqual([new Date(sentAt + 30_000), []]);
   });
 
@@ -53,7 +53,7 @@ describe('polling a change', () => {
     const poller = new ChangePoller(1);
     const poll = vi.fn<() => Promise<boolean>>().mockResolvedValue(true);
     const change = { id: 'C1', sentAt: Date.now() - 10 };
-    const waiting = await Promise.all([1, 2, 3].map(() => poller.waitInSync(change, poll, signal)));
+    const waiting = await Promise.all([1, 2, 3].map(() => poller.waitLive(change, poll, signal)));
     expect([waiting, poll.mock.calls.length]).toEqual([[undefined, undefined, undefined], 1]);
   });
 });

@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CertmanError, withOutcomeUnknown } from '../../failures/failure.ts';
-import { ChangeRefusedError } from './aws-error.ts';
 import {
   applyRequests,
   assumeSets,
@@ -16,6 +15,7 @@ import {
   type TxtRequest,
   unverifiedNames,
 } from './change-batch.ts';
+import { ChangeRefusedError } from './change-refused.ts';
 import type { Precedence } from './rate-limiter.ts';
 
 /** What the batcher needs of a zone's API. */
@@ -44,7 +44,7 @@ interface Caller {
   change?: SubmittedChange;
   /** The first one. */
   error?: unknown;
-  /** A change was sent and not answered: Route 53 may have made it. */
+  /** A change was sent and not answered: the service may have made it. */
   outcomeUnknown?: boolean;
 }
 
@@ -150,7 +150,7 @@ export class ZoneBatcher {
       } catch (error) {
         failAll(group, error);
         for (const name of namesOf(group)) this.#remembered.delete(name);
-        // Route 53 applies nothing of a refused batch. After any other failure it may have applied all of it.
+        // Nothing of a refused batch is applied. After any other failure the service may have applied all of it.
         if (!(error instanceof ChangeRefusedError)) allKnown = false;
       }
     }

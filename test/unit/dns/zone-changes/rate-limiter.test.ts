@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type Precedence, Route53RateLimiter } from '../../../../src/dns/route53/rate-limiter.ts';
+import { type Precedence, RequestRateLimiter } from '../../../../src/dns/zone-changes/rate-limiter.ts';
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ['performance', 'Date', 'setTimeout'] }));
 afterEach(() => void vi.useRealTimers());
 
 /** When each of `count` turns came, in milliseconds. */
-async function turns(limiter: Route53RateLimiter, count: number): Promise<readonly number[]> {
+async function turns(limiter: RequestRateLimiter, count: number): Promise<readonly number[]> {
   const start = performance.now();
   const came: number[] = [];
   const waiting = Array.from({ length: count }, async () => {
@@ -19,27 +19,27 @@ async function turns(limiter: Route53RateLimiter, count: number): Promise<readon
 
 describe('the queue of an AWS account', () => {
   it('lets a second’s worth pass at once and spaces out the rest', async () => {
-    expect(await turns(new Route53RateLimiter(5), 8)).toEqual([0, 0, 0, 0, 0, 200, 400, 600]);
+    expect(await turns(new RequestRateLimiter(5), 8)).toEqual([0, 0, 0, 0, 0, 200, 400, 600]);
   });
 
   it('starts afresh after an idle second', async () => {
-    const limiter = new Route53RateLimiter(5);
+    const limiter = new RequestRateLimiter(5);
     await turns(limiter, 5);
     expect(await turns(limiter, 5)).toEqual([0, 0, 0, 0, 0]);
   });
 
   it('keeps a rate below one a second', async () => {
-    expect(await turns(new Route53RateLimiter(0.5), 3)).toEqual([0, 2_000, 4_000]);
+    expect(await turns(new RequestRateLimiter(0.5), 3)).toEqual([0, 2_000, 4_000]);
   });
 
   it('delays every caller after throttling', async () => {
-    const limiter = new Route53RateLimiter(5);
+    const limiter = new RequestRateLimiter(5);
     limiter.backOff(1_000);
     expect((await turns(limiter, 2))[0]).toBe(1_000);
   });
 
   it('serves what is begun before what is not, whichever came first', async () => {
-    const limiter = new Route53RateLimiter(1);
+    const limiter = new RequestRateLimiter(1);
     const served: Precedence[] = [];
     const asked: readonly Precedence[] = ['change', 'read', 'poll', 'change', 'next'];
     for (const precedence of asked) void limiter.acquire(precedence).then(() => served.push(precedence));
@@ -48,7 +48,7 @@ describe('the queue of an AWS account', () => {
   });
 
   it('lets few wait, gives the others a turn each, and rejects those that come last in order', async () => {
-    const limiter = new Route53RateLimiter(5);
+    const limiter = new RequestRateLimiter(5);
     const { maxWaiting } = limiter;
     const reads = Array.from({ length: maxWaiting + 15 }, () => limiter.acquire('read'));
     const changes = Array.from({ length: 5 }, () => limiter.acquire('change'));

@@ -2,14 +2,14 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   applyRequests,
+  BATCH_LIMITS,
   packRequests,
   planChanges,
   quotaCost,
-  ROUTE53_BATCH_LIMITS,
   type TxtRecordSet,
   type TxtRecordSets,
   type TxtRequest,
-} from '../../../../src/dns/route53/change-batch.ts';
+} from '../../../../src/dns/zone-changes/change-batch.ts';
 import { applyChanges } from './strict-zone.ts';
 
 const NAMES = ['a.example.com', 'b.example.com', 'c.b.example.com', 'd.example.com'];
@@ -175,6 +175,6 @@ describe('the cost of changes', () => {
   });
 
   it('knows the quotas of ChangeResourceRecordSets', () => {
-    expect(ROUTE53_BATCH_LIMITS).toEqual({ elements: 1_000, characters: 32_000 });
+    expect(BATCH_LIMITS).toEqual({ elements: 1_000, characters: 32_000 });
   });
 });

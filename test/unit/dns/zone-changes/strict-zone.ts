@@ -3,9 +3,9 @@
  * batch is carried out whole or not at all, CREATE needs absence, DELETE needs exactly what is there.
  */
 
-import { ChangeRefusedError } from '../../../../src/dns/route53/aws-error.ts';
-import type { TxtChange, TxtRecordSet, TxtRecordSets } from '../../../../src/dns/route53/change-batch.ts';
-import type { ZoneApi } from '../../../../src/dns/route53/zone-batcher.ts';
+import type { TxtChange, TxtRecordSet, TxtRecordSets } from '../../../../src/dns/zone-changes/change-batch.ts';
+import { ChangeRefusedError } from '../../../../src/dns/zone-changes/change-refused.ts';
+import type { ZoneApi } from '../../../../src/dns/zone-changes/zone-batcher.ts';
 
 /** @throws ChangeRefusedError in AWS's words. */
 export function applyChanges(
@@ -82,7 +82,7 @@ export function strictZone(
         }
         throw error;
       }
-      return { id: `C${changed}`, inSync: false, sentAt: changed };
+      return { id: `C${changed}`, live: false, sentAt: changed };
     },
   };
   return zone;

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { ZoneBatchers } from '../../../../src/dns/route53/zone-batchers.ts';
+import { ZoneBatchers } from '../../../../src/dns/zone-changes/zone-batchers.ts';
 import { Gate } from '../../../support/faults/gate.ts';
 import { strictZone } from './strict-zone.ts';
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { ChangeRefusedError } from '../../../../src/dns/route53/aws-error.ts';
-import type { TxtRequest } from '../../../../src/dns/route53/change-batch.ts';
-import { type ZoneApi, ZoneBatcher } from '../../../../src/dns/route53/zone-batcher.ts';
+import type { TxtRequest } from '../../../../src/dns/zone-changes/change-batch.ts';
+import { ChangeRefusedError } from '../../../../src/dns/zone-changes/change-refused.ts';
+import { type ZoneApi, ZoneBatcher } from '../../../../src/dns/zone-changes/zone-batcher.ts';
 import { CertmanError, type FailureCode } from '../../../../src/failures/failure.ts';
 import { Gate } from '../../../support/faults/gate.ts';
 import { type StrictZone, strictZone } from './strict-zone.ts';
@@ -50,7 +50,7 @@ describe('collecting changes of a zone', () => {
     const zone = strictZone();
     const batcher = new ZoneBatcher(zone, OPTIONS);
     await batcher.submit(publish('a', 'v'), signal);
-    expect(await batcher.submit(publish('a', 'v'), signal)).toMatchObject({ change: { id: 'C1', inSync: false } });
+    expect(await batcher.submit(publish('a', 'v'), signal)).toMatchObject({ change: { id: 'C1', live: false } });
     expect(zone.calls).toEqual(['change', 'read']);
   });
 

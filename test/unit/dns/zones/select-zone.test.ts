@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import type { ListedZone } from '../../../../src/dns/route53/api.ts';
-import { selectZone } from '../../../../src/dns/route53/hosted-zones.ts';
+import { type ListedZone, selectZone as select } from '../../../../src/dns/zones/select-zone.ts';
+
+const selectZone = (zones: readonly ListedZone[], name: string) =>
+  select(zones, name, { zone: 'hosted zone', account: 'the AWS account' });
 
 const zone = (id: string, name: string, hidden = false): ListedZone => ({ id, name, private: hidden });
 
-describe('choosing a hosted zone by name', () => {
+describe('choosing a zone by name', () => {
   it('takes the longest suffix', () => {
     const zones = [zone('Z1', 'example.com'), zone('Z2', 'p1.example.com'), zone('Z3', 'q.p1.example.com')];
     expect(selectZone(zones, 'c1.p1.example.com')).toEqual({ id: 'Z2', name: 'p1.example.com' });
@@ -31,7 +33,10 @@ describe('choosing a hosted zone by name', () => {
 
   it('names both of two zones of the same name', () => {
     expect(() => selectZone([zone('ZB', 'example.com'), zone('ZA', 'example.com')], 'x.example.com')).toThrow(
-      expect.objectContaining({ code: 'dns/zoneAmbiguous', message: expect.stringContaining('ZA and ZB') }),
+      expect.objectContaining({
+        code: 'dns/zoneAmbiguous',
+        message: expect.stringMatching(/^The AWS account has 2 .*: ZA and ZB/),
+      }),
     );
   });
 
