@@ -5,16 +5,25 @@ import { listExecutions } from '../controller/cluster-workflow-client.ts';
 import { CertmanError } from '../failures/failure.ts';
 import { withTolerantMemos } from '../payloads/data-converter.ts';
 import type { ClusterName } from './arguments.ts';
+import type { KubeConnection } from './kubectl-options.ts';
+import { assertSameManagementCluster } from './management-cluster.ts';
+import { commandLine } from './program-name.ts';
 import { withTemporal } from './temporal-client.ts';
 
 /** Of one page of a list of workflows. */
 export const PAGE_TIMEOUT_MS = 20_000;
 
-/** Visibility query for the running workflows of all clusters and standalone CertificateRequests, or of one name. */
-export function runningClustersQuery(managementCluster: string, named?: ClusterName): string {
-  const prefixes = workflowIdPrefixes(managementCluster, named);
+/** Visibility query for the workflows of clusters and standalone CertificateRequests: all, of a namespace, or of a name. */
+export function clustersQuery(managementCluster: string, among?: Partial<ClusterName>): string {
+  const { namespace, name } = among ?? {};
+  const prefixes = workflowIdPrefixes(managementCluster, namespace === undefined ? undefined : { namespace, name });
   const anyPrefix = prefixes.map((prefix) => `WorkflowId STARTS_WITH '${prefix}'`).join(' OR ');
-  return `WorkflowType = 'clusterCertificates' AND ExecutionStatus = 'Running' AND (${anyPrefix})`;
+  return `WorkflowType = 'clusterCertificates' AND (${anyPrefix})`;
+}
+
+/** The same, of those that run. */
+export function runningClustersQuery(managementCluster: string, among?: Partial<ClusterName>): string {
+  return `${clustersQuery(managementCluster, among)} AND ExecutionStatus = 'Running'`;
 }
 
 /** Prefers a cluster to a CertificateRequest, then the latest start. @returns undefined when there is none. */
@@ -38,17 +47,19 @@ export async function findClusterWorkflow(
 /** Runs `work` with a cluster's workflow. @throws CertmanError `kubernetes/notFound` when it has none. */
 export async function withClusterWorkflow<Result>(
   cluster: ClusterName,
+  connection: KubeConnection,
   work: (handle: WorkflowHandle, client: Client) => Promise<Result>,
 ): Promise<Result> {
   const { managementCluster } = loadSettings(process.env, ['managementCluster']);
   return await withTemporal(async (client) => {
+    await assertSameManagementCluster(client, managementCluster, connection);
     const handle = await findClusterWorkflow(client, managementCluster, cluster);
     if (handle !== undefined) return await work(handle, client);
     const text = `${cluster.namespace}/${cluster.name}`;
     throw new CertmanError({
       code: 'kubernetes/notFound',
       message: `${text} has no certificates that certman manages on the management cluster ${managementCluster}.`,
-      remedy: `See why with "certman status ${text}". CERTMAN_MANAGEMENT_CLUSTER selects another management cluster.`,
+      remedy: `See why: ${commandLine(`status ${text}`)}. CERTMAN_MANAGEMENT_CLUSTER selects another management cluster.`,
     });
   });
 }

@@ -1,14 +1,31 @@
 import { loadSettings } from '../configuration/load-configuration.ts';
 import { KubernetesClient } from '../kubernetes/api/client.ts';
 import { loadKubeConfig } from '../kubernetes/api/kube-config.ts';
+import type { KubeConnection } from './kubectl-options.ts';
+
+/** kubectl's, where the context names none. */
+const DEFAULT_NAMESPACE = 'default';
 
 /** Connects to the API server of the kubeconfig, for the duration of `work`. */
-export async function withKubernetes<Result>(work: (kubernetes: KubernetesClient) => Promise<Result>): Promise<Result> {
+export async function withKubernetes<Result>(
+  work: (kubernetes: KubernetesClient) => Promise<Result>,
+  connection: KubeConnection = {},
+): Promise<Result> {
   const { watchNamespaces: namespaces } = loadSettings(process.env, ['watchNamespaces']);
-  const kubernetes = new KubernetesClient(loadKubeConfig(), { namespaces });
+  const kubernetes = new KubernetesClient(load(connection), { namespaces });
   try {
     return await work(kubernetes);
   } finally {
     await kubernetes.close();
   }
+}
+
+/** The namespace of the context, as kubectl has it. @throws CertmanError `configuration/invalid` without a kubeconfig. */
+export function readContextNamespace(connection: KubeConnection): string {
+  const config = load(connection);
+  return config.getContextObject(config.getCurrentContext())?.namespace ?? DEFAULT_NAMESPACE;
+}
+
+function load({ kubeconfig, context }: KubeConnection) {
+  return loadKubeConfig({ path: kubeconfig, context });
 }

@@ -1,14 +1,65 @@
+import { styleText } from 'node:util';
+import type { CertificateState } from '../certificates/status-report.ts';
 import { CertmanError } from '../failures/failure.ts';
 import { oneLine, printable } from '../failures/printable.ts';
 
-/** Results, to stdout. Texts come from outside, and a terminal obeys control characters: they are written as `\u001b`. */
+/**
+ * Results, to stdout. Texts come from outside, and a terminal obeys control characters: they are written as `\u001b`.
+ * On a terminal, states have a colour.
+ */
 export function print(text: string): void {
-  process.stdout.write(`${printable(text)}\n`);
+  process.stdout.write(`${colourStates(printable(text))}\n`);
+}
+
+type Colour = 'red' | 'yellow' | 'green' | 'cyan' | 'dim';
+
+const STATE_COLOURS: Readonly<Record<CertificateState, Colour>> = {
+  Failing: 'red',
+  Waiting: 'yellow',
+  Decommissioning: 'yellow',
+  Pending: 'cyan',
+  Issuing: 'cyan',
+  Renewing: 'cyan',
+  Paused: 'dim',
+  Ready: 'green',
+};
+/** A state behind the first word of its line: a cluster in a table, a bundle with a colon. */
+const STATE_IN_LINE = new RegExp(`^( *\\S+ +)(${Object.keys(STATE_COLOURS).join('|')})(?= |$)`, 'gm');
+
+/** Not where stdout is no terminal, or NO_COLOR is set: https://nodejs.org/api/tty.html#writestreamgetcolordepthenv */
+function colourStates(text: string): string {
+  return text.replace(
+    STATE_IN_LINE,
+    (_match, before: string, state: CertificateState) => `${before}${styleText(STATE_COLOURS[state], state)}`,
+  );
 }
 
 /** Clears the terminal, for a result that replaces the one before. */
 export function clearTerminal(): void {
   if (process.stdout.isTTY) process.stdout.write('\u001b[2J\u001b[H');
+}
+
+/** How a result is written. */
+export type OutputFormat = 'table' | 'wide' | 'json' | 'yaml';
+
+/** Of a command with a result. */
+export interface OutputOptions {
+  readonly output?: OutputFormat;
+  /** As `output: 'json'`. */
+  readonly json?: true;
+}
+
+/** A command's result in the format that was asked for. @param asText the formats for people. */
+export async function formatOutput<Result>(
+  { output, json }: OutputOptions,
+  result: Result,
+  asText: (result: Result, wide: boolean) => string,
+): Promise<string> {
+  if (json === true || output === 'json') return JSON.stringify(result);
+  if (output !== 'yaml') return asText(result, output === 'wide');
+  const { dumpYaml } = await import('./yaml.ts');
+  // Without what is undefined, as in JSON, which the YAML writer refuses.
+  return dumpYaml(JSON.parse(JSON.stringify(result))).trimEnd();
 }
 
 /** A command's result, as JSON with --json, else as text. */

@@ -9,6 +9,7 @@ import { releaseCommand } from './commands/release.ts';
 import { renewCommand } from './commands/renew.ts';
 import { statusCommand } from './commands/status.ts';
 import { workerCommand } from './commands/worker.ts';
+import { commandLine, PROGRAM_NAME } from './program-name.ts';
 
 /** In the order of --help. Each defines its options, and imports what it runs only when it runs. */
 const COMMANDS: readonly (() => Command)[] = [
@@ -22,18 +23,22 @@ const COMMANDS: readonly (() => Command)[] = [
   configCommand,
 ];
 
+const EXIT_CODES = `
+Exit codes: 0 success; 1 failure; 2 wrong use or configuration, and nothing was done.`;
+
 /** A program that throws CommanderError where commander would end the process. */
 export function createProgram(): Command {
-  const program = new Command('certman')
+  const program = new Command(PROGRAM_NAME)
     .description('Durable TLS certificates for fleets of OpenShift clusters, orchestrated by Temporal.')
     .version(VERSION)
-    .showHelpAfterError('(see --help)');
+    .addHelpText('after', EXIT_CODES);
   for (const command of COMMANDS) program.addCommand(command());
-  throwInsteadOfExit(program);
+  prepare(program, '--help');
   return program;
 }
 
-function throwInsteadOfExit(command: Command): void {
-  command.exitOverride();
-  for (const child of command.commands) throwInsteadOfExit(child);
+/** @param help the arguments that print a command's help. */
+function prepare(command: Command, help: string): void {
+  command.exitOverride().showHelpAfterError(`See: ${commandLine(help)}`);
+  for (const child of command.commands) prepare(child, help.replace('--help', `${child.name()} --help`));
 }

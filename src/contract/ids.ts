@@ -43,15 +43,19 @@ export function issuanceWorkflowId(cluster: ClusterIdentity, bundleName: string,
   );
 }
 
-/** Prefixes of the workflow ids of a management cluster's clusters and standalone requests: all, or those of a name. */
+/**
+ * Prefixes of the workflow ids of a management cluster's clusters and standalone requests.
+ * @param among only those of a namespace, or of a name in it.
+ */
 export function workflowIdPrefixes(
   managementCluster: string,
-  named?: Pick<ClusterIdentity, 'namespace' | 'name'>,
+  among?: Pick<ClusterIdentity, 'namespace'> & Partial<Pick<ClusterIdentity, 'name'>>,
 ): readonly string[] {
   const prefixes = [prefixOf(managementCluster), prefixOf(managementCluster, 'CertificateRequest')];
-  if (named === undefined) return prefixes;
-  const names = new Set([named.name, truncated(named.name, MAX_NAME_IN_CLUSTER_ID)]);
-  return prefixes.flatMap((prefix) => [...names].map((name) => `${prefix}${named.namespace}/${name}/`));
+  if (among === undefined) return prefixes;
+  const { namespace, name } = among;
+  const names = name === undefined ? [''] : new Set([`${name}/`, `${truncated(name, MAX_NAME_IN_CLUSTER_ID)}/`]);
+  return prefixes.flatMap((prefix) => [...names].map((rest) => `${prefix}${namespace}/${rest}`));
 }
 
 /** Whether a workflow acts on this management cluster, by its id. */

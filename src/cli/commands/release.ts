@@ -2,33 +2,44 @@ import { Command } from 'commander';
 import type { ReleaseResult } from '../../contract/cluster-certificates.ts';
 import { CertmanError, type FailureInfo } from '../../failures/failure.ts';
 import { oneLine } from '../../failures/printable.ts';
-import { CLUSTER_ARGUMENT, parseClusterName } from '../arguments.ts';
-import { formatResult, print } from '../output.ts';
+import { CLUSTER_ARGUMENT, resolveClusterName } from '../arguments.ts';
+import { addNamespaceOptions, addOutputOptions, type NamespaceOptions } from '../kubectl-options.ts';
+import { formatOutput, type OutputOptions, print } from '../output.ts';
+import { commandLine } from '../program-name.ts';
+
+interface ReleaseOptions extends NamespaceOptions, OutputOptions {
+  readonly yes?: true;
+}
 
 /** `certman release`: ends a blocked decommission and gives up what cannot be done. */
 export function releaseCommand(): Command {
-  return new Command('release')
+  const command = new Command('release')
     .summary('release a deleted cluster or a removed bundle whose decommission is blocked')
     .description(
       'Ends the decommission of a cluster that is being deleted, or of bundles that were removed from the ClusterDeployment of a living cluster: operations that fail (a revocation, the deletion of a Secret or of TXT records) are retried once, recorded and given up. Without this command, CERTMAN_DECOMMISSION_POLICY and CERTMAN_DECOMMISSION_LIMIT decide when that happens.',
     )
-    .argument('<cluster>', `${CLUSTER_ARGUMENT}, that is being deleted or has a removed bundle`)
+    .argument('<cluster>', `${CLUSTER_ARGUMENT}; it is being deleted or has a removed bundle`);
+  addNamespaceOptions(command);
+  addOutputOptions(command);
+  return command
     .option('--yes', 'give up what cannot be done: certificates may stay valid and are then never revoked')
-    .option('--json', 'print JSON')
-    .addHelpText('after', '\nExample:\n  certman release uhc-production-1/demo --yes')
-    .action(async (text: string, options: { readonly yes?: true; readonly json?: true }) => {
-      const cluster = parseClusterName(text);
+    .addHelpText('after', `\nExample:\n  ${commandLine('release demo -n uhc-production-1 --yes')}`)
+    .action(async (name: string, options: ReleaseOptions) => {
+      const cluster = await resolveClusterName(name, options);
+      const text = `${cluster.namespace}/${cluster.name}`;
       if (options.yes !== true) {
         throw new CertmanError({
           code: 'configuration/invalid',
           message: `Certificates of ${text} may stay valid and are then never revoked.`,
-          remedy: `See what blocks the decommission with "certman status ${text}"; add --yes to release it anyway.`,
+          remedy: `See what blocks the decommission: ${commandLine(`status ${text}`)}. To release it anyway: ${commandLine(`release ${text} --yes`)}`,
         });
       }
       const { release } = await import('../../contract/cluster-certificates.ts');
       const { updateResult, withClusterWorkflow } = await import('../cluster-workflow.ts');
-      const released = await withClusterWorkflow(cluster, (handle) => updateResult(handle.executeUpdate(release)));
-      print(formatResult(options, released, () => formatReleased(text, released)));
+      const released = await withClusterWorkflow(cluster, options, (handle) =>
+        updateResult(handle.executeUpdate(release)),
+      );
+      print(await formatOutput(options, released, () => formatReleased(text, released)));
     });
 }
 

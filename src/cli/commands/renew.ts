@@ -2,36 +2,39 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import { Command } from 'commander';
 import type { RenewedCertificate } from '../../contract/cluster-certificates.ts';
-import { CLUSTER_ARGUMENT, parseClusterName } from '../arguments.ts';
-import { formatInstant, formatResult, note, print } from '../output.ts';
+import { CLUSTER_ARGUMENT, resolveClusterName } from '../arguments.ts';
+import { addNamespaceOptions, addOutputOptions, type NamespaceOptions } from '../kubectl-options.ts';
+import { formatInstant, formatOutput, note, type OutputOptions, print } from '../output.ts';
+import { commandLine } from '../program-name.ts';
 
 const POLL_INTERVAL_MS = 500;
 
-interface RenewOptions {
+interface RenewOptions extends NamespaceOptions, OutputOptions {
   readonly bundle?: string;
-  readonly json?: true;
 }
 
 /** `certman renew`: orders a new certificate now, ahead of schedule. */
 export function renewCommand(): Command {
-  return new Command('renew')
+  const command = new Command('renew')
     .summary('renew certificates of a cluster now')
     .description(
       'Orders new certificates for a cluster or a standalone CertificateRequest now, and waits until they are in their Secrets. The renewal continues when this command is interrupted.',
     )
-    .argument('<cluster>', CLUSTER_ARGUMENT)
+    .argument('<cluster>', CLUSTER_ARGUMENT);
+  addNamespaceOptions(command);
+  addOutputOptions(command);
+  return command
     .option('--bundle <name>', 'only this certificate bundle')
-    .option('--json', 'print JSON')
-    .addHelpText('after', '\nExample:\n  certman renew uhc-production-1/demo --bundle primary')
+    .addHelpText('after', `\nExample:\n  ${commandLine('renew demo -n uhc-production-1 --bundle primary')}`)
     .action(async (text: string, options: RenewOptions) => {
-      const cluster = parseClusterName(text);
+      const cluster = await resolveClusterName(text, options);
       const { updateResult, withClusterWorkflow } = await import('../cluster-workflow.ts');
       const { renew } = await import('../../contract/cluster-certificates.ts');
-      const renewed = await withClusterWorkflow(cluster, async (handle, client) => {
+      const renewed = await withClusterWorkflow(cluster, options, async (handle, client) => {
         const update = handle.executeUpdate(renew, { args: [{ bundleName: options.bundle }] });
         return await withProgress(client, handle, updateResult(update));
       });
-      print(formatResult(options, { renewed }, () => renewed.map(asText).join('\n')));
+      print(await formatOutput(options, { renewed }, () => renewed.map(asText).join('\n')));
     });
 }
 

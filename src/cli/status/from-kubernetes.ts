@@ -26,9 +26,9 @@ const statusSchema = z
   .catch({ status: undefined, conditions: [] });
 
 /** One row for each cluster, of its most urgent certificate. */
-export async function fleetFromKubernetes(kubernetes: KubernetesApi): Promise<FleetReport> {
+export async function fleetFromKubernetes(kubernetes: KubernetesApi, namespace?: string): Promise<FleetReport> {
   const clusters = new Map<string, FleetRow>();
-  for await (const object of kubernetes.list(CERTIFICATE_REQUESTS)) {
+  for await (const object of kubernetes.list(CERTIFICATE_REQUESTS, { namespace })) {
     const row = fleetRow(object);
     const before = clusters.get(row.cluster);
     if (before === undefined || byUrgency(row, before) < 0) clusters.set(row.cluster, row);
@@ -45,6 +45,7 @@ function fleetRow(object: KubernetesObject): FleetRow {
     reason,
     notAfter: rfc3339(request.notAfter),
     renewalTime: request.renewalTime,
+    dnsNames: request.dnsNames,
     issuer: request.issuerName,
   };
 }

@@ -4,7 +4,14 @@ import { summaryMessage } from '../../certificates/status-messages.ts';
 import { nextAttemptOf, renewalTimeOf } from '../../contract/bundle-record.ts';
 import { type ClusterStatus, clusterStatus } from '../../contract/cluster-certificates.ts';
 import { issuanceWorkflowId } from '../../contract/ids.ts';
-import { CertExpiry, CertIssuer, CertReason, CertRenewAt, CertState } from '../../contract/search-attributes.ts';
+import {
+  CertExpiry,
+  CertIssuer,
+  CertNames,
+  CertReason,
+  CertRenewAt,
+  CertState,
+} from '../../contract/search-attributes.ts';
 import { ListedMemos, workflowPages } from '../../controller/workflow-pages.ts';
 import type { ClusterName } from '../arguments.ts';
 import { findClusterWorkflow, PAGE_TIMEOUT_MS, runningClustersQuery } from '../cluster-workflow.ts';
@@ -18,10 +25,15 @@ import {
 } from './status-view.ts';
 
 /** Every cluster and standalone CertificateRequest that has a workflow, from search attributes: no worker is needed. */
-export async function fleetFromTemporal(client: Client, managementCluster: string): Promise<FleetReport> {
+export async function fleetFromTemporal(
+  client: Client,
+  managementCluster: string,
+  namespace?: string,
+): Promise<FleetReport> {
   const clusters: FleetRow[] = [];
   const memos = new ListedMemos(client);
-  for await (const page of workflowPages(client, runningClustersQuery(managementCluster), PAGE_TIMEOUT_MS)) {
+  const query = runningClustersQuery(managementCluster, { namespace });
+  for await (const page of workflowPages(client, query, PAGE_TIMEOUT_MS)) {
     for (const execution of page) {
       const cluster = await memos.identityOf(managementCluster, execution);
       if (cluster === undefined) continue;
@@ -30,6 +42,7 @@ export async function fleetFromTemporal(client: Client, managementCluster: strin
         cluster: `${cluster.namespace}/${cluster.name}`,
         state: attributes.get(CertState) ?? 'Pending',
         reason: attributes.get(CertReason),
+        dnsNames: attributes.get(CertNames),
         issuer: attributes.get(CertIssuer),
         notAfter: attributes.get(CertExpiry)?.toISOString(),
         renewalTime: attributes.get(CertRenewAt)?.toISOString(),

@@ -4,49 +4,99 @@ import { loadSettings } from '../../configuration/load-configuration.ts';
 import { CertmanError } from '../../failures/failure.ts';
 import { PayloadError } from '../../payloads/payload-error.ts';
 import type { ClusterName } from '../arguments.ts';
+import type { KubeConnection } from '../kubectl-options.ts';
+import { assertSameManagementCluster } from '../management-cluster.ts';
 import { note } from '../output.ts';
+import { commandLine } from '../program-name.ts';
+import { describeSelection, type Selection } from '../selection.ts';
 import { isUnavailable, withTemporal } from '../temporal-client.ts';
 import { clusterFromTemporal, fleetFromTemporal } from './from-temporal.ts';
-import type { ClusterReport, FleetReport } from './status-view.ts';
+import type { ClusterReport, FleetReport, FleetRow } from './status-view.ts';
 
 const CRD_CHECK_TIMEOUT_MS = 3_000;
 
-/** Every cluster and standalone CertificateRequest. @param resourcesOnly as if Temporal were unavailable. */
-export async function readFleet(resourcesOnly: boolean): Promise<FleetReport> {
+/** How a status is read. */
+export interface StatusSource extends KubeConnection {
+  /** As if Temporal were unavailable. */
+  readonly kubernetes?: true;
+}
+
+/** The clusters and standalone CertificateRequests that are served: all, or those of a selection. */
+export async function readFleet(selection: Selection, source: StatusSource): Promise<FleetReport> {
   const { managementCluster } = loadSettings(process.env, ['managementCluster']);
-  const crdCheck = new CrdCheck();
+  const { namespace } = selection;
+  const crdCheck = new CrdCheck(source);
   const report = await temporalElseKubernetes(
-    resourcesOnly,
-    () => withTemporal(crdCheck.beside((client) => fleetFromTemporal(client, managementCluster))),
-    ({ withKubernetes, fleetFromKubernetes }) => withKubernetes(fleetFromKubernetes),
+    source,
+    () =>
+      withTemporal(
+        crdCheck.beside(async (client) => {
+          await assertSameManagementCluster(client, managementCluster, source);
+          return await fleetFromTemporal(client, managementCluster, namespace);
+        }),
+      ),
+    ({ withKubernetes, fleetFromKubernetes }) =>
+      withKubernetes((kubernetes) => fleetFromKubernetes(kubernetes, namespace), source),
   );
-  return { ...report, problem: await crdCheck.problem() };
+  const clusters = selection.selector === undefined ? report.clusters : await withLabels(report, selection, source);
+  const problem = await crdCheck.problem();
+  return { ...report, among: describeSelection(selection), clusters, problem };
+}
+
+/** Labels are known to the API server only. */
+async function withLabels(
+  { clusters }: FleetReport,
+  selection: Selection,
+  source: StatusSource,
+): Promise<readonly FleetRow[]> {
+  const [{ withKubernetes }, { selectObjects }] = await Promise.all([
+    import('../kubernetes-client.ts'),
+    import('../select-objects.ts'),
+  ]);
+  const selected = new Set<string>();
+  await withKubernetes(async (kubernetes) => {
+    for await (const { namespace, name } of selectObjects(kubernetes, selection)) selected.add(`${namespace}/${name}`);
+  }, source);
+  return clusters.filter(({ cluster }) => selected.has(cluster));
 }
 
 /** One of them with its certificates. @throws CertmanError `kubernetes/notFound` */
-export async function readCluster(name: ClusterName, resourcesOnly: boolean): Promise<ClusterReport> {
+export async function readCluster(name: ClusterName, source: StatusSource): Promise<ClusterReport> {
   const settings = loadSettings(process.env, ['managementCluster', 'extraRecord', 'standaloneRequests']);
-  const crdCheck = new CrdCheck();
+  const { managementCluster } = settings;
+  const crdCheck = new CrdCheck(source);
   const report = await temporalElseKubernetes(
-    resourcesOnly,
-    () => withTemporal(crdCheck.beside((client) => clusterFromTemporal(client, settings.managementCluster, name))),
+    source,
+    () =>
+      withTemporal(
+        crdCheck.beside(async (client) => {
+          await assertSameManagementCluster(client, managementCluster, source);
+          return await clusterFromTemporal(client, managementCluster, name);
+        }),
+      ),
     ({ withKubernetes, clusterFromKubernetes }) =>
-      withKubernetes((kubernetes) => clusterFromKubernetes(kubernetes, settings, name)),
+      withKubernetes((kubernetes) => clusterFromKubernetes(kubernetes, settings, name), source),
   );
   if (report !== undefined) return { ...report, problem: await crdCheck.problem() };
+  const text = `${name.namespace}/${name.name}`;
   throw new CertmanError({
     code: 'kubernetes/notFound',
-    message: `There is no ClusterDeployment or CertificateRequest ${name.namespace}/${name.name} on this management cluster.`,
-    remedy: 'List those that are served with "certman status".',
+    message: `There is no ClusterDeployment or CertificateRequest ${text} on this management cluster.`,
+    remedy: `List those that are served: ${commandLine('status')}`,
   });
 }
 
 /** Checks the CRD once, at the same time as Temporal answers. */
 class CrdCheck {
+  readonly #connection: KubeConnection;
   #problem: Promise<string | undefined> | undefined;
 
+  constructor(connection: KubeConnection) {
+    this.#connection = connection;
+  }
+
   problem(): Promise<string | undefined> {
-    this.#problem ??= findCrdProblem();
+    this.#problem ??= findCrdProblem(this.#connection);
     return this.#problem;
   }
 
@@ -63,11 +113,11 @@ class CrdCheck {
 }
 
 /** @returns undefined also when the API server does not answer, or there is no kubeconfig: Temporal has the rest. */
-async function findCrdProblem(): Promise<string | undefined> {
+async function findCrdProblem(connection: KubeConnection): Promise<string | undefined> {
   try {
     const { withKubernetes, missingRequestFields, outdatedCrdMessage } = await importKubernetes();
     const signal = AbortSignal.timeout(CRD_CHECK_TIMEOUT_MS);
-    const missing = await withKubernetes((kubernetes) => missingRequestFields(kubernetes, signal));
+    const missing = await withKubernetes((kubernetes) => missingRequestFields(kubernetes, signal), connection);
     return missing === undefined || missing.length === 0 ? undefined : outdatedCrdMessage(missing);
   } catch {
     return undefined;
@@ -84,12 +134,12 @@ async function importKubernetes() {
 }
 
 async function temporalElseKubernetes<Report>(
-  resourcesOnly: boolean,
+  source: StatusSource,
   fromTemporal: () => Promise<Report>,
   read: (kubernetes: Awaited<ReturnType<typeof importKubernetes>>) => Promise<Report>,
 ): Promise<Report> {
   const fromKubernetes = async (): Promise<Report> => await read(await importKubernetes());
-  if (resourcesOnly) return await fromKubernetes();
+  if (source.kubernetes === true) return await fromKubernetes();
   try {
     return (await fromTemporal()) ?? (await fromKubernetes());
   } catch (error) {

@@ -20,11 +20,15 @@ export interface FleetRow {
   readonly notAfter?: string;
   readonly renewalTime?: string;
   readonly issuer?: string;
+  /** Of the most urgent certificate; from Temporal, its first ten. */
+  readonly dnsNames?: readonly string[];
 }
 
 /** For --json and {@link formatFleet}. */
 export interface FleetReport extends ManagementClusterProblems {
   readonly source: 'temporal' | 'kubernetes';
+  /** Which part of the fleet, for people, such as `in namespace ns`; absent: all of it. */
+  readonly among?: string;
   readonly clusters: readonly FleetRow[];
 }
 
@@ -64,26 +68,30 @@ export function byUrgency(left: FleetRow, right: FleetRow): number {
   return compareUrgency(left, right) || left.cluster.localeCompare(right.cluster);
 }
 
-/** A table, most urgent first. */
-export function formatFleet(report: FleetReport): string {
+/** A table, most urgent first. @param wide with exact instants and names. */
+export function formatFleet(report: FleetReport, wide = false): string {
   const { problem } = report;
-  return problem === undefined ? fleetTable(report) : `${oneLine(problem)}\n\n${fleetTable(report)}`;
+  const table = fleetTable(report, wide);
+  return problem === undefined ? table : `${oneLine(problem)}\n\n${table}`;
 }
 
-function fleetTable(report: FleetReport): string {
-  if (report.clusters.length === 0)
+function fleetTable({ clusters, among }: FleetReport, wide: boolean): string {
+  if (clusters.length === 0 && among !== undefined) return `Nothing is served ${oneLine(among)}.`;
+  if (clusters.length === 0)
     return 'Nothing is served: no ClusterDeployment is managed and installed yet, and there is no standalone CertificateRequest.';
-  const rows = report.clusters
+  const instant = wide ? formatInstant : formatRelative;
+  const rows = clusters
     .toSorted(byUrgency)
-    .map(({ cluster, state, reason, notAfter, renewalTime, issuer }) => [
+    .map(({ cluster, state, reason, notAfter, renewalTime, issuer, dnsNames = [] }) => [
       cluster,
       state,
       reason === undefined || reason === state ? '' : reason,
-      formatRelative(notAfter),
-      formatRelative(renewalTime),
+      instant(notAfter),
+      instant(renewalTime),
       issuer ?? '–',
+      ...(wide ? [dnsNames.join(',')] : []),
     ]);
-  return formatTable(['CLUSTER', 'STATE', 'REASON', 'EXPIRES', 'RENEWS', 'ISSUER'], rows);
+  return formatTable(['CLUSTER', 'STATE', 'REASON', 'EXPIRES', 'RENEWS', 'ISSUER', ...(wide ? ['NAMES'] : [])], rows);
 }
 
 /** Every certificate of a cluster, field by field. */

@@ -1,0 +1,46 @@
+import { type Client, WorkflowNotFoundError } from '@temporalio/client';
+import { watchWorkflowId } from '../contract/ids.ts';
+import { CLUSTER_UID_MEMO } from '../contract/management-cluster-watch.ts';
+import { CertmanError } from '../failures/failure.ts';
+import { withTolerantMemos } from '../payloads/data-converter.ts';
+import type { KubeConnection } from './kubectl-options.ts';
+
+/**
+ * With `--kubeconfig` or `--context`, compares the uid of the Namespace kube-system with that of the management cluster
+ * whose workflows are read. Does nothing without, or where the workflows do not say it (no worker has run yet).
+ * @throws CertmanError `configuration/invalid` when they are two; `kubernetes/…`
+ */
+export async function assertSameManagementCluster(
+  client: Client,
+  managementCluster: string,
+  connection: KubeConnection,
+): Promise<void> {
+  if (connection.kubeconfig === undefined && connection.context === undefined) return;
+  const watched = await watchedClusterUid(client, managementCluster);
+  if (watched === undefined) return;
+  const [{ withKubernetes }, { readClusterUid }] = await Promise.all([
+    import('./kubernetes-client.ts'),
+    import('../kubernetes/objects/cluster-uid.ts'),
+  ]);
+  if ((await withKubernetes(readClusterUid, connection)) === watched) return;
+  const given = [
+    connection.context === undefined ? [] : [`context ${connection.context}`],
+    connection.kubeconfig === undefined ? [] : [`kubeconfig ${connection.kubeconfig}`],
+  ];
+  throw new CertmanError({
+    code: 'configuration/invalid',
+    message: `The API server of ${given.flat().join(' of the ')} is not the management cluster ${managementCluster}, whose workflows are in Temporal.`,
+    remedy: 'Set CERTMAN_MANAGEMENT_CLUSTER to the name that certman has there, or name another context.',
+  });
+}
+
+async function watchedClusterUid(client: Client, managementCluster: string): Promise<string | undefined> {
+  try {
+    const { memo } = await withTolerantMemos(client).workflow.getHandle(watchWorkflowId(managementCluster)).describe();
+    const uid = memo?.[CLUSTER_UID_MEMO];
+    return typeof uid === 'string' ? uid : undefined;
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return undefined;
+    throw error;
+  }
+}
