@@ -1,7 +1,7 @@
 import { Context } from '@temporalio/activity';
 import type { AcmeClientSource } from '../src/acme/client-source.ts';
 import type { Seals } from '../src/acme/seals.ts';
-import { isOwnershipValue, ownershipRecords } from '../src/certificates/dns-name.ts';
+import { isOwnershipValue, normalizeName, ownershipRecords, type TxtRecord } from '../src/certificates/dns-name.ts';
 import type { ClusterIdentity } from '../src/clusters/cluster-identity.ts';
 import type { ZoneTarget } from '../src/clusters/zone-target.ts';
 import type {
@@ -34,6 +34,8 @@ export interface DnsActivityDeps {
   readonly checks: BundleChecks;
   readonly ca: Pick<AcmeClientSource, 'seals' | 'sealsIfUsable'>;
   readonly delegation: ChallengeDelegation;
+  /** Reports records that stay in a challenge zone of before: nothing tries again. */
+  readonly onLeft?: (cluster: ClusterIdentity, records: readonly TxtRecord[], why: CertmanError) => Promise<void>;
 }
 
 /** The steps on the DNS service of a zone, each as the activity of that name. */
@@ -43,7 +45,7 @@ export interface DnsSteps {
 }
 
 /** Creates the steps on a DNS service. */
-export function createDnsSteps(dns: DnsProvider, { checks, ca, delegation }: DnsActivityDeps): DnsSteps {
+export function createDnsSteps(dns: DnsProvider, { checks, ca, delegation, onLeft }: DnsActivityDeps): DnsSteps {
   return {
     publishTxtRecords: async (attempt, { cluster, zone, records, waitingSince }) => {
       const { signal, scheduledAt } = attempt;
@@ -56,7 +58,8 @@ export function createDnsSteps(dns: DnsProvider, { checks, ca, delegation }: Dns
         const isSealed = (record: SealedTxtRecord): boolean => isSealedRecord(seals, cluster, record);
         await delegation.requireUnchanged(zone, records.filter(isSealed), signal);
         const placed = await withPlaces(delegation, zone, records, isSealed, signal);
-        const zones = zonesOf(delegation, zone, placed);
+        const tagged = placed.map((record) => withOwnerTag(seals, cluster, record));
+        const zones = zonesOf(delegation, zone, tagged);
         return await publication.publish(seals, cluster, zone.zoneName, zones, since);
       } catch (error) {
         throw publication.mayBeSent && error instanceof CertmanError ? withOutcomeUnknown(error) : error;
@@ -74,7 +77,11 @@ export function createDnsSteps(dns: DnsProvider, { checks, ca, delegation }: Dns
       // The challenge zone has those of other clusters, too: what no seal vouches for is left there.
       const left = placed.filter((record) => record.at?.challengeZone === true && !isSealed(record));
       const withdrawn = placed.filter((record) => !left.includes(record));
-      await withdrawFrom(dns, zonesOf(delegation, zone, withdrawn), signal);
+      const tagged = withdrawn.map((record) => withOwnerTag(seals, cluster, record));
+      const zones = zonesOf(delegation, zone, tagged);
+      await withdrawFrom(dns, zones, signal);
+      for (const { records: there, problem } of zones)
+        if (problem !== undefined) await onLeft?.(cluster, there, problem);
       const [first] = left;
       if (first === undefined) return;
       // Without an account, it may be vouched for later; under another account, it never is.
@@ -124,6 +131,14 @@ function isSealedRecord(
 /** Whether its value is one of this standalone request's alone: it proves nothing for any other, nor to a CA. */
 function isOwnershipRecord(cluster: ClusterIdentity, { value }: SealedTxtRecord): boolean {
   return isStandalone(cluster) && isOwnershipValue(String(value), cluster.uid);
+}
+
+/** Adds the owner tag of an ownership record. That of a challenge's record comes from `placeOrder`. */
+function withOwnerTag(seals: Seals | undefined, cluster: ClusterIdentity, record: SealedTxtRecord): SealedTxtRecord {
+  const expiresAt = Date.parse(record.expires ?? '');
+  if (seals === undefined || Number.isNaN(expiresAt) || !isOwnershipRecord(cluster, record)) return record;
+  const there = { name: normalizeName(record.at?.name ?? record.name), value: record.value };
+  return { ...record, owner: seals.ownerTag(there, new Date(expiresAt)) };
 }
 
 /** @throws CertmanError `kubernetes/notAskedFor` unless the records, which were visible, are at each of the names. */

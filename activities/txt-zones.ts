@@ -1,4 +1,5 @@
 /** The zones that records of an order are put into: the cluster's own, and the one that CNAMEs delegate them to. */
+import { isOwnerTagFor } from '../src/acme/owner-tag.ts';
 import type { TxtRecord } from '../src/certificates/dns-name.ts';
 import type { ZoneTarget } from '../src/clusters/zone-target.ts';
 import type { SealedTxtRecord } from '../src/contract/activities.ts';
@@ -35,7 +36,7 @@ export async function withPlaces(
   );
 }
 
-/** By their names there, the cluster's own zone first. */
+/** With their owner tags, by their names there, the cluster's own zone first. */
 export function zonesOf(
   delegation: ChallengeDelegation,
   zone: ZoneTarget,
@@ -43,11 +44,19 @@ export function zonesOf(
 ): readonly RecordsOfZone[] {
   return delegation.groupByZone(zone, records).map(({ records: some, ...where }) => ({
     ...where,
-    records: some.map(({ name, value, at }) => ({ name: at?.name ?? name, value })),
+    records: some.flatMap(({ name, value, at, owner }) => {
+      const there = { name: at?.name ?? name, value };
+      // It comes through Temporal: any other value could be another's.
+      const isTag = typeof owner === 'string' && isOwnerTagFor(String(value), owner);
+      return isTag ? [there, { ...there, value: owner }] : [there];
+    }),
   }));
 }
 
-/** Withdraws from each zone, also where another one fails. @throws the first failure. */
+/**
+ * Withdraws from each zone, also where another one fails; not from one in which nothing can be done any more.
+ * @throws the first failure.
+ */
 export async function withdrawFrom(
   dns: DnsProvider,
   zones: readonly RecordsOfZone[],
@@ -55,7 +64,9 @@ export async function withdrawFrom(
 ): Promise<void> {
   const settled = await Promise.allSettled(
     // No new CNAME helps with what was put there.
-    zones.map((zone) => inZone({ ...zone, hint: undefined }, () => dns.withdraw(zone.target, zone.records, signal))),
+    zones
+      .filter(({ problem }) => problem === undefined)
+      .map((zone) => inZone({ ...zone, hint: undefined }, () => dns.withdraw(zone.target, zone.records, signal))),
   );
   for (const result of settled) if (result.status === 'rejected') throw result.reason;
 }

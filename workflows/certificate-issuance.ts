@@ -7,6 +7,7 @@ import {
   patched,
   setCurrentDetails,
   uuid4,
+  workflowInfo,
 } from '@temporalio/workflow';
 import { isInZone, ownershipRecords, ownershipValue, uniqueRecords } from '../src/certificates/dns-name.ts';
 import type { ClusterIdentity } from '../src/clusters/cluster-identity.ts';
@@ -34,6 +35,9 @@ const INVALID_ORDER_CODES = new Set<FailureCode>([
   'acme/orderGone',
   'acme/badCsr',
 ]);
+
+/** Ownership records are of use for the attempt that made them only; as long as an order at Let's Encrypt. */
+const OWNERSHIP_RECORDS_MS = 7 * 86_400_000;
 
 /**
  * Issues one certificate and installs it; always withdraws the TXT records.
@@ -120,7 +124,9 @@ class Issuance {
 
   #ownershipRecords(): readonly SealedTxtRecord[] {
     const { cluster, dnsNames } = this.#state.input;
-    return isStandalone(cluster) ? ownershipRecords(dnsNames, ownershipValue(cluster.uid, uuid4())) : [];
+    if (!isStandalone(cluster)) return [];
+    const expires = new Date(workflowInfo().startTime.getTime() + OWNERSHIP_RECORDS_MS).toISOString();
+    return ownershipRecords(dnsNames, ownershipValue(cluster.uid, uuid4())).map((record) => ({ ...record, expires }));
   }
 
   async #publishAndVerify(

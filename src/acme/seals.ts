@@ -4,9 +4,11 @@
  * account Secret: orders in progress and certificates issued before stay vouched for.
  */
 import { createHmac, hkdfSync, type KeyObject, timingSafeEqual } from 'node:crypto';
+import type { TxtRecord } from '../certificates/dns-name.ts';
 import type { ClusterIdentity } from '../clusters/cluster-identity.ts';
 import type { TxtRecordPlace } from '../contract/activities.ts';
 import { joinSeal, splitSeal } from '../contract/sealed-url.ts';
+import { createOwnerTag, type OwnerTag, readOwnerTag } from './owner-tag.ts';
 
 /** What is sealed, with the values that the seal covers. */
 export type Sealed =
@@ -74,6 +76,16 @@ export class Seals {
   openOrder(owner: Owner, bundleName: string, sealed: string): string | undefined {
     const { url, seal } = splitSeal(sealed);
     return this.verify(owner, { of: 'order', bundleName, url }, seal) ? url : undefined;
+  }
+
+  /** The owner tag of a record, which is for no object. @param record as it is in the zone, its name normalized. */
+  ownerTag(record: TxtRecord, expires: Date): string {
+    return createOwnerTag(this.#key, record, expires);
+  }
+
+  /** @returns undefined for a value that is no tag, or one of another name or account. */
+  readOwnerTag(name: string, text: string): OwnerTag | undefined {
+    return readOwnerTag(this.#key, name, text);
   }
 
   #mac({ managementCluster, namespace, name, uid }: Owner, sealed: Sealed): Buffer {

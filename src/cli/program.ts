@@ -5,6 +5,7 @@ import { accountCommand } from './commands/account.ts';
 import { budgetCommand } from './commands/budget.ts';
 import { codecServerCommand } from './commands/codec-server.ts';
 import { configCommand } from './commands/config.ts';
+import { dnsCommand } from './commands/dns.ts';
 import { releaseCommand } from './commands/release.ts';
 import { renewCommand } from './commands/renew.ts';
 import { statusCommand } from './commands/status.ts';
@@ -19,6 +20,7 @@ const COMMANDS: readonly (() => Command)[] = [
   releaseCommand,
   accountCommand,
   budgetCommand,
+  dnsCommand,
   codecServerCommand,
   configCommand,
 ];

@@ -176,6 +176,11 @@ const DNS = {
     example: '100ms',
     meaning: 'How long changes to one zone are collected into one Route 53 request.',
   }),
+  dnsSweep: withDefault('CERTMAN_DNS_SWEEP', oneOf('on', 'off'), 'on', {
+    example: 'off',
+    meaning:
+      'Whether one worker searches all zones once a day for TXT records that a crash left behind, and removes those that are provably its own and of no use any more (docs/dns-sweep.md): `on` or `off`.',
+  }),
   fedramp: withDefault('FEDRAMP', flag, 'false', {
     example: 'true',
     meaning:

@@ -32,6 +32,10 @@ export interface SealedTxtRecord extends TxtRecord {
   /** Absent: at its own name, in the zone of the cluster. The seal covers it. */
   readonly at?: TxtRecordPlace;
   readonly seal?: string;
+  /** The value that stands beside it in DNS and shows that certman wrote it. Vouches for itself: the seal does not cover it. */
+  readonly owner?: string;
+  /** Of an ownership record, which gets its owner tag when it is published: until when an order can need it (RFC 3339). */
+  readonly expires?: string;
 }
 
 /** Of `verifyPropagation`: a standalone request controls its names. */

@@ -1,6 +1,8 @@
 import type { Client } from '@temporalio/client';
 import type { AcmeClientSource } from '../acme/client-source.ts';
 import type { CrlFetcher } from '../crl/crl-fetcher.ts';
+import type { OwnerTags } from '../dns/leftover-records.ts';
+import type { DnsProvider } from '../dns/provider.ts';
 import type { IssuerCheck } from '../issuance/issuer-check.ts';
 import type { KubernetesApi, WatchConnection } from '../kubernetes/api/kubernetes-api.ts';
 import type { Metrics } from '../observability/metrics.ts';
@@ -30,6 +32,19 @@ export interface ControllerSettings {
   readonly workerName: string;
 }
 
+/** What is swept for TXT records that a crash left behind, and how they are recognised. */
+export interface SweepSource {
+  readonly dns: Pick<DnsProvider, 'listRecords'>;
+  /** Of the present account; undefined without a usable one. */
+  readonly tags: () => Promise<OwnerTags | undefined>;
+  /** Name of the challenge zone; undefined: there is none. */
+  readonly challengeZone?: string | undefined;
+  /** Milliseconds from the start to the first sweep. */
+  readonly firstDelayMs?: number;
+  /** Milliseconds from one request to the next. */
+  readonly requestIntervalMs?: number;
+}
+
 /** What the process provides to the controller. */
 export interface ControllerDependencies {
   readonly kubernetes: KubernetesApi;
@@ -42,6 +57,8 @@ export interface ControllerDependencies {
   readonly crlSource?: Pick<CrlFetcher, 'fetch'>;
   /** Undefined: issuers are not checked. */
   readonly issuerCheck?: Pick<IssuerCheck, 'revokedIssuer'>;
+  /** Undefined: no zone is swept. */
+  readonly sweep?: SweepSource | undefined;
   readonly settings: ControllerSettings;
   readonly metrics: Metrics;
   /** Exposes the fleet gauges while this worker runs the controller. @returns a function that removes them. */

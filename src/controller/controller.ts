@@ -25,6 +25,7 @@ import { Poller } from './poller.ts';
 import { type PrimaryEventHandler, PrimaryReconciler } from './primary-reconciler.ts';
 import { runResync } from './resync.ts';
 import { type StuckClusterSignals, stuckClusterSignals } from './stuck-clusters.ts';
+import { runTxtJanitor } from './txt-janitor.ts';
 
 /** Enough for a fleet that is installed at once, and few enough for Temporal's frontend. */
 const MAX_CONCURRENT_SIGNALS = 32;
@@ -107,6 +108,7 @@ export async function runController(
       crdCheck.run(),
       ariPoller.run(),
       crlPoller?.run(),
+      dependencies.sweep && runTxtJanitor(context, dependencies.sweep),
     ]);
   } catch (error) {
     onError(error);

@@ -93,15 +93,19 @@ export function changedDelegation({ name, at }: SealedTxtRecord, now: TxtRecordP
   });
 }
 
-/** Records are in a challenge zone that the settings no longer have. */
+/** Records are in a challenge zone that the settings no longer name: they are left there. */
 export function challengeZoneGone(zoneName: string, present: string | undefined): CertmanError {
   const now = present === undefined ? 'there is none' : `it is ${present}`;
   return new CertmanError({
     code: 'configuration/invalid',
     message: `TXT records are in ${quoted(zoneName, MAX_NAME_LENGTH)}, which is no longer the challenge zone: ${now}.`,
-    remedy:
-      'Set CERTMAN_CHALLENGE_ZONE back until they are withdrawn; or delete them by hand, and end a deletion that waits for them by `certman release`.',
+    remedy: `They prove nothing any more and are left there. \`certman dns sweep --zone ${printableZone(zoneName)}\` removes them once their orders have expired.`,
   });
+}
+
+/** A zone comes through Temporal: only a plain name is proposed for a command line. */
+function printableZone(zoneName: string): string {
+  return /^[\w.-]{1,253}$/.test(zoneName) ? zoneName : '<zone>';
 }
 
 /** As in a zone file. The target names what it proves, so that no two names share one. */

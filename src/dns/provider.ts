@@ -27,6 +27,23 @@ export interface ZoneDelegation {
   readonly nameServers: readonly string[];
 }
 
+/** Some of a zone's TXT records: all values of each of their names. */
+export interface RecordsPage {
+  readonly records: readonly TxtRecord[];
+  /** Of the next page; absent: this is the last one. */
+  readonly next?: string;
+}
+
+/** The TXT records of a zone. */
+export interface ZoneRecords {
+  /** Equal for all targets whose records are in the same zone. */
+  readonly zoneId: string;
+  /** A request that precedes no other. @param at `next` of the page before; undefined: the first page. */
+  page(at: string | undefined): Promise<RecordsPage>;
+  /** Removes exactly these values of the zone, if present. */
+  withdraw(records: readonly TxtRecord[]): Promise<void>;
+}
+
 /**
  * Publishes TXT records, of normalized names in the target's zone, to one DNS service. A target of kind
  * CertificateRequest may be reached only with the Secret that it names: its author could choose any other's names.
@@ -54,6 +71,11 @@ export interface DnsProvider {
   delegation(target: DnsTarget, signal: AbortSignal, anew?: boolean): Promise<ZoneDelegation | undefined>;
   /** Removes exactly these values, if present. @throws `dns/zoneNotFound`, which counts as removed. */
   withdraw(target: DnsTarget, records: readonly TxtRecord[], signal: AbortSignal): Promise<void>;
+  /**
+   * The records of the target's zone, all of it: those of other clusters, too. Without those that a withdrawal cannot name,
+   * such as ones with a routing policy. What it returns throws as well. Absent: not offered by this service. @returns undefined: nor by the target's.
+   */
+  listRecords?(target: DnsTarget, signal: AbortSignal): Promise<ZoneRecords | undefined>;
   /** Returns once all of the zone's servers have the change. @throws `dns/pending` with `notBefore`, the next poll. */
   awaitLive(target: DnsTarget, change: ChangeHandle, signal: AbortSignal): Promise<void>;
 }

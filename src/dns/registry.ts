@@ -10,6 +10,7 @@ import {
   type Publication,
   platformUnsupported,
   type ZoneDelegation,
+  type ZoneRecords,
 } from './provider.ts';
 import type { Route53Settings } from './route53/provider.ts';
 import { isWritableName } from './writable-name.ts';
@@ -70,6 +71,10 @@ export class PlatformProvider implements DnsProvider {
     } catch (error) {
       if (!(error instanceof CertmanError) || error.code !== 'dns/zoneNotFound') throw error;
     }
+  }
+
+  async listRecords(target: DnsTarget, signal: AbortSignal): Promise<ZoneRecords | undefined> {
+    return await (await this.#providerOf(target)).listRecords?.(target, signal);
   }
 
   async awaitLive(target: DnsTarget, change: ChangeHandle, signal: AbortSignal): Promise<void> {

@@ -21,6 +21,9 @@ import { requireOwnershipProof } from './require-ownership.ts';
 
 const progressSchema = z.object({ orderUrl: z.string() });
 
+const MAX_ORDER_MS = 90 * 86_400_000;
+const DEFAULT_ORDER_MS = 7 * 86_400_000;
+
 /**
  * Resumes an earlier attempt's order while it is usable, else places one.
  * @throws CertmanError `kubernetes/notAskedFor` for names that the bundle does not have, and for a standalone request whose
@@ -98,7 +101,7 @@ async function challengesOf(
   const pending = all.filter((authorization) => authorization.status === 'pending').sort(byName);
   const names = pending.map(({ identifier }) => dns01RecordName(identifier.value));
   const places = await delegation.placesOf(zone, names, signal);
-  return pending.map((authorization, index) => pendingChallenge(ca, authorization, order.url, cluster, places[index]));
+  return pending.map((authorization, index) => pendingChallenge(ca, authorization, order, cluster, places[index]));
 }
 
 /** The name of an authorization becomes that of a TXT record. @throws CertmanError `acme/unexpected` for any other name. */
@@ -119,7 +122,7 @@ function byName(one: Authorization, other: Authorization): number {
 function pendingChallenge(
   ca: AcmeClient,
   authorization: Authorization,
-  orderUrl: string,
+  order: Order,
   cluster: ClusterIdentity,
   at: TxtRecordPlace | undefined,
 ): PendingChallenge {
@@ -127,17 +130,26 @@ function pendingChallenge(
   const { seals, signer } = ca.session;
   const identifier = authorization.identifier.value;
   const authorizationUrl = authorization.url;
+  const orderUrl = order.url;
   const txt = { name: dns01RecordName(identifier), value: dns01RecordValue(token, signer.thumbprint) };
   const record = at === undefined ? txt : { ...txt, at };
+  const owner = seals.ownerTag({ ...txt, name: normalizeName(at?.name ?? txt.name) }, usefulUntil(order, new Date()));
   return {
     identifier,
     wildcard: authorization.wildcard === true,
     authorizationUrl,
     challengeUrl: url,
     keyThumbprint: signer.thumbprint,
-    record: { ...record, seal: seals.seal(cluster, { of: 'record', ...record }) },
+    record: { ...record, seal: seals.seal(cluster, { of: 'record', ...record }), owner },
     seal: seals.seal(cluster, { of: 'challenge', orderUrl, authorizationUrl, url }),
   };
+}
+
+/** When the order expires (RFC 8555 §7.1.3); of a CA that says nothing usable, a week from now, which is Let's Encrypt's. */
+function usefulUntil({ expires }: Order, now: Date): Date {
+  const stated = Date.parse(expires ?? '');
+  const isStated = stated > now.getTime() && stated < now.getTime() + MAX_ORDER_MS;
+  return new Date(isStated ? stated : now.getTime() + DEFAULT_ORDER_MS);
 }
 
 function placedOrder(

@@ -6,7 +6,8 @@ type Labels<Name extends string> = Readonly<Record<Name, string | number>>;
 /** Registers every metric, once per registry. To add one, add a row here and record it where it happens. */
 export function createMetrics(registry: Registry) {
   const registers = [registry];
-  const plainCounter = (name: string, help: string): { inc(): void } => new Counter({ name, help, registers });
+  const plainCounter = (name: string, help: string): { inc(count?: number): void } =>
+    new Counter({ name, help, registers });
   /** @param labels their names, each with the values whose series start at 0: rate() then sees the first increase. */
   const counter = <Name extends string>(
     name: string,
@@ -93,6 +94,19 @@ export function createMetrics(registry: Registry) {
       'certman_preflights_total',
       'Preflights of new orders, by outcome: passed, undecided (the CA decides), or refused (nothing was ordered).',
       { outcome: ['passed', 'undecided', 'refused'] },
+    ),
+    sweptZones: counter(
+      'certman_dns_swept_zones_total',
+      'Zones searched for TXT records that a crash left behind, by outcome: swept, gone (the zone does not exist), or failed.',
+      { outcome: ['swept', 'gone', 'failed'] },
+    ),
+    removedRecords: plainCounter(
+      'certman_dns_leftover_records_removed_total',
+      'TXT values that the sweep removed: those of challenges that a crash left behind, and their owner tags.',
+    ),
+    leftRecords: plainCounter(
+      'certman_dns_records_left_total',
+      'TXT records that were not withdrawn, because they are in a challenge zone that the settings no longer name.',
     ),
     dnsRequests: counter('certman_dns_requests_total', 'Requests to DNS services, by service and action.', {
       service: [],

@@ -12,6 +12,8 @@ import { createKubernetesActivities } from '../../activities/kubernetes.ts';
 import { createOrderActivities } from '../../activities/order.ts';
 import { createWatchActivities } from '../../activities/watch.ts';
 import { AcmeClientSource } from '../acme/client-source.ts';
+import type { TxtRecord } from '../certificates/dns-name.ts';
+import type { ClusterIdentity } from '../clusters/cluster-identity.ts';
 import type { Configuration } from '../configuration/load-configuration.ts';
 import type { Activities } from '../contract/activities.ts';
 import { taskQueueOf } from '../contract/ids.ts';
@@ -22,7 +24,8 @@ import { ChallengeDelegation } from '../dns/challenge-delegation.ts';
 import { DnsSources } from '../dns/dns-sources.ts';
 import { Preflight } from '../dns/preflight.ts';
 import { PropagationCheck } from '../dns/propagation-check.ts';
-import { PlatformProvider } from '../dns/registry.ts';
+import type { CertmanError } from '../failures/failure.ts';
+import { oneLine } from '../failures/printable.ts';
 import { ChainGate } from '../issuance/chain-gate.ts';
 import { IssuerCheck } from '../issuance/issuer-check.ts';
 import { OrderPreflight, type PreflightOutcome } from '../issuance/order-preflight.ts';
@@ -33,6 +36,7 @@ import { loadKubeConfig } from '../kubernetes/api/kube-config.ts';
 import type { KubernetesApi } from '../kubernetes/api/kubernetes-api.ts';
 import { allowsChallengeZone } from '../kubernetes/objects/aws-credentials.ts';
 import { createOperatorSettings } from '../kubernetes/objects/operator-settings.ts';
+import { reportLeftRecords } from '../kubernetes/objects/report-left-records.ts';
 import { ServedBundles } from '../kubernetes/objects/served-bundles.ts';
 import { FleetMetricsExporter } from '../observability/fleet-metrics-exporter.ts';
 import type { Logger } from '../observability/logging.ts';
@@ -40,6 +44,7 @@ import { createMetrics } from '../observability/metrics.ts';
 import type { MetricsExposition } from '../observability/metrics-exposition.ts';
 import { VERSION } from '../version.ts';
 import { createActivityMetricsInterceptor } from './activity-metrics.ts';
+import { createDnsProvider } from './dns-provider.ts';
 import { listCompletedIssuances } from './list-completed-issuances.ts';
 import { createManagementClusterCheck } from './management-cluster-check.ts';
 
@@ -98,23 +103,10 @@ export function composeActivities(
   const propagation = new PropagationCheck(dnsSources, { quorum: configuration.dohQuorum, onWarning });
   const { identity: workerName } = client.options;
   const { challengeZone, challengeZoneSecret } = configuration;
-  const { fedramp, hostedZoneId, fedrampStandaloneRequests: standaloneRequests } = configuration;
-  const fedrampZone = fedramp && hostedZoneId !== undefined ? { hostedZoneId, standaloneRequests } : undefined;
-  const dns = new PlatformProvider({
+  const dns = createDnsProvider(configuration, {
     kubernetes,
-    operatorNamespace,
-    batchWindowMs: configuration.dnsBatchWindowMs,
     needsNameServers: dnsSources.needsNameServers,
     onRequest: (service, action) => metrics.dnsRequests.inc({ service, action }),
-    platform: fedrampZone && 'aws',
-    settings: {
-      route53: {
-        requestsPerSecond: configuration.route53RequestsPerSecond,
-        fedramp: fedrampZone,
-        ambientCredentials: configuration.ambientAwsCredentials,
-        challengeZone: { hostedZoneId: configuration.challengeZoneId, credentialsSecret: challengeZoneSecret },
-      },
-    },
   });
   const delegation = new ChallengeDelegation(
     new AliasLookup(dnsSources, dns, challengeZone !== undefined),
@@ -154,6 +146,20 @@ export function composeActivities(
     chainGate,
     projection,
   };
+  const dnsDeps = {
+    ...acme,
+    onLeft: async (cluster: ClusterIdentity, records: readonly TxtRecord[], why: CertmanError): Promise<void> => {
+      const names = records.map(({ name }) => oneLine(name, 300));
+      metrics.leftRecords.inc(records.length);
+      logger.warn(
+        { cluster: `${cluster.namespace}/${cluster.name}`, names, problem: why.message },
+        'TXT records are left',
+      );
+      await reportLeftRecords(kubernetes, cluster, records, why).catch((error: unknown) =>
+        logger.warn({ error }, 'the Event of the TXT records that are left could not be recorded'),
+      );
+    },
+  };
   return {
     kubernetes,
     limitations: () => fleetMetrics.problems(),
@@ -168,11 +174,11 @@ export function composeActivities(
         projection,
       }),
       ...createAcmeActivities(acme),
-      ...createDnsActivities(dns, acme),
+      ...createDnsActivities(dns, dnsDeps),
       ...createPropagationActivities(propagation, acme),
       ...createOrderActivities({
         acme,
-        dns: createDnsSteps(dns, acme),
+        dns: createDnsSteps(dns, dnsDeps),
         verifyPropagation: createVerifyPropagation(propagation, acme),
       }),
       ...createWatchActivities({
@@ -185,6 +191,7 @@ export function composeActivities(
         metrics,
         exposeFleet: (fleet) => fleetMetrics.expose(fleet),
         crlSource,
+        sweep: configuration.dnsSweep === 'on' ? { dns, tags: () => ca.sealsIfUsable(), challengeZone } : undefined,
         issuerCheck: revocations && new IssuerCheck(roots, revocations),
         logger,
         stopping,

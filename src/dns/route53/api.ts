@@ -1,7 +1,12 @@
 /** Calls to Route 53 with one set of credentials: rate limited, bounded, with typed failures; not retried here. */
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
-import { type ResourceRecordSet, Route53, type Route53ClientConfig } from '@aws-sdk/client-route-53';
+import {
+  type ListResourceRecordSetsCommandInput,
+  type ResourceRecordSet,
+  Route53,
+  type Route53ClientConfig,
+} from '@aws-sdk/client-route-53';
 import { CertmanError } from '../../failures/failure.ts';
 import type { DnsProviderOptions, ZoneDelegation } from '../provider.ts';
 import type { SubmittedChange, TxtChange, TxtRecordSet } from '../zone-changes/change-batch.ts';
@@ -27,6 +32,12 @@ export const AWS_CONNECTIONS = Object.freeze({
   httpAgent: new HttpAgent({ keepAlive: true, maxSockets: 50 }),
   httpsAgent: new HttpsAgent({ keepAlive: true, maxSockets: 50 }),
 });
+
+/** Where a page of a zone's record sets begins, as the API takes it. */
+export type RecordPosition = Pick<
+  ListResourceRecordSetsCommandInput,
+  'StartRecordName' | 'StartRecordType' | 'StartRecordIdentifier'
+>;
 
 /** Credentials, and what they are distinguished by. */
 export interface ResolvedCredentials {
@@ -120,6 +131,22 @@ export class Route53Api {
       });
     }
     return sets;
+  }
+
+  /** TXT sets without a routing policy, of up to 300 record sets. @param at `next` of the page before. */
+  async listTxtSets(
+    zoneId: string,
+    at: RecordPosition | undefined,
+  ): Promise<{ readonly sets: readonly TxtRecordSet[]; readonly next?: RecordPosition }> {
+    const input = { HostedZoneId: zoneId, MaxItems: MAX_PAGE_SIZE, ...at };
+    const answer = await this.#request('sweep', 'ListResourceRecordSets', `list records of hosted zone ${zoneId}`, () =>
+      this.#client.listResourceRecordSets(input),
+    );
+    const sets = (answer.ResourceRecordSets ?? []).flatMap((found) => readTxtSet(found) ?? []);
+    const { IsTruncated, NextRecordName: StartRecordName, NextRecordType, NextRecordIdentifier } = answer;
+    if (IsTruncated !== true || StartRecordName === undefined) return { sets };
+    const StartRecordType = NextRecordType;
+    return { sets, next: { StartRecordName, StartRecordType, StartRecordIdentifier: NextRecordIdentifier } };
   }
 
   /** @throws ChangeRefusedError when Route 53 rejects the batch, of which nothing is done then. */

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { TxtRecord } from '../../certificates/dns-name.ts';
-import { CertmanError } from '../../failures/failure.ts';
+import { CertmanError, isFailure } from '../../failures/failure.ts';
 import { abortable } from '../abortable.ts';
 import type {
   ChangeHandle,
@@ -9,15 +9,17 @@ import type {
   DnsTarget,
   Publication,
   ZoneDelegation,
+  ZoneRecords,
 } from '../provider.ts';
-import type { SubmittedChange } from '../zone-changes/change-batch.ts';
+import type { SubmittedChange, TxtRecordSet } from '../zone-changes/change-batch.ts';
 import { ChangePoller, type PendingChange } from '../zone-changes/change-poller.ts';
+import { plainTextOf } from '../zone-changes/quote-txt.ts';
 import { RequestRateLimiter } from '../zone-changes/rate-limiter.ts';
 import type { ZoneApi, ZoneBatcher } from '../zone-changes/zone-batcher.ts';
 import { ZoneBatchers } from '../zone-changes/zone-batchers.ts';
 import type { HiveDnsZone, KnownZone } from '../zones/hive-zone.ts';
 import { ZoneLookup } from '../zones/zone-lookup.ts';
-import { type ResolvedCredentials, Route53Api, stripIdPrefix } from './api.ts';
+import { type RecordPosition, type ResolvedCredentials, Route53Api, stripIdPrefix } from './api.ts';
 import { type CredentialSettings, CredentialSource } from './credentials.ts';
 import { ZoneAdmission } from './zone-admission.ts';
 
@@ -88,6 +90,30 @@ export class Route53Provider implements DnsProvider {
       this.#accounts.memo(api.credentials.account).admission.leave(zone.id);
       return this.#batcher(api, zone).submit({ action: 'withdraw', records }, signal);
     });
+  }
+
+  async listRecords(target: DnsTarget, signal: AbortSignal): Promise<ZoneRecords> {
+    const find = (api: Route53Api): Promise<KnownZone> => abortable(this.#zones.find(api, target), signal);
+    const zone = await this.#withApi(target, signal, find);
+    const inZone = <T>(work: (api: Route53Api) => Promise<T>): Promise<T> =>
+      // A sweep takes longer than the session of a role.
+      this.#withApi(target, signal, (api) =>
+        work(api).catch((error: unknown) => {
+          if (isFailure(error, 'dns/zoneNotFound')) this.#zones.invalidate(api, target);
+          throw error;
+        }),
+      );
+    return {
+      zoneId: zone.id,
+      page: async (at) => {
+        const position = at === undefined ? undefined : (JSON.parse(at) as RecordPosition);
+        const { sets, next } = await inZone((api) => api.listTxtSets(zone.id, position));
+        return { records: sets.flatMap(plainRecords), next: next && JSON.stringify(next) };
+      },
+      withdraw: async (records) => {
+        await inZone((api) => this.#batcher(api, zone).submit({ action: 'withdraw', records }, signal));
+      },
+    };
   }
 
   async awaitLive(target: DnsTarget, change: ChangeHandle, signal: AbortSignal): Promise<void> {
@@ -178,6 +204,13 @@ function zoneOf(id: string | undefined): KnownZone | undefined {
 
 function hiveZoneId({ status }: HiveDnsZone): string | undefined {
   return status?.aws?.zoneID && stripIdPrefix(status.aws.zoneID);
+}
+
+function plainRecords({ name, values }: TxtRecordSet): readonly TxtRecord[] {
+  return values.flatMap((quoted) => {
+    const value = plainTextOf(quoted);
+    return value === undefined ? [] : [{ name, value }];
+  });
 }
 
 /** `<change> <zone> <sent at, epoch ms>`: another worker polls it when this one would. */

@@ -14,6 +14,11 @@ export function quoteTxt(text: string): string {
   return strings.join(' ');
 }
 
+/** The text that {@link quoteTxt} writes as this, where that is short and plain; undefined for any other. */
+export function plainTextOf(quoted: string): string | undefined {
+  return /^"([^"\\]*)"$/.exec(quoted)?.[1];
+}
+
 function escapeString(bytes: Buffer): string {
   return bytes
     .toString('latin1')

@@ -4,9 +4,10 @@ import { allowedAt, perSecond, type RateLimit, recordUse } from '../../rate-limi
 /**
  * Who is served first. `next`: what an admitted publication or a round under way needs to go on: a read after a refused
  * change, or a change after a read, so that what a request found out is used before it is out of date. Then `change`,
- * `poll` (whether a change is live) and `read` (everything else): what is begun is finished before more is begun.
+ * `poll` (whether a change is live) and `read` (everything else of an order): what is begun is finished before more is begun.
+ * `sweep`: no order waits for it.
  */
-const PRECEDENCES = ['next', 'change', 'poll', 'read'] as const;
+const PRECEDENCES = ['next', 'change', 'poll', 'read', 'sweep'] as const;
 
 /** One of {@link PRECEDENCES}. */
 export type Precedence = (typeof PRECEDENCES)[number];

@@ -64,6 +64,20 @@ describe('placing an order', () => {
     expect(Date.parse(expires)).toBeGreaterThan(Date.now());
   });
 
+  it('returns an owner tag with each record, the same when the order is resumed: until the order expires', async () => {
+    const { activities, lab } = issuance();
+    const dnsNames = uniqueDnsNames();
+    const placed = await runAcmeActivity(activities, 'placeOrder', { dnsNames });
+    const resumed = await runAcmeActivity(activities, 'placeOrder', { dnsNames, resume: placed.orderUrl });
+    expect(resumed.challenges).toEqual(placed.challenges);
+    const seals = await lab.source.seals();
+    for (const { record } of placed.challenges) {
+      const tag = seals.readOwnerTag(record.name, record.owner ?? '');
+      expect(tag?.proves(record.value)).toBe(true);
+      expect(tag?.expiresAt).toBe(1_000 * Math.ceil(Date.parse(placed.expires) / 1_000));
+    }
+  });
+
   it('skips names that are authorized already', async () => {
     const { managementCluster, request, dnsNames } = issuance();
     const reusing = await startAcmeHarness({ authzReuse: 100 });

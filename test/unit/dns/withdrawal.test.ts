@@ -53,3 +53,33 @@ test('without an account, nothing in the challenge zone is given up', async () =
   expect(await failureOf(run([record('new', true)]))).toMatchObject({ code: 'kubernetes/notAskedFor' });
   expect(withdrawn()).toEqual([]);
 });
+
+test('what is in a challenge zone of before is reported once and given up, and keeps nothing else', async () => {
+  const withdraw = vi.fn((_target: DnsTarget, _records: readonly TxtRecord[]) => Promise.resolve());
+  const onLeft = vi.fn(() => Promise.resolve());
+  const activities = createDnsActivities({ withdraw } as unknown as DnsProvider, {
+    ...SEALED,
+    delegation: new ChallengeDelegation({ aliasOf: () => Promise.resolve(undefined) }, 'acme-new.example.net'),
+    onLeft,
+  });
+  const txt = { name: '_acme-challenge.own.example.com', value: 'own value' };
+  const own = { ...txt, seal: SEALS.seal(CLUSTER, { of: 'record', ...txt }) };
+  const input = { cluster: CLUSTER, zone: ZONE, records: [record('old', true), own] };
+  withdraw.mockRejectedValueOnce(new Error('not now'));
+  const run = () => runActivity((given: TxtRecordsInput) => activities.withdrawTxtRecords(given), input);
+  await expect(run()).rejects.toThrow();
+  expect(onLeft).not.toHaveBeenCalled();
+  await run();
+  expect(withdraw).toHaveBeenLastCalledWith(
+    expect.objectContaining({ zoneName: 'example.com' }),
+    [txt],
+    expect.anything(),
+  );
+  expect(onLeft).toHaveBeenCalledExactlyOnceWith(
+    CLUSTER,
+    [{ name: `old.${CHALLENGES}`, value: 'value of old' }],
+    expect.objectContaining({
+      message: expect.stringContaining('no longer the challenge zone: it is acme-new.example.net'),
+    }),
+  );
+});

@@ -10,6 +10,7 @@ import {
   type TxtRecordSets,
   type TxtRequest,
 } from '../../../../src/dns/zone-changes/change-batch.ts';
+import { SEALS } from '../../../support/dns/sealed-records.ts';
 import { applyChanges } from './strict-zone.ts';
 
 const NAMES = ['a.example.com', 'b.example.com', 'c.b.example.com', 'd.example.com'];
@@ -130,6 +131,15 @@ describe('the cost of changes', () => {
     const requests = Array.from({ length: 800 }, (_, n) => publish([`n${n}.example.com`, 'v'.repeat(43)]));
     expect(packRequests(known(), requests).map((group) => group.length)).toEqual([711, 89]);
     expect(packRequests(known(), requests, 'overwrite').map((group) => group.length)).toEqual([355, 355, 90]);
+  });
+
+  it('lets 367 of them into one batch with their owner tags', () => {
+    const requests = Array.from({ length: 400 }, (_, n) => {
+      const name = `n${n}.example.com`;
+      const value = 'v'.repeat(43);
+      return publish([name, value], [name, SEALS.ownerTag({ name, value }, new Date('2027-01-01'))]);
+    });
+    expect(packRequests(known(), requests).map((group) => group.length)).toEqual([367, 33]);
   });
 
   it('keeps the records of one request in one batch', () => {

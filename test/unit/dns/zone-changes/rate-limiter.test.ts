@@ -41,10 +41,10 @@ describe('the queue of an AWS account', () => {
   it('serves what is begun before what is not, whichever came first', async () => {
     const limiter = new RequestRateLimiter(1);
     const served: Precedence[] = [];
-    const asked: readonly Precedence[] = ['change', 'read', 'poll', 'change', 'next'];
+    const asked: readonly Precedence[] = ['change', 'sweep', 'poll', 'read', 'next'];
     for (const precedence of asked) void limiter.acquire(precedence).then(() => served.push(precedence));
     await vi.advanceTimersByTimeAsync(10_000);
-    expect(served).toEqual(['change', 'next', 'change', 'poll', 'read']);
+    expect(served).toEqual(['change', 'next', 'poll', 'read', 'sweep']);
   });
 
   it('lets few wait, gives the others a turn each, and rejects those that come last in order', async () => {

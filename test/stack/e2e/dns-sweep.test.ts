@@ -1,0 +1,89 @@
+/** TXT records of an order whose worker was killed and whose workflows are lost: no withdrawal ever comes. */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { parseAccountKey } from '../../../src/acme/account.ts';
+import { Seals } from '../../../src/acme/seals.ts';
+import { type SweptZone, sweepZones } from '../../../src/dns/txt-sweep.ts';
+import { listServedZones } from '../../../src/kubernetes/objects/served-zones.ts';
+import { createDnsProvider } from '../../../src/worker/dns-provider.ts';
+import { putForeignTxt } from '../../support/dns/hosted-zones.ts';
+import { readAccount } from '../../support/e2e/account-secret.ts';
+import { waitFor } from '../../support/e2e/checks.ts';
+import { createCluster, type E2eCluster } from '../../support/e2e/clusters.ts';
+import { txtRecords } from '../../support/e2e/evidence.ts';
+import { useE2eHarness } from '../../support/e2e/harness.ts';
+import { endProcesses, startCertman } from '../../support/process/certman-process.ts';
+
+const DAY = 86_400_000;
+
+const lab = useE2eHarness({ worker: false });
+let cluster: E2eCluster;
+/** A name of the cluster that is on no certificate. */
+const other = (): string => `_acme-challenge.other.${cluster.name}.${cluster.zone}`;
+
+beforeAll(async () => {
+  process.env['AWS_ENDPOINT_URL'] = lab().stack.route53.endpoint;
+  const worker = await lab().startWorker();
+  const held = lab().ca.inject({ when: ({ path }) => path.startsWith('/chalZ/'), fault: { kind: 'hang' }, times: 20 });
+  cluster = await createCluster(lab(), 'crashed');
+  await waitFor('its records are published', async () => (held.hits() > 0 ? {} : 'no challenge is answered yet'));
+  await worker.kill();
+  const { workflow } = lab().client;
+  for await (const { workflowId } of workflow.list({ query: "ExecutionStatus = 'Running'" }))
+    await workflow.getHandle(workflowId).terminate('lost');
+  await putForeignTxt(lab(), other(), 'of cert-manager');
+});
+afterAll(async () => {
+  delete process.env['AWS_ENDPOINT_URL'];
+  await endProcesses();
+});
+
+async function sweep(now: number): Promise<readonly SweptZone[]> {
+  const { kubernetes } = lab();
+  const account = await readAccount(lab());
+  const dns = createDnsProvider(
+    {
+      namespace: 'certman-operator',
+      dnsBatchWindowMs: 0,
+      fedramp: false,
+      hostedZoneId: undefined,
+      fedrampStandaloneRequests: false,
+      route53RequestsPerSecond: 100,
+      ambientAwsCredentials: 'labelled',
+      challengeZoneId: undefined,
+      challengeZoneSecret: undefined,
+    },
+    { kubernetes, needsNameServers: false },
+  );
+  const targets = await listServedZones(kubernetes, { managementCluster: 'hive' });
+  const { signal } = new AbortController();
+  const tags = new Seals(parseAccountKey(account['private-key']));
+  const zones: SweptZone[] = [];
+  for await (const zone of sweepZones(targets, { dns, tags, signal, requestIntervalMs: 0, now: () => now }))
+    zones.push(zone);
+  return zones;
+}
+
+test('stay while the order could be resumed, by the command too', async () => {
+  const before = await txtRecords(lab());
+  const names = cluster.dnsNames.map((name) => `_acme-challenge.${name.replace(/^\*\./, '')}`);
+  expect([...before.keys()].sort()).toEqual([...names, other()].sort());
+  for (const name of names) expect(before.get(name)).toEqual([expect.any(String), expect.stringMatching(/^"certman=/)]);
+  const command = await startCertman(['dns', 'sweep', '--json'], {
+    ...lab().commandEnvironment(),
+    AWS_ENDPOINT_URL: lab().stack.route53.endpoint,
+  });
+  expect(await command.waitForExit()).toBe('code 0');
+  const { zones } = JSON.parse(command.output().trim().split('\n').at(-1) ?? '') as {
+    readonly zones: readonly SweptZone[];
+  };
+  expect(zones).toEqual([{ zoneName: lab().zone.name, outcome: 'swept', removed: [], inUse: names.length }]);
+  expect(await txtRecords(lab())).toEqual(before);
+});
+
+test('are removed once the order has expired at the CA; those of others stay', async () => {
+  const [swept] = await sweep(Date.now() + 30 * DAY);
+  expect(swept).toMatchObject({ outcome: 'swept', inUse: 0 });
+  expect(Object.fromEntries(await txtRecords(lab()))).toEqual({
+    [other()]: ['"of cert-manager"'],
+  });
+});
