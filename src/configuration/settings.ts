@@ -172,9 +172,14 @@ const DNS = {
     example: '2.5',
     meaning: 'Route 53 requests per second and AWS account by this worker; AWS allows 5 for all callers together.',
   }),
+  googleDnsRequestsPerSecond: withDefault('CERTMAN_GOOGLE_DNS_REQUESTS_PER_SECOND', number(0.1, 10_000), '5', {
+    example: '10',
+    meaning:
+      'Google Cloud DNS requests per second and service account by this worker. Google limits the requests of one account in a minute; the console shows the quota.',
+  }),
   dnsBatchWindowMs: withDefault('CERTMAN_DNS_BATCH_WINDOW', duration('0ms', '10s'), '250ms', {
     example: '100ms',
-    meaning: 'How long changes to one zone are collected into one Route 53 request.',
+    meaning: 'How long changes to one zone are collected into one request.',
   }),
   dnsSweep: withDefault('CERTMAN_DNS_SWEEP', oneOf('on', 'off'), 'on', {
     example: 'off',

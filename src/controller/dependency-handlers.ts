@@ -57,7 +57,7 @@ export function dnsZoneHandler(
 
 /** Of name and id only: Hive rewrites the rest of the status every two hours. */
 function zoneDigest({ spec, status, metadata }: KubernetesObject): string {
-  const id = field(field(status, 'aws'), 'zoneID');
+  const id = field(field(status, 'aws'), 'zoneID') ?? field(field(status, 'gcp'), 'zoneName');
   return digestOf(canonicalJson([field(spec, 'zone'), id, metadata.deletionTimestamp]));
 }
 

@@ -2,6 +2,7 @@ import { LoadingCache } from '../cache/loading-cache.ts';
 import { isInZone, MAX_NAME_LENGTH, normalizeName, type TxtRecord } from '../certificates/dns-name.ts';
 import type { PlatformView } from '../clusters/cluster-view.ts';
 import { CertmanError } from '../failures/failure.ts';
+import type { GoogleDnsSettings } from './google/provider.ts';
 import {
   type ChangeHandle,
   type DnsProvider,
@@ -18,6 +19,7 @@ import { isWritableName } from './writable-name.ts';
 /** Settings of single services. */
 export interface DnsSettings {
   readonly route53: Route53Settings;
+  readonly google: GoogleDnsSettings;
 }
 
 type DnsProviderFactory = (options: DnsProviderOptions, settings: DnsSettings) => Promise<DnsProvider>;
@@ -25,6 +27,7 @@ type DnsProviderFactory = (options: DnsProviderOptions, settings: DnsSettings) =
 /** One line per service, by the platform whose zones it has. A service's SDK is loaded when a zone first needs it. */
 const DNS_PROVIDERS: Readonly<Partial<Record<PlatformView['kind'], DnsProviderFactory>>> = {
   aws: async (options, { route53 }) => new (await import('./route53/provider.ts')).Route53Provider(options, route53),
+  gcp: async (options, { google }) => new (await import('./google/provider.ts')).GoogleDnsProvider(options, google),
 };
 
 /** The platform whose service has the challenge zone, whatever platform the clusters are on. */

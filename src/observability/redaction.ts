@@ -4,7 +4,7 @@ const REDACTED = '[removed]';
 
 /** Names of fields whose values are never logged. Names of Secrets (`secretName`) are not secret. */
 const SECRET_FIELD =
-  /^(private[-_]?key|tls\.key|account[-_]?key|key[-_]?pem|key[-_]?authorization|token|task[-_]?token|password|passwd|authorization|cookie|set-cookie|api[-_]?key|(aws[-_]?)?secret[-_]?access[-_]?key|(aws[-_]?)?access[-_]?key[-_]?id|(aws[-_]?)?session[-_]?token|sts[-_]?external[-_]?id|credentials)$/i;
+  /^(private[-_]?key|tls\.key|account[-_]?key|key[-_]?pem|key[-_]?authorization|token|task[-_]?token|password|passwd|authorization|cookie|set-cookie|api[-_]?key|(aws[-_]?)?secret[-_]?access[-_]?key|(aws[-_]?)?access[-_]?key[-_]?id|(aws[-_]?)?session[-_]?token|sts[-_]?external[-_]?id|access[-_]?token|assertion|client[-_]?secret|credentials)$/i;
 
 /** Deeper than any record of certman's; values below it are not logged. */
 const MAX_DEPTH = 6;

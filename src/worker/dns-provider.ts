@@ -1,6 +1,7 @@
 import type { Configuration } from '../configuration/load-configuration.ts';
 import type { DnsProviderOptions } from '../dns/provider.ts';
 import { PlatformProvider } from '../dns/registry.ts';
+import { VERSION } from '../version.ts';
 
 /** The settings of DNS services. */
 export type DnsServiceSettings = Pick<
@@ -14,6 +15,7 @@ export type DnsServiceSettings = Pick<
   | 'ambientAwsCredentials'
   | 'challengeZoneId'
   | 'challengeZoneSecret'
+  | 'googleDnsRequestsPerSecond'
 >;
 
 /** The DNS services, by the settings. */
@@ -35,6 +37,7 @@ export function createDnsProvider(
         ambientCredentials: settings.ambientAwsCredentials,
         challengeZone: { hostedZoneId: settings.challengeZoneId, credentialsSecret: settings.challengeZoneSecret },
       },
+      google: { requestsPerSecond: settings.googleDnsRequestsPerSecond, userAgent: `certman/${VERSION}` },
     },
   });
 }

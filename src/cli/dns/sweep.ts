@@ -41,6 +41,7 @@ export async function sweepDns(options: SweepOptions): Promise<void> {
     'hostedZoneId',
     'fedrampStandaloneRequests',
     'route53RequestsPerSecond',
+    'googleDnsRequestsPerSecond',
     'ambientAwsCredentials',
     'challengeZone',
     'challengeZoneId',

@@ -18,6 +18,7 @@ import { RequestRateLimiter } from '../zone-changes/rate-limiter.ts';
 import type { ZoneApi, ZoneBatcher } from '../zone-changes/zone-batcher.ts';
 import { ZoneBatchers } from '../zone-changes/zone-batchers.ts';
 import type { HiveDnsZone, KnownZone } from '../zones/hive-zone.ts';
+import { ZoneAccess } from '../zones/zone-access.ts';
 import { ZoneLookup } from '../zones/zone-lookup.ts';
 import { type RecordPosition, type ResolvedCredentials, Route53Api, stripIdPrefix } from './api.ts';
 import { type CredentialSettings, CredentialSource } from './credentials.ts';
@@ -40,7 +41,7 @@ export interface Route53Settings extends CredentialSettings {
 
 /** {@link DnsProvider} on AWS Route 53; its change handles: see `handleOf`. */
 export class Route53Provider implements DnsProvider {
-  readonly #credentials: CredentialSource;
+  readonly #access: ZoneAccess<ResolvedCredentials, Route53Api>;
   readonly #zones: ZoneLookup;
   readonly #changes: ChangePoller;
   readonly #accounts: LRUCache<string, Account>;
@@ -48,7 +49,6 @@ export class Route53Provider implements DnsProvider {
   readonly #batchers: ZoneBatchers;
 
   constructor(options: DnsProviderOptions, { requestsPerSecond, ...settings }: Route53Settings) {
-    this.#credentials = new CredentialSource(options, settings);
     this.#zones = new ZoneLookup(options, {
       words: { zone: 'hosted zone', account: 'the AWS account' },
       hiveZone: { read: hiveZoneId, field: 'status.aws.zoneID' },
@@ -68,6 +68,9 @@ export class Route53Provider implements DnsProvider {
       memoMethod: (_id, _stale, { context }) =>
         new Route53Api(context, this.#accounts.memo(context.account).rateLimiter, options),
     });
+    this.#access = new ZoneAccess(new CredentialSource(options, settings), this.#zones, (credentials) =>
+      this.#apis.memo(credentials.id, { context: credentials }),
+    );
     this.#batchers = new ZoneBatchers(MAX_CACHED, { windowMs: options.batchWindowMs });
   }
 
@@ -77,16 +80,20 @@ export class Route53Provider implements DnsProvider {
     signal: AbortSignal,
     waitingSince: number,
   ): Promise<Publication> {
-    return await this.#inZone(target, signal, (api, zone) => this.#publishIn(api, zone, records, signal, waitingSince));
+    return await this.#access.inZone(target, signal, (api, zone) =>
+      this.#publishIn(api, zone, records, signal, waitingSince),
+    );
   }
 
   async delegation(target: DnsTarget, signal: AbortSignal, anew = false): Promise<ZoneDelegation | undefined> {
-    if (anew) await this.#withApi(target, signal, async (api) => this.#zones.invalidate(api, target));
-    return await this.#inZone(target, signal, (api, zone) => abortable(this.#zones.delegation(api, zone), signal));
+    if (anew) await this.#access.withApi(target, signal, async (api) => this.#zones.invalidate(api, target));
+    return await this.#access.inZone(target, signal, (api, zone) =>
+      abortable(this.#zones.delegation(api, zone), signal),
+    );
   }
 
   async withdraw(target: DnsTarget, records: readonly TxtRecord[], signal: AbortSignal): Promise<void> {
-    await this.#inZone(target, signal, (api, zone) => {
+    await this.#access.inZone(target, signal, (api, zone) => {
       this.#accounts.memo(api.credentials.account).admission.leave(zone.id);
       return this.#batcher(api, zone).submit({ action: 'withdraw', records }, signal);
     });
@@ -94,10 +101,10 @@ export class Route53Provider implements DnsProvider {
 
   async listRecords(target: DnsTarget, signal: AbortSignal): Promise<ZoneRecords> {
     const find = (api: Route53Api): Promise<KnownZone> => abortable(this.#zones.find(api, target), signal);
-    const zone = await this.#withApi(target, signal, find);
+    const zone = await this.#access.withApi(target, signal, find);
     const inZone = <T>(work: (api: Route53Api) => Promise<T>): Promise<T> =>
       // A sweep takes longer than the session of a role.
-      this.#withApi(target, signal, (api) =>
+      this.#access.withApi(target, signal, (api) =>
         work(api).catch((error: unknown) => {
           if (isFailure(error, 'dns/zoneNotFound')) this.#zones.invalidate(api, target);
           throw error;
@@ -118,7 +125,7 @@ export class Route53Provider implements DnsProvider {
 
   async awaitLive(target: DnsTarget, change: ChangeHandle, signal: AbortSignal): Promise<void> {
     const { id, zoneId, sentAt } = readHandle(change);
-    const nextPoll = await this.#withApi(target, signal, async (api) => {
+    const nextPoll = await this.#access.withApi(target, signal, async (api) => {
       const next = await this.#changes.waitLive({ id, sentAt }, () => api.isInSync(id), signal);
       if (next === undefined) this.#accounts.memo(api.credentials.account).admission.leave(zoneId);
       return next;
@@ -152,38 +159,6 @@ export class Route53Provider implements DnsProvider {
       return { zoneId: zone.id, nameServers, change: change && handleOf(zone, change) };
     } catch (error) {
       admission.leave(zone.id);
-      throw error;
-    }
-  }
-
-  /** Runs `work` in the target's zone; once more with the zone looked up anew when the known one does not exist. */
-  #inZone<T>(
-    target: DnsTarget,
-    signal: AbortSignal,
-    work: (api: Route53Api, zone: KnownZone) => Promise<T>,
-  ): Promise<T> {
-    return this.#withApi(target, signal, async (api) => {
-      const zone = await abortable(this.#zones.find(api, target), signal);
-      try {
-        return await work(api, zone);
-      } catch (error) {
-        if (!(error instanceof CertmanError) || error.code !== 'dns/zoneNotFound') throw error;
-        this.#zones.invalidate(api, target);
-        const found = await abortable(this.#zones.find(api, target), signal);
-        if (found.id === zone.id) throw error;
-        return await work(api, found);
-      }
-    });
-  }
-
-  /** Runs `work` with the target's credentials; drops them from the cache when AWS refuses them. */
-  async #withApi<T>(target: DnsTarget, signal: AbortSignal, work: (api: Route53Api) => Promise<T>): Promise<T> {
-    signal.throwIfAborted();
-    try {
-      const credentials = await abortable(this.#credentials.resolve(target), signal);
-      return await work(this.#apis.memo(credentials.id, { context: credentials }));
-    } catch (error) {
-      if (error instanceof CertmanError && error.code === 'dns/accessDenied') this.#credentials.invalidate(target);
       throw error;
     }
   }

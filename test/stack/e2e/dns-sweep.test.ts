@@ -48,6 +48,7 @@ async function sweep(now: number): Promise<readonly SweptZone[]> {
       hostedZoneId: undefined,
       fedrampStandaloneRequests: false,
       route53RequestsPerSecond: 100,
+      googleDnsRequestsPerSecond: 100,
       ambientAwsCredentials: 'labelled',
       challengeZoneId: undefined,
       challengeZoneSecret: undefined,

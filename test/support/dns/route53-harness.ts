@@ -43,7 +43,10 @@ export function useRoute53(): Route53Harness {
         batchWindowMs: 50,
         needsNameServers: false,
         platform: settings.fedramp && 'aws',
-        settings: { route53: { requestsPerSecond: 1_000, ambientCredentials: 'labelled', ...settings } },
+        settings: {
+          route53: { requestsPerSecond: 1_000, ambientCredentials: 'labelled', ...settings },
+          google: { requestsPerSecond: 1_000, userAgent: 'certman/test' },
+        },
         ...options,
       }),
     here: (namespace = 'ns') => zoneTarget({ namespace, zoneName: harness.zoneName }),

@@ -29,7 +29,10 @@ test('a provider that cannot be created is created again by the next call, once'
     operatorNamespace: 'certman-operator',
     batchWindowMs: 1,
     needsNameServers: false,
-    settings: { route53: { requestsPerSecond: 1, ambientCredentials: 'all' } },
+    settings: {
+      route53: { requestsPerSecond: 1, ambientCredentials: 'all' },
+      google: { requestsPerSecond: 1, userAgent: 'certman/test' },
+    },
   });
   const awaitLive = () => dns.awaitLive(TARGET, 'C1', new AbortController().signal);
   await expect(awaitLive()).rejects.toThrow('no SDK');

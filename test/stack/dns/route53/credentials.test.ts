@@ -199,8 +199,8 @@ describe('credentials', () => {
   });
 
   it('do not exist for platforms that are not served', async () => {
-    const gcp = zoneTarget({ zoneName: lab.zoneName, platform: { kind: 'gcp', credentialsSecret: 'gcp' } });
-    await expect(lab.provider().publish(gcp, [record(lab.zoneName)], signal, SINCE)).rejects.toMatchObject({
+    const vsphere = zoneTarget({ zoneName: lab.zoneName, platform: { kind: 'unsupported', found: 'vsphere' } });
+    await expect(lab.provider().publish(vsphere, [record(lab.zoneName)], signal, SINCE)).rejects.toMatchObject({
       code: 'dns/platformUnsupported',
     });
   });
