@@ -123,10 +123,16 @@ describe('a relay that refuses the lists of one kind', () => {
     expect(namesIn(run.fleet()?.clusters, created)).toHaveLength(1);
     expect(run.fleet()).toMatchObject({ requests: undefined, standalone: undefined, ari: undefined });
     const workflowId = clusterWorkflowId({ managementCluster: run.managementCluster, ...waiting });
-    await harness().env.client.workflow.getHandle(workflowId).signal(setState, 'Waiting', 'DnsCredentialsMissing');
+    const { workflow } = harness().env.client;
+    await workflow.getHandle(workflowId).signal(setState, 'Waiting', 'DnsCredentialsMissing');
+    await eventually(
+      'it can be found by its reason',
+      () => workflow.count(`WorkflowId = "${workflowId}" AND CertReason = "DnsCredentialsMissing"`),
+      ({ count }) => count === 1,
+    );
     refusal.remove();
     await untilSynced(run, CERTIFICATE_REQUESTS);
-    await run.untilReceived(waiting, ['observed', 'The Secrets may have changed while they were not watched.']);
+    await run.untilReceived(waiting, ['The Secrets may have changed while they were not watched.'], /may have changed/);
     await run.stop();
   });
 

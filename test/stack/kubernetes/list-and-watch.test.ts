@@ -4,7 +4,7 @@ import type { KubernetesClient } from '../../../src/kubernetes/api/client.ts';
 import type { ListAndWatchOptions } from '../../../src/kubernetes/api/list-and-watch.ts';
 import { CONFIG_MAPS, DNS_ZONES, SECRETS } from '../../../src/kubernetes/objects/resources.ts';
 import type { FaultProxy } from '../../support/faults/fault-proxy.ts';
-import { compactEtcd } from '../../support/kubernetes/etcd.ts';
+import { compactFirstRevisions } from '../../support/kubernetes/etcd.ts';
 import { useManagementCluster } from '../../support/kubernetes/management-cluster.ts';
 import { type ProxiedApiServer, startApiServerProxy } from '../../support/kubernetes/proxied-api-server.ts';
 import { recordWatch, type WatchRecorder } from '../../support/kubernetes/watch-recorder.ts';
@@ -171,7 +171,7 @@ describe('resuming', () => {
 
   test('at a compacted position lists anew', async () => {
     await make('a');
-    await compactEtcd();
+    await compactFirstRevisions();
     const observer = observeMaps({ resumeFrom: '2', resumeMode: 'list' });
     await listed(observer);
     expect(observer.errorCodes).toEqual(['kubernetes/gone']);

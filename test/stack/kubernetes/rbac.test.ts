@@ -72,16 +72,13 @@ async function completeLifecycle(): Promise<void> {
     metadata: { namespace, name: 'aws' },
     data: { aws_access_key_id: 'QUtJQUVYQU1QTEU=', aws_secret_access_key: 'ZXhhbXBsZQ==' },
   });
-  await managementCluster().admin.apply(SECRETS, {
-    metadata: { namespace: OPERATOR_NAMESPACE, name: 'lets-encrypt-account' },
-    data: { 'account-url': 'aHR0cHM6Ly9jYS5leGFtcGxlL2FjY3QvMQ==', 'private-key': 'LS0tLS1CRUdJTg==' },
-  });
   for (const resource of [CLUSTER_DEPLOYMENTS, DNS_ZONES, CERTIFICATE_REQUESTS, SECRETS]) {
     await listAndWatch(collectionPath(resource));
   }
   // Rights to one object by name cover a list only when it asks for that name.
   await listAndWatch(collectionPath(CONFIG_MAPS, OPERATOR_NAMESPACE), 'metadata.name=certman-operator');
 
+  // That of the stack: a change of it would signal the waiting clusters of tests that run beside.
   await createOperatorSettings({ kubernetes: certman, operatorNamespace: OPERATOR_NAMESPACE }).account();
   await readAwsCredentials(certman, { namespace, name: 'aws' });
   await readClusterUid(certman);
@@ -216,15 +213,13 @@ test('the rights in deploy/components/sts are those that the roles of an STS clu
     },
   };
   await admin.apply(resourceOf(crd), crd);
-  await expect
-    .poll(() => admin.get(ACCOUNT_CLAIMS, claim).catch(() => 'not served'), { timeout: 60_000 })
-    .toBe(undefined);
+  await expect.poll(() => admin.get(ACCOUNT_CLAIMS, claim).catch(() => 'not served')).toBe(undefined);
   const component = await readManifests('components/sts/rbac.yaml');
   for (const object of component) await admin.apply(resourceOf(object), object);
   proxy.clearSeen();
   // Allowed, but not found.
   await expect
-    .poll(() => readStsRoles(certman, claim).catch((error: unknown) => error), { timeout: 20_000 })
+    .poll(() => readStsRoles(certman, claim).catch((error: unknown) => error))
     .toMatchObject({
       code: 'dns/credentialsMissing',
       message: expect.stringContaining('AccountClaim default/c1'),
