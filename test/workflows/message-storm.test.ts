@@ -37,9 +37,7 @@ function refusalOf(answer: PromiseSettledResult<unknown>): string | undefined {
   return reason.cause.type ?? 'a refusal without a type';
 }
 
-test('storms of messages as runs end: every renew update is answered, the last view applies, nothing is ordered without a reason', {
-  timeout: 180_000,
-}, async () => {
+test('storms of messages as runs end: every renew update is answered, the last view applies, nothing is ordered without a reason', async () => {
   const ends = new ContinueAsNewHook();
   await withHarness(
     async (harness) => {

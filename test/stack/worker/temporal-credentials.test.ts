@@ -74,7 +74,12 @@ async function works(): Promise<void> {
   const { client, close } = await temporal.connect();
   try {
     const watch = client.workflow.getHandle(watchWorkflowId(`hive-${name}`));
-    await watch.query('__temporal_workflow_metadata');
+    // A worker is ready before it has started the watch.
+    await eventually(
+      'the watch answers',
+      () => watch.query('__temporal_workflow_metadata'),
+      () => true,
+    );
     const heartbeat = async () => {
       const [activity] = (await watch.describe()).raw.pendingActivities ?? [];
       return Number(activity?.lastHeartbeatTime?.seconds ?? 0);

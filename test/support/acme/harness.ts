@@ -17,6 +17,7 @@ import type { KubernetesApi } from '../../../src/kubernetes/api/kubernetes-api.t
 import { zoneTarget } from '../dns/route53-proxy.ts';
 import { type FaultProxy, startFaultProxy } from '../faults/fault-proxy.ts';
 import { PEBBLE_CONNECTIONS } from '../faults/upstream.ts';
+import { eventually } from '../vitest/eventually.ts';
 import { caSource, newAccount } from './account.ts';
 import { type Pebble, startPebble } from './pebble.ts';
 import { ANY_BUNDLE, runAcmeActivity } from './run-activity.ts';
@@ -55,7 +56,13 @@ export async function startAcmeHarness(settings: PebbleOptions = {}): Promise<Ac
     ...PEBBLE_CONNECTIONS,
   });
   const server = { directoryUrl: `${proxy.url}/dir`, caPem: pebble.caPem };
-  const account = { stored: await newAccount(server) };
+  // A CA that refuses many nonces may refuse all tries of a registration.
+  const stored = await eventually(
+    'an account',
+    () => newAccount(server),
+    () => true,
+  );
+  const account = { stored };
   const chainGate = trustingGate(pebble.rootsFile);
   const sources: AcmeClientSource[] = [];
   const openSource = (of: { stored: StoredAccount }): AcmeClientSource => {
