@@ -108,11 +108,23 @@ class Issuance {
 
   async #place(ownershipProof: OwnershipProof | undefined): Promise<PlacedOrder> {
     const { names, input } = this.#state;
-    const { cluster, bundleName, dnsNames, caHost, resumeOrder, replaces, renewal, turn } = input;
+    const { cluster, bundleName, dnsNames, caHost, resumeOrder, replaces, renewal, turn, urgent, inWindow } = input;
     try {
       const priority = placementPriority(input);
       const order = await placeOrder.executeWithOptions({ summary: `order ${names}`, priority }, [
-        { cluster, bundleName, caHost, dnsNames, resume: resumeOrder, replaces, renewal, turn, ownershipProof },
+        {
+          cluster,
+          bundleName,
+          caHost,
+          dnsNames,
+          resume: resumeOrder,
+          replaces,
+          renewal,
+          turn,
+          urgent,
+          inWindow,
+          ownershipProof,
+        },
       ]);
       this.#state.order = order.orderUrl;
       return order;

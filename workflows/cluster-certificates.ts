@@ -9,6 +9,7 @@ import {
   clusterStatus,
   type DecommissionResult,
   dependencyChanged,
+  orderMoved,
   release,
   renew,
   renewalWindowChanged,
@@ -55,6 +56,9 @@ function setup(input: ClusterCertificatesInput): ClusterCertificates {
     ({ bundleName, serialNumber }) => cluster.onCertificateRevoked(bundleName, serialNumber),
     { description: 'The CA has revoked a certificate: replace it.' },
   );
+  setHandler(orderMoved, (move) => cluster.onOrderMoved(move), {
+    description: 'The budget of the CA has moved the instant of an order that waits.',
+  });
   setHandler(clusterStatus, () => cluster.status(), {
     description: 'The state of each bundle, the reason, and what happens next.',
   });

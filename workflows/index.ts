@@ -1,4 +1,5 @@
 /** Every workflow type that a worker registers, by its exported name. */
+export { caBudget } from './ca-budget.ts';
 export { certificateIssuance } from './certificate-issuance.ts';
 export { clusterCertificates } from './cluster-certificates.ts';
 export { managementClusterWatch } from './management-cluster-watch.ts';

@@ -86,6 +86,10 @@ export interface PlaceOrderInput extends BundleRef {
   /** Renews a certificate of this CA for the same names, which its limits for new orders exempt. */
   readonly renewal?: true;
   readonly turn?: OrderTurn;
+  /** A certificate in use expires soon or is gone: the order goes before others in the budget of the CA. */
+  readonly urgent?: true;
+  /** The CA's renewal window of `replaces` is open: its limits exempt the order. */
+  readonly inWindow?: true;
   /** Required for a standalone request. */
   readonly ownershipProof?: OwnershipProof;
 }

@@ -24,6 +24,7 @@ export interface CertificateIssuanceInput {
   readonly replaces?: string;
   /** As for `placeOrder`. */
   readonly renewal?: true;
+  readonly inWindow?: true;
   readonly turn?: OrderTurn;
   /** A certificate in use expires soon or is gone: the order does not wait behind others. */
   readonly urgent?: true;

@@ -22,6 +22,8 @@ export const dependencyChanged = defineSignal<[{ readonly what: string }]>('depe
 /** The CA moved the renewal window of a bundle's certificate (RFC 9773). */
 export const renewalWindowChanged =
   defineSignal<[{ readonly bundleName: string; readonly window: RenewalWindow }]>('renewalWindowChanged');
+/** The budget of the CA has moved the instant of an order that waits for it. */
+export const orderMoved = defineSignal<[OrderMove]>('orderMoved');
 /** A certificate is on its CA's revocation list (RFC 5280 §5) and must be replaced. */
 export const certificateRevoked =
   defineSignal<[{ readonly bundleName: string; readonly serialNumber: string }]>('certificateRevoked');
@@ -46,6 +48,16 @@ export interface HandedOverCertificates {
   readonly issued: readonly IssuedCertificate[];
   /** As in the record of a bundle. */
   readonly unclaimedOrders: readonly string[];
+}
+
+/** Argument of `orderMoved`. */
+export interface OrderMove {
+  readonly bundleName: string;
+  /** RFC 3339. */
+  readonly at: string;
+  /** Of the failure that the bundle shows while it waits. */
+  readonly message: string;
+  readonly remedy: string;
 }
 
 /** Argument of `renew`. */

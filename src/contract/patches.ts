@@ -4,11 +4,14 @@ export const COMPLETE_ORDER_PATCH = 'complete-order';
 /** `clusterCertificates`: one activity evaluates bundles together, and search attributes are published once a task. */
 export const BUNDLES_TOGETHER = 'bundles-together';
 
+/** `clusterCertificates`: the budget moves an order that waits. Asked for only when it does, not at the start of a run. */
+export const ORDER_MOVED = 'order-moved';
+
 /**
  * Names of the `patched` markers in workflow code, oldest first. Each is a change of commands that runs in progress do
  * not take part in (docs/decisions/upgrades.md). test/workflows/replay.test.ts compares the list with the histories.
  */
-export const PATCHES = [COMPLETE_ORDER_PATCH, BUNDLES_TOGETHER] as const satisfies readonly string[];
+export const PATCHES = [COMPLETE_ORDER_PATCH, BUNDLES_TOGETHER, ORDER_MOVED] as const satisfies readonly string[];
 
 /** Lower-case words joined by hyphens. @returns undefined when the text does not have that form. */
 export function parsePatchId(text: string): string | undefined {

@@ -4,11 +4,11 @@
  */
 
 import { byKey, type Entry, insertByKey, newEntry } from './budget-entry.ts';
-import { type BudgetOrder, isSameOrder, lineOf, scopeOf, scopesOf, URGENCIES } from './budget-order.ts';
+import { type BudgetOrder, isSameOrder, lineOf, scopeOf, scopesOf, URGENCIES, type Urgency } from './budget-order.ts';
 import { type CaBudgetState, usedCalendars, waitingEntries, waitingRows } from './ca-budget-state.ts';
-import { type CaLimits, type Counted, domainLimitOf } from './ca-limits.ts';
+import type { CaLimits, Counted } from './ca-limits.ts';
 import { FairTurns } from './fair-turns.ts';
-import { allowedAt, recordUse } from './gcra.ts';
+import { allowedAt, type RateLimit, recordUse } from './gcra.ts';
 import { type Slot, SlotCalendar } from './slot-calendar.ts';
 import { WaitingSize } from './waiting-size.ts';
 
@@ -33,6 +33,16 @@ export interface Reservation {
   readonly queue?: { readonly position: number; readonly of: number; readonly scope: string } | undefined;
 }
 
+/** An order that waits. */
+export interface WaitingOrder {
+  readonly id: string;
+  readonly urgency: Urgency;
+  /** When it may be placed: epoch milliseconds. */
+  readonly at: number;
+  /** The limit that decides that. */
+  readonly scope: string;
+}
+
 /** What is left of one limit. */
 export interface BudgetUsage {
   readonly scope: string;
@@ -46,7 +56,7 @@ export interface BudgetUsage {
 
 /** The budget of one account. Instants are epoch milliseconds and must not decrease from call to call. */
 export class CaBudget {
-  readonly #limits: CaLimits;
+  readonly #limits: Partial<CaLimits>;
   readonly #calendars = new Map<string, SlotCalendar<Entry>>();
   readonly #turns: readonly FairTurns[];
   readonly #entries = new Map<string, Entry>();
@@ -60,14 +70,18 @@ export class CaBudget {
   #sequence: number;
   readonly #size = new WaitingSize();
 
-  /** @param state of an earlier budget of the account; undefined: nothing is known to be used. */
-  constructor(limits: CaLimits, now: number, state?: CaBudgetState) {
+  /**
+   * @param limits what is absent has no limit.
+   * @param state of an earlier budget of the account; undefined: nothing is known to be used.
+   */
+  constructor(limits: Partial<CaLimits>, now: number, state?: CaBudgetState) {
     this.#limits = limits;
     this.#sequence = state?.sequence ?? 0;
     this.#failures = new Map(state?.failures);
     this.#turns = URGENCIES.map((_, index) => new FairTurns(state?.turns[index]));
     for (const [scope, calendar] of state?.calendars ?? []) {
-      this.#calendars.set(scope, new SlotCalendar(this.#limitOf(scope), now, calendar));
+      const limit = this.#limitOf(scope);
+      if (limit !== undefined) this.#calendars.set(scope, new SlotCalendar(limit, now, calendar));
     }
     if (state !== undefined) for (const entry of waitingEntries(state)) this.#restore(entry);
     this.#settle(now);
@@ -112,19 +126,21 @@ export class CaBudget {
       for (const entry of this.#entries.values()) {
         if (entry.held.some((slot) => slot.scope === scope)) this.#displace(entry);
       }
-      this.#calendar(scope, now).blockUntil(until);
+      this.#calendar(scope, now)?.blockUntil(until);
     }
     this.#settle(now);
   }
 
   /** The CA could not authorize a name. */
   failed(name: string, now: number): void {
-    this.#failures.set(name, recordUse(this.#failures.get(name), this.#limits.failedAuthorizations, now));
+    const { failedAuthorizations } = this.#limits;
+    if (failedAuthorizations === undefined) return;
+    this.#failures.set(name, recordUse(this.#failures.get(name), failedAuthorizations, now));
   }
 
   /** What was used before there was a budget. @param instants ascending. Call it before the first order. */
   usedBefore(scope: string, instants: readonly number[], now: number): void {
-    this.#calendar(scope, now).usedBefore(instants);
+    this.#calendar(scope, now)?.usedBefore(instants);
   }
 
   /** The orders whose instants have changed since the last announcement, each once. */
@@ -159,6 +175,12 @@ export class CaBudget {
       nextFree: calendar.nextFree(now),
       waiting: calendar.waiting,
     }));
+  }
+
+  /** The orders that wait, the first ones first. */
+  queue(): readonly WaitingOrder[] {
+    const entries = [...this.#entries.values()].sort((one, other) => one.at - other.at || byKey(one, other));
+    return entries.map(({ order, at, scope }) => ({ id: order.id, urgency: order.urgency, at, scope }));
   }
 
   /** Everything, as plain data. */
@@ -202,7 +224,10 @@ export class CaBudget {
   /** Takes the earliest slots that no order as urgent holds. */
   #place(entry: Entry, now: number): void {
     const { order, key } = entry;
-    const calendars = scopesOf(order).map((scope) => ({ scope, calendar: this.#calendar(scope, now) }));
+    const calendars = scopesOf(order).flatMap((scope) => {
+      const calendar = this.#calendar(scope, now);
+      return calendar === undefined ? [] : [{ scope, calendar }];
+    });
     let slots: readonly Slot[] = [];
     let at = Math.max(now, this.#failuresEnd(order, now));
     entry.scope = calendars[0]?.scope ?? '';
@@ -289,26 +314,29 @@ export class CaBudget {
     this.#turnsOf(entry.order).leave(lineOf(entry.order), entry.order.namespace, entry.round, placed);
   }
 
-  #calendar(scope: string, now: number): SlotCalendar<Entry> {
+  #calendar(scope: string, now: number): SlotCalendar<Entry> | undefined {
     const known = this.#calendars.get(scope);
     if (known !== undefined) {
       known.advance(now);
       return known;
     }
-    const created = new SlotCalendar<Entry>(this.#limitOf(scope), now);
+    const limit = this.#limitOf(scope);
+    if (limit === undefined) return undefined;
+    const created = new SlotCalendar<Entry>(limit, now);
     this.#calendars.set(scope, created);
     return created;
   }
 
-  #limitOf(scope: string) {
-    if (scope === 'account') return this.#limits.account;
-    if (scope.startsWith('domain:')) return domainLimitOf(this.#limits, scope.slice('domain:'.length));
-    return this.#limits.exactSet;
+  #limitOf(scope: string): RateLimit | undefined {
+    const { account, domain, domainOverrides, exactSet } = this.#limits;
+    if (scope === 'account') return account;
+    return scope.startsWith('domain:') ? (domainOverrides?.get(scope.slice('domain:'.length)) ?? domain) : exactSet;
   }
 
   #failuresEnd({ names, exemption }: BudgetOrder, now: number): number {
-    if (exemption === 'ari') return now;
-    const ends = names.map((name) => allowedAt(this.#failures.get(name), this.#limits.failedAuthorizations, now));
+    const { failedAuthorizations } = this.#limits;
+    if (exemption === 'ari' || failedAuthorizations === undefined) return now;
+    const ends = names.map((name) => allowedAt(this.#failures.get(name), failedAuthorizations, now));
     const end = Math.max(now, ...ends);
     return end > now ? Math.ceil(end) : now;
   }

@@ -15,6 +15,7 @@ import type {
   ClusterCertificatesInput,
   ClusterStatus,
   HandedOverCertificates,
+  OrderMove,
   ReleaseResult,
   RequestClaim,
 } from '../../src/contract/cluster-certificates.ts';
@@ -24,6 +25,7 @@ import type { RateLimitState } from '../../src/rate-limit/exact-set-limit.ts';
 import { Bundle, type ClusterContext } from './bundle.ts';
 import { Changes } from './changes.ts';
 import { endOfTask } from './end-of-task.ts';
+import { moveTurn } from './move-turn.ts';
 import { observeAlone } from './observe-alone.ts';
 import { ObserveTogether } from './observe-together.ts';
 import { clusterDetails, searchAttributesOf, situationMessage } from './visibility.ts';
@@ -138,6 +140,11 @@ export class ClusterCertificates implements ClusterContext {
     if (bundle?.record.certificate?.serialNumber !== serialNumber) return;
     bundle.learn({ revokedSerialNumber: serialNumber });
     bundle.changes.notify();
+  }
+
+  onOrderMoved(move: OrderMove): void {
+    const bundle = this.#bundles.get(move.bundleName);
+    if (bundle !== undefined) moveTurn(bundle, move);
   }
 
   onRequestClaimed(claim: RequestClaim): void {

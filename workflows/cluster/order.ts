@@ -113,6 +113,7 @@ function issuanceInput(
     // Another CA does not know the certificate.
     replaces: isSameCa ? certificate?.certId : undefined,
     renewal: wasIssuedBefore(record, { nameSet: nameSetDigest(dnsNames), caHost }, isEvidence) ? true : undefined,
+    inWindow: isSameCa && isWindowOpen(record, Date.now()) ? true : undefined,
     turn: last && turnOf(last.failure),
     returnReplaced: isForeign ? true : undefined,
     urgent: isUrgent(record, cause.reason) ? true : undefined,
@@ -137,6 +138,12 @@ function wasIssuedBefore(
 ): boolean {
   if (isEvidence && certificate !== undefined && nameSetDigest(certificate.dnsNames) === set.nameSet) return true;
   return rateLimitState.some(({ nameSet, caHost }) => nameSet === set.nameSet && caHost === set.caHost);
+}
+
+/** Whether the CA suggests to replace the certificate in use now. */
+function isWindowOpen({ certificate, suggestedWindow }: BundleRecord, now: number): boolean {
+  if (certificate?.certId === undefined || suggestedWindow?.certId !== certificate.certId) return false;
+  return Date.parse(suggestedWindow.start) <= now && now < Date.parse(suggestedWindow.end);
 }
 
 function turnOf({ code, notBefore }: FailureInfo): OrderTurn | undefined {

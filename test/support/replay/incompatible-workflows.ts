@@ -6,6 +6,7 @@ import type {
 } from '../../../src/contract/certificate-issuance.ts';
 import { certificateIssuance as unchanged } from '../../../workflows/certificate-issuance.ts';
 
+export { caBudget } from '../../../workflows/ca-budget.ts';
 export { clusterCertificates } from '../../../workflows/cluster-certificates.ts';
 export { managementClusterWatch } from '../../../workflows/management-cluster-watch.ts';
 

@@ -6,6 +6,7 @@ import { patched, upsertMemo } from '@temporalio/workflow';
 import type { ClusterCertificatesInput, DecommissionResult } from '../../../src/contract/cluster-certificates.ts';
 import { clusterCertificates as present } from '../../../workflows/cluster-certificates.ts';
 
+export { caBudget } from '../../../workflows/ca-budget.ts';
 export { certificateIssuance } from '../../../workflows/certificate-issuance.ts';
 export { managementClusterWatch } from '../../../workflows/management-cluster-watch.ts';
 
