@@ -13,16 +13,34 @@ import { heartbeat, wrapActivity } from './wrap-activity.ts';
 export interface AcmeActivityDeps
   extends Pick<
     AttemptContext,
-    'kubernetes' | 'settings' | 'standaloneOrders' | 'checks' | 'chainGate' | 'delegation' | 'projection' | 'preflight'
+    | 'kubernetes'
+    | 'settings'
+    | 'standaloneOrders'
+    | 'checks'
+    | 'chainGate'
+    | 'delegation'
+    | 'projection'
+    | 'preflight'
+    | 'budget'
   > {
   readonly ca: AcmeClientSource;
 }
 
 /** The attempt of the activity that it is called in. */
 export function currentAttempt(deps: Omit<AcmeActivityDeps, 'ca'>): AttemptContext {
-  const { kubernetes, settings, standaloneOrders, checks, chainGate, delegation, projection, preflight } = deps;
+  const { kubernetes, settings, standaloneOrders, checks, chainGate, delegation, projection, preflight, budget } = deps;
   const { info, cancellationSignal: signal, log } = Context.current();
-  const worker = { kubernetes, settings, standaloneOrders, checks, chainGate, delegation, projection, preflight };
+  const worker = {
+    kubernetes,
+    settings,
+    standaloneOrders,
+    checks,
+    chainGate,
+    delegation,
+    projection,
+    preflight,
+    budget,
+  };
   return { ...worker, attempt: info.attempt, signal, recorded: info.heartbeatDetails, record: heartbeat, log };
 }
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import { CertmanError, type FailureCode } from '../failures/failure.ts';
+import { CertmanError, type FailureCode, type FailureParts } from '../failures/failure.ts';
 import { oneLine } from '../failures/printable.ts';
 import type { AcmeClient } from './client.ts';
 import { describeProblem, identifierSchema, problemCode, problemSchema } from './problems.ts';
@@ -79,8 +79,19 @@ const MAX_NAMES_SHOWN = 5;
 /** More specific than `acme/challengeFailed`. */
 const SPECIFIC_CODES = new Set<FailureCode>(['acme/rejectedIdentifier', 'acme/rateLimited', 'acme/serverError']);
 
+/** The CA could not authorize names. */
+export class FailedAuthorizationsError extends CertmanError {
+  /** Without `*.`. */
+  readonly names: readonly string[];
+
+  constructor(parts: FailureParts, names: readonly string[]) {
+    super(parts);
+    this.names = names;
+  }
+}
+
 /** The error for {@link isFailed} authorizations: each name with the CA's problem. */
-export function failedAuthorizationsError(failed: readonly Authorization[], ca: AcmeClient): CertmanError {
+export function failedAuthorizationsError(failed: readonly Authorization[], ca: AcmeClient): FailedAuthorizationsError {
   const problems = failed.map((authorization) => authorization.challenges.find((challenge) => challenge.error)?.error);
   const code = problems.map(problemCode).find((candidate) => candidate !== undefined && SPECIFIC_CODES.has(candidate));
   const named = failed.map((authorization, index) => {
@@ -89,9 +100,13 @@ export function failedAuthorizationsError(failed: readonly Authorization[], ca: 
   });
   const shown = named.slice(0, MAX_NAMES_SHOWN);
   if (named.length > shown.length) shown.push(`and ${named.length - shown.length} more names`);
-  return new CertmanError({
+  const parts: FailureParts = {
     code: code ?? 'acme/challengeFailed',
     message: `The CA ${ca.host} could not validate ${shown.join('; ')}`,
     remedy: 'A failed challenge cannot be retried: the next attempt places a new order.',
-  });
+  };
+  return new FailedAuthorizationsError(
+    parts,
+    failed.map(({ identifier }) => identifier.value.slice(0, 255)),
+  );
 }

@@ -76,7 +76,7 @@ export class NewOrderLimit {
     this.#limit = { burst: 1, intervalMs: statedIntervalMs(message) ?? NEW_ORDERS_PER_ACCOUNT.intervalMs };
     if (until > (this.#refusal?.until ?? now)) this.#refusal = { until, message };
     this.#free = Math.max(this.#free ?? 0, until + TURN_MARGIN_MS);
-    return exempt ? error : turnError(this.#reserve(now), message);
+    return exempt ? error : turnError(this.#reserve(now), message, error);
   }
 
   #reserve(now: number): number {
@@ -94,13 +94,14 @@ function statedIntervalMs(message: string): number | undefined {
   return intervalMs > 0 && intervalMs <= MAX_HOLD_MS ? intervalMs : undefined;
 }
 
-function turnError(turn: number, message: string): CertmanError {
+function turnError(turn: number, message: string, cause?: AcmeProblemError): CertmanError {
   const notBefore = new Date(turn);
   return new CertmanError({
     code: 'rateLimit/newOrders',
     message,
     remedy: `The orders that wait are placed one after the other, this one at ${notBefore.toISOString()}. Ask the CA for a higher limit if this lasts.`,
     notBefore,
+    cause,
   });
 }
 

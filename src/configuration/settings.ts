@@ -5,6 +5,7 @@ import { isWritableName } from '../dns/writable-name.ts';
 import { parseNetwork } from '../network/public-address.ts';
 import { KUBERNETES_AND_AWS_SETTINGS, TEMPORAL_SDK_SETTINGS } from './external-settings.ts';
 import { optional, type Setting, type SettingRow, withDefault } from './setting.ts';
+import { statedLimits } from './stated-limits.ts';
 import {
   authoritativeServers,
   caBundleFile,
@@ -109,6 +110,12 @@ const CERTIFICATE_AUTHORITY = {
     example: '/etc/certman/trust.pem',
     meaning:
       'PEM file of the root certificates that clients of the clusters trust, instead of all others. A certificate whose chain leads to none of them is not installed. Read again when it changes.',
+  }),
+  caLimits: optional('CERTMAN_CA_LIMITS', statedLimits, {
+    whenUnset: "Let's Encrypt's documented limits; none of other CAs",
+    example: 'acme-v02.api.letsencrypt.org/orders=5000/7d,acme-v02.api.letsencrypt.org/example.com=1000/7d',
+    meaning:
+      "Rate limits of the ACME account that differ from those of the CA's documentation, comma separated, each `<CA>/<what>=<count>/<time>`: what the CA has granted, or what another CA than Let's Encrypt limits. `<CA>` is the host of the directory; `<what>` is `orders` (new orders of the account), `certificates` (below any registered domain), a registered domain (certificates below it), `exact-set` or `failed-authorizations` (of a name). Orders wait for their turn under these limits (docs/operations.md).",
   }),
   acmeProfile: optional('CERTMAN_ACME_PROFILE', profileName, {
     whenUnset: "the CA's default",

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { answerChallenge, fetchAuthorization } from '../acme/authorization.ts';
+import { answerChallenge, FailedAuthorizationsError, fetchAuthorization } from '../acme/authorization.ts';
 import type { AcmeClient } from '../acme/client.ts';
 import { orderFailure } from '../acme/order.ts';
 import { AcmeProblemError } from '../acme/problems.ts';
@@ -33,7 +33,10 @@ export async function answerChallenges(context: IssuanceContext, input: AnswerCh
     context.record({ answered: true });
   }
   const order = await waitForOrder(ca, { orderUrl, fromStatus: 'pending', attempt, justSubmitted });
-  if (order.status === 'invalid') throw await orderFailure(ca, order);
+  if (order.status !== 'invalid') return;
+  const failure = await orderFailure(ca, order);
+  if (failure instanceof FailedAuthorizationsError) await context.budget?.onAuthorizationsFailed(ca, failure);
+  throw failure;
 }
 
 async function answer(ca: AcmeClient, challenge: PendingChallenge): Promise<void> {

@@ -6,6 +6,7 @@ import type { KubernetesApi } from '../kubernetes/api/kubernetes-api.ts';
 import type { ViewSettings } from '../kubernetes/objects/asked-for.ts';
 import type { BundleChecks } from '../kubernetes/objects/served-bundles.ts';
 import type { ChainGate } from './chain-gate.ts';
+import type { OrderBudget } from './order-budget.ts';
 import type { StandaloneOrders } from './standalone-orders.ts';
 
 /** One attempt of a use case, independent of Temporal; `activities/acme.ts` creates it. */
@@ -16,6 +17,8 @@ export interface AttemptContext {
   readonly checks: BundleChecks;
   /** Absent: an order is placed without. */
   readonly preflight?: PreflightStep | undefined;
+  /** Absent: orders are placed without. */
+  readonly budget?: BudgetStep | undefined;
   /** Where TXT records are put. */
   readonly delegation: Pick<ChallengeDelegation, 'placesOf' | 'zonesOf'>;
   readonly chainGate: Pick<ChainGate, 'verify'>;
@@ -43,6 +46,12 @@ export interface PreflightStep {
   /** @throws CertmanError for what would make the order fail. */
   require(order: PlannedOrder, attempt: Pick<AttemptContext, 'signal' | 'log'>): Promise<void>;
 }
+
+/** When an order may be placed by the limits of the CA. */
+export type BudgetStep = Pick<
+  OrderBudget,
+  'orderFor' | 'admit' | 'placed' | 'onRefused' | 'tellRefusal' | 'onAuthorizationsFailed'
+>;
 
 /** Settings that hold for every certificate. */
 export interface IssuanceSettings {

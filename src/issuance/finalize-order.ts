@@ -51,7 +51,7 @@ async function finalizeIfReady(context: IssuanceContext, input: FinalizeOrderInp
 }
 
 async function finalize(
-  { ca, kubernetes, settings, signal }: IssuanceContext,
+  { ca, kubernetes, settings, signal, budget }: IssuanceContext,
   order: Pick<Order, 'url' | 'finalize'>,
   input: FinalizeOrderInput,
 ): Promise<Order> {
@@ -60,7 +60,13 @@ async function finalize(
   const csr = await createCsr(parsePrivateKey(await ensureStagingKey(kubernetes.withSignal(signal), staging)), input);
   signal.throwIfAborted();
   // Not cancelled once sent: the CA may have finalized an order whose request was cancelled.
-  return postFinalize(ca.uncancelled(), order, csr.toString('base64url'));
+  try {
+    return await postFinalize(ca.uncancelled(), order, csr.toString('base64url'));
+  } catch (error) {
+    const budgeted = await budget?.orderFor(ca, input);
+    if (budgeted !== undefined) await budget?.tellRefusal(ca, budgeted, error);
+    throw error;
+  }
 }
 
 async function certificateUrlOf(ca: AcmeClient, order: Order, attempt: number): Promise<string> {

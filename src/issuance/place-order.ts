@@ -28,13 +28,13 @@ const DEFAULT_ORDER_MS = 7 * 86_400_000;
  * Resumes an earlier attempt's order while it is usable, else places one.
  * @throws CertmanError `kubernetes/notAskedFor` for names that the bundle does not have, and for a standalone request whose
  * control of the names was not verified; `dns/delegation…` for a CNAME of a record; what the preflight finds;
- * `rateLimit/namespace`; any `acme/` code.
+ * `rateLimit/namespace`, `rateLimit/newOrders`; any `acme/` code.
  */
 export async function placeOrder(context: IssuanceContext, input: PlaceOrderInput): Promise<PlacedOrder> {
-  const { ca, log, settings, checks } = context;
+  const { ca, checks } = context;
   await checks.requireBundle(input, input);
   if (input.caHost !== undefined && ca.host !== input.caHost) throw otherCaError(ca.host, input.caHost);
-  const { cluster, bundleName, dnsNames, replaces, renewal, turn: announced } = input;
+  const { cluster, bundleName, dnsNames, renewal, turn: announced } = input;
   const zone = await checks.zoneOf(cluster);
   const standalone = isStandalone(cluster);
   if (standalone) requireOwnershipProof(ca, input);
@@ -52,12 +52,7 @@ export async function placeOrder(context: IssuanceContext, input: PlaceOrderInpu
   // What replaces a certificate counts as well: outside of the CA's renewal window, the CA does not exempt other names.
   const isLimited = standalone && renewal !== true;
   if (isLimited) context.standaloneOrders.admit(cluster.namespace, announced);
-  const turn = announced?.code === 'rateLimit/newOrders' ? Date.parse(announced.at) : undefined;
-  const order = await placeNewOrder(
-    ca,
-    { dnsNames, profile: settings.profile, replaces, renewal, turn },
-    ({ message }) => log.info('The CA does not accept the order as a renewal', { replaces, problem: message }),
-  ).catch((error: unknown) => {
+  const order = await orderNow(context, input).catch((error: unknown) => {
     if (isLimited) context.standaloneOrders.onFailed(cluster.namespace, error);
     throw error;
   });
@@ -65,6 +60,26 @@ export async function placeOrder(context: IssuanceContext, input: PlaceOrderInpu
   const challenges = await challengesOf(context, order, input, zone);
   if (challenges === undefined) throw await orderFailure(ca, order);
   return placedOrder(ca, order, challenges, input);
+}
+
+/** @throws CertmanError `rateLimit/newOrders` when the order waits for its turn: nothing was sent, or the CA refused it. */
+async function orderNow({ ca, budget, settings, log }: IssuanceContext, input: PlaceOrderInput): Promise<Order> {
+  const { dnsNames, replaces, renewal, turn: announced } = input;
+  const told = announced?.code === 'rateLimit/newOrders' ? Date.parse(announced.at) : undefined;
+  const budgeted = await budget?.orderFor(ca, input);
+  const admission = budgeted && (await budget?.admit(ca, budgeted, told));
+  // What the budget grants waits for no turn of this worker besides.
+  const turn = admission === 'granted' ? Date.now() : told;
+  const newOrder = { dnsNames, profile: settings.profile, replaces, renewal, turn };
+  try {
+    const order = await placeNewOrder(ca, newOrder, ({ message }) =>
+      log.info('The CA does not accept the order as a renewal', { replaces, problem: message }),
+    );
+    if (budgeted !== undefined) budget?.placed(budgeted);
+    return order;
+  } catch (error) {
+    throw budgeted === undefined ? error : await budget?.onRefused(ca, budgeted, error);
+  }
 }
 
 /** The account was replaced after the order was decided: whether its CA may issue is for the workflow to decide. */

@@ -108,6 +108,11 @@ export function createMetrics(registry: Registry) {
       'certman_dns_records_left_total',
       'TXT records that were not withdrawn, because they are in a challenge zone that the settings no longer name.',
     ),
+    budgetOrders: counter(
+      'certman_ca_budget_orders_total',
+      "Orders that asked the budget of the CA's account, by outcome: granted, queued (the order waits for its turn), unavailable (no budget answered: ordered without), overdue (urgent, and not held again), or refused (by a limit of the CA, which corrects the budget).",
+      { outcome: ['granted', 'queued', 'unavailable', 'overdue', 'refused'] },
+    ),
     dnsRequests: counter('certman_dns_requests_total', 'Requests to DNS services, by service and action.', {
       service: [],
       action: [],

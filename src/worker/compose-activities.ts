@@ -28,6 +28,7 @@ import type { CertmanError } from '../failures/failure.ts';
 import { oneLine } from '../failures/printable.ts';
 import { ChainGate } from '../issuance/chain-gate.ts';
 import { IssuerCheck } from '../issuance/issuer-check.ts';
+import { OrderBudget } from '../issuance/order-budget.ts';
 import { OrderPreflight, type PreflightOutcome } from '../issuance/order-preflight.ts';
 import { StandaloneOrders } from '../issuance/standalone-orders.ts';
 import { TrustRoots } from '../issuance/trust-roots.ts';
@@ -44,6 +45,7 @@ import { createMetrics } from '../observability/metrics.ts';
 import type { MetricsExposition } from '../observability/metrics-exposition.ts';
 import { VERSION } from '../version.ts';
 import { createActivityMetricsInterceptor } from './activity-metrics.ts';
+import { createBudgetGateway } from './budget-gateway.ts';
 import { createDnsProvider } from './dns-provider.ts';
 import { listCompletedIssuances } from './list-completed-issuances.ts';
 import { createManagementClusterCheck } from './management-cluster-check.ts';
@@ -55,12 +57,15 @@ export interface ComposedActivities extends Required<Pick<WorkerOptions, 'interc
   readonly kubernetes: KubernetesApi;
   /** What this worker's controller cannot do at the moment, and why. */
   readonly limitations: () => readonly string[];
+  /** Whether the CA has limits now, as far as is known. */
+  readonly hasBudget: () => Promise<boolean>;
   readonly close: () => Promise<void>;
 }
 
 /**
  * Composition root of the activities.
  * @param stopping aborted when the worker starts to shut down.
+ * @param startShared starts the worker of the shared task queue.
  * @throws CertmanError `configuration/invalid` without a usable kubeconfig.
  */
 export function composeActivities(
@@ -69,6 +74,7 @@ export function composeActivities(
   logger: Logger,
   exposition: MetricsExposition,
   stopping: AbortSignal,
+  startShared: () => void,
 ): ComposedActivities {
   const operatorNamespace = configuration.namespace;
   const userAgent = `certman/${VERSION}`;
@@ -135,8 +141,15 @@ export function composeActivities(
   const publicDns = { resolvers: configuration.dohResolvers, resolverCa: configuration.dohCaBundle };
   const preflight = configuration.preflight === 'on' ? new Preflight(publicDns) : undefined;
   const onOutcome = (outcome: PreflightOutcome): void => metrics.preflights.inc({ outcome });
+  const budget = new OrderBudget({
+    gateway: createBudgetGateway({ client, list: listCompletedIssuances(client, undefined), startWorker: startShared }),
+    stated: configuration.caLimits ?? [],
+    onOutcome: (outcome) => metrics.budgetOrders.inc({ outcome }),
+    onWarning,
+  });
   const acme = {
     ca,
+    budget,
     kubernetes,
     settings: { keyType, profile },
     standaloneOrders: new StandaloneOrders(configuration.standaloneOrdersPerDay),
@@ -163,6 +176,7 @@ export function composeActivities(
   return {
     kubernetes,
     limitations: () => fleetMetrics.problems(),
+    hasBudget: async () => budget.limitsOf((await caHost()) ?? '') !== undefined,
     activities: {
       ...createKubernetesActivities({
         kubernetes,

@@ -9,15 +9,16 @@ const PAGE_SIZE = 1_000;
 /** A page that takes longer fails; the next listing asks for it again. */
 const PAGE_TIMEOUT_MS = 60_000;
 
-/** Lists those of a task queue in Temporal's visibility store page by page, over the worker's own connection. */
+/** Lists those of a task queue, or of all, in Temporal's visibility store page by page, over the worker's own connection. */
 export function listCompletedIssuances(
   client: Client,
-  taskQueue: string,
+  taskQueue: string | undefined,
   pageSize = PAGE_SIZE,
 ): ListCompletedIssuances {
   return async function* list(closedSince, signal) {
     const since = new Date(closedSince).toISOString();
-    const query = `TaskQueue = '${taskQueue}' AND WorkflowType = 'certificateIssuance' AND ExecutionStatus = 'Completed' AND CloseTime >= '${since}'`;
+    const ofQueue = taskQueue === undefined ? '' : `TaskQueue = '${taskQueue}' AND `;
+    const query = `${ofQueue}WorkflowType = 'certificateIssuance' AND ExecutionStatus = 'Completed' AND CloseTime >= '${since}'`;
     for await (const execution of listExecutions(withTolerantMemos(client), { query, pageSize }, PAGE_TIMEOUT_MS)) {
       signal.throwIfAborted();
       if (execution.closeTime === undefined) continue;

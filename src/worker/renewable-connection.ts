@@ -6,7 +6,7 @@ import type { NativeConnection, Worker } from '@temporalio/worker';
 export class RenewableConnection implements ConnectionLike {
   #current: NativeConnection;
   #previous: NativeConnection | undefined;
-  #worker: Worker | undefined;
+  readonly #workers = new Set<Worker>();
   /** A deadline or a signal holds for one connection: calls within its scope use that one. */
   readonly #scope = new AsyncLocalStorage<NativeConnection>();
 
@@ -21,7 +21,7 @@ export class RenewableConnection implements ConnectionLike {
 
   /** The worker uses later connections too. */
   attach(worker: Worker): void {
-    this.#worker = worker;
+    this.#workers.add(worker);
     worker.connection = this.#current;
   }
 
@@ -30,11 +30,14 @@ export class RenewableConnection implements ConnectionLike {
     const outdated = this.#previous;
     this.#previous = this.#current;
     this.#current = connection;
-    if (this.#worker !== undefined) this.#worker.connection = connection;
+    for (const worker of this.#workers) {
+      if (hasEnded(worker)) this.#workers.delete(worker);
+      else worker.connection = connection;
+    }
     await outdated?.close();
   }
 
-  /** The worker must have ended. */
+  /** The workers must have ended. */
   async close(): Promise<void> {
     await Promise.all([this.#previous?.close(), this.#current.close()]);
   }
@@ -78,4 +81,9 @@ export class RenewableConnection implements ConnectionLike {
     const connection = this.#inScope();
     return this.#scope.run(connection, () => run(connection));
   }
+}
+
+function hasEnded(worker: Worker): boolean {
+  const state = worker.getState();
+  return state === 'STOPPED' || state === 'FAILED';
 }

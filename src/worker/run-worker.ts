@@ -7,6 +7,7 @@ import { SETTINGS } from '../configuration/settings.ts';
 import type { TemporalSettings } from '../configuration/temporal-settings.ts';
 import { taskQueueOf } from '../contract/ids.ts';
 import { unknownPatches, unknownPatchText } from '../contract/patches.ts';
+import { requireRegisteredDomains } from '../issuance/require-registered-domains.ts';
 import { metricsRoutes, probeRoutes } from '../observability/endpoints.ts';
 import { type RunningServer, startHttpServer } from '../observability/http-server.ts';
 import type { Logger } from '../observability/logging.ts';
@@ -21,6 +22,7 @@ import { memoryLimit } from './memory-limit.ts';
 import { watchMemory } from './memory-watch.ts';
 import { checkRetention, registerSearchAttributes, waitForSearchAttributes } from './namespace-setup.ts';
 import { RenewableConnection } from './renewable-connection.ts';
+import { SharedWorker, sharedWorkerOptions } from './shared-worker.ts';
 import { connectOnce, connectToTemporal } from './temporal-connection.ts';
 import { WorkerHealth } from './worker-health.ts';
 import { workerOptions } from './worker-options.ts';
@@ -92,12 +94,15 @@ async function runTemporalWorker(
   const keys = openPayloadKeys(configuration, logger);
   const dataConverter = createDataConverter({ keys, required: configuration.requireEncryptedPayloads });
   const client = new Client({ connection, namespace, identity, dataConverter });
-  const { close, kubernetes, limitations, ...served } = composeActivities(
+  await requireRegisteredDomains(configuration.caLimits ?? []);
+  const shared = new SharedWorker(logger);
+  const { close, kubernetes, limitations, hasBudget, ...served } = composeActivities(
     configuration,
     client,
     logger,
     exposition,
     signal,
+    () => void shared.start(),
   );
   try {
     // Before the first poll: this worker must not run a task of another cluster that has the same name.
@@ -115,11 +120,19 @@ async function runTemporalWorker(
       dataConverter,
     });
     connection.attach(worker);
+    shared.createWith(async () => {
+      const options = { ...sharedWorkerOptions(configuration, identity), ...code, dataConverter };
+      const created = await Worker.create({ ...options, connection: connection.current });
+      connection.attach(created);
+      return created;
+    });
     const stop = (): void => {
       health.notReady('The worker is shutting down.');
       if (worker.getState() === 'RUNNING') worker.shutdown();
     };
     const ended = new AbortController();
+    // While no worker serves a budget, orders are placed without it. Where its need is unknown yet, the first order starts it.
+    if (await hasBudget().catch(() => false)) await shared.start();
     const running = worker.run();
     if (signal.aborted) stop();
     else signal.addEventListener('abort', stop, { once: true });
@@ -143,6 +156,8 @@ async function runTemporalWorker(
       ended.abort();
       signal.removeEventListener('abort', stop);
       await Promise.allSettled([running, watch]);
+      // Orders that end within the grace period may ask for their turns.
+      await shared.stop();
     }
     logger.info({ identity }, 'the worker has ended');
   } finally {

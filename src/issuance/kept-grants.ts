@@ -1,0 +1,27 @@
+import { LRUCache } from 'lru-cache';
+import type { BudgetOrder } from '../rate-limit/budget-order.ts';
+
+/** An order whose CA is away is tried again meanwhile: it uses what it was granted then. */
+const KEPT_MS = 10 * 60_000;
+const MAX_GRANTS = 10_000;
+
+/** Orders that the budget lets be placed and that are not placed yet, so that each counts once however often it fails. */
+export class KeptGrants {
+  readonly #grants = new LRUCache<string, true>({ max: MAX_GRANTS, ttl: KEPT_MS });
+
+  keep(order: BudgetOrder): void {
+    this.#grants.set(keyOf(order), true);
+  }
+
+  has(order: BudgetOrder): boolean {
+    return this.#grants.has(keyOf(order));
+  }
+
+  use(order: BudgetOrder): void {
+    this.#grants.delete(keyOf(order));
+  }
+}
+
+function keyOf({ id, nameSet, exemption }: BudgetOrder): string {
+  return `${id} ${nameSet} ${exemption ?? ''}`;
+}

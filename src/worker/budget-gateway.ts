@@ -1,0 +1,93 @@
+import { type Client, WorkflowNotFoundError } from '@temporalio/client';
+import type { caBudget } from '../../workflows/ca-budget.ts';
+import {
+  authorizationsFailed,
+  type BudgetedAccount,
+  caBudgetWorkflowId,
+  orderRefused,
+  reserveOrders,
+  SHARED_TASK_QUEUE,
+  type WorkerLimits,
+} from '../contract/ca-budget.ts';
+import type { BudgetGateway } from '../issuance/order-budget.ts';
+import type { CountedIssuance } from '../issuance/used-before.ts';
+
+/** Of one request: with a worker that polls, it takes milliseconds. */
+const REQUEST_TIMEOUT_MS = 4_000;
+
+/** What was issued in the longest period of a limit counts. */
+const LOOK_BACK_MS = 7 * 24 * 3_600_000;
+
+/** The listing of a fleet takes seconds. */
+const LISTING_TIMEOUT_MS = 5 * 60_000;
+
+/** More than any limit counts in a week, unless an override allows it. */
+const MAX_LISTED = 40_000;
+
+/** How the budgets are reached and started. */
+export interface BudgetGatewayOptions {
+  readonly client: Client;
+  /** Issuances of all management clusters that completed since (epoch milliseconds). */
+  readonly list: (closedSince: number, signal: AbortSignal) => AsyncIterable<CountedIssuance>;
+  /** Makes this process run workflow tasks of budgets. Called before each request. */
+  readonly startWorker: () => void;
+}
+
+/**
+ * Budgets by their workflows, each started with what visibility knows to be used: where that cannot be read, no budget is
+ * started, since it would take its limits for unused.
+ */
+export function createBudgetGateway({ client, list, startWorker }: BudgetGatewayOptions): BudgetGateway {
+  const starts = new Map<string, Promise<void>>();
+  const handleOf = (account: BudgetedAccount) =>
+    client.workflow.getHandle<typeof caBudget>(caBudgetWorkflowId(account));
+  const within = <Result>(request: () => Promise<Result>): Promise<Result> =>
+    client.withDeadline(Date.now() + REQUEST_TIMEOUT_MS, request);
+
+  async function start(account: BudgetedAccount, limits: WorkerLimits): Promise<void> {
+    const { usedBefore } = await import('../issuance/used-before.ts');
+    const found: CountedIssuance[] = [];
+    for await (const issuance of list(Date.now() - LOOK_BACK_MS, AbortSignal.timeout(LISTING_TIMEOUT_MS))) {
+      found.push(issuance);
+      if (found.length >= MAX_LISTED) break;
+    }
+    const used = usedBefore(found);
+    await within(() =>
+      client.workflow.start<typeof caBudget>('caBudget', {
+        workflowId: caBudgetWorkflowId(account),
+        taskQueue: SHARED_TASK_QUEUE,
+        args: [{ ...account, limits, used }],
+        workflowIdConflictPolicy: 'USE_EXISTING',
+        staticSummary: `Budget of ${account.caHost}`.slice(0, 200),
+      }),
+    );
+  }
+
+  function startOnce(account: BudgetedAccount, limits: WorkerLimits): Promise<void> {
+    const id = caBudgetWorkflowId(account);
+    const known = starts.get(id);
+    if (known !== undefined) return known;
+    const started = start(account, limits).finally(() => starts.delete(id));
+    starts.set(id, started);
+    // Whoever waits for it may have given up.
+    started.catch(() => undefined);
+    return started;
+  }
+
+  return {
+    async reserve(account, orders, limits) {
+      startWorker();
+      const update = () => within(() => handleOf(account).executeUpdate(reserveOrders, { args: [{ orders, limits }] }));
+      try {
+        return await update();
+      } catch (error) {
+        if (!(error instanceof WorkflowNotFoundError)) throw error;
+      }
+      await startOnce(account, limits);
+      return await update();
+    },
+    orderRefused: (account, order, counted, until) =>
+      within(() => handleOf(account).signal(orderRefused, { order, counted, until: until.toISOString() })),
+    authorizationsFailed: (account, names) => within(() => handleOf(account).signal(authorizationsFailed, { names })),
+  };
+}
