@@ -1,0 +1,57 @@
+import type { Client } from '@temporalio/client';
+import { type BudgetStatus, budgetStatus } from '../../contract/ca-budget.ts';
+import { isUnavailable } from '../temporal-client.ts';
+
+const LIST_TIMEOUT_MS = 20_000;
+const QUERY_TIMEOUT_MS = 10_000;
+
+/** What to read. */
+export interface BudgetSelection {
+  /** Host of a CA. */
+  readonly ca?: string | undefined;
+  /** Only the limit of this registered domain, and the orders that wait for it. */
+  readonly domain?: string | undefined;
+  /** Limits, and orders that wait, of each account at most. */
+  readonly rows: number;
+}
+
+/** A budget; without a status where no worker answers. */
+export interface BudgetReport {
+  readonly workflowId: string;
+  readonly status?: BudgetStatus;
+  readonly problem?: string;
+}
+
+/** The budgets that run in the Temporal namespace. */
+export interface BudgetsReport {
+  readonly budgets: readonly BudgetReport[];
+}
+
+/** @throws what Temporal answers to a list. */
+export async function readBudgets(client: Client, selection: BudgetSelection): Promise<BudgetsReport> {
+  const ids: string[] = [];
+  await client.withDeadline(Date.now() + LIST_TIMEOUT_MS, async () => {
+    const query = `WorkflowType = 'caBudget' AND ExecutionStatus = 'Running'`;
+    for await (const { workflowId } of client.workflow.list({ query })) ids.push(workflowId);
+  });
+  const wanted = ids.filter((id) => selection.ca === undefined || id.startsWith(`budget/${selection.ca}/`)).sort();
+  return { budgets: await Promise.all(wanted.map((id) => readBudget(client, id, selection))) };
+}
+
+async function readBudget(
+  client: Client,
+  workflowId: string,
+  { domain, rows }: BudgetSelection,
+): Promise<BudgetReport> {
+  try {
+    const request = domain === undefined ? { most: rows } : { most: rows, scope: `domain:${domain}` };
+    const query = () => client.workflow.getHandle(workflowId).query(budgetStatus, request);
+    return { workflowId, status: await client.withDeadline(Date.now() + QUERY_TIMEOUT_MS, query) };
+  } catch (error) {
+    if (!isUnavailable(error)) throw error;
+    return {
+      workflowId,
+      problem: 'No worker of the task queue certman answers: orders are placed without the budget.',
+    };
+  }
+}

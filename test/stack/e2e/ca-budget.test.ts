@@ -1,0 +1,85 @@
+/** Limits of a CA that a setting states: two workers share one budget, and what waits is placed at its instant. */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { BudgetsReport } from '../../../src/cli/budget/read-budgets.ts';
+import { failureOf, nextAttemptOf } from '../../../src/contract/bundle-record.ts';
+import { SHARED_TASK_QUEUE } from '../../../src/contract/ca-budget.ts';
+import { createClusters, type E2eCluster } from '../../support/e2e/clusters.ts';
+import { statusOf, waitUntilCertified } from '../../support/e2e/evidence.ts';
+import { useE2eHarness } from '../../support/e2e/harness.ts';
+import { endProcesses, startCertman } from '../../support/process/certman-process.ts';
+import { eventually } from '../../support/vitest/eventually.ts';
+
+const HOUR_MS = 3_600_000;
+/** Certificates of a domain at once; then one an hour. */
+const BURST = 3;
+const CLUSTERS = 5;
+
+const lab = useE2eHarness({ worker: false });
+
+let clusters: readonly E2eCluster[];
+
+async function startWorkers(limit: string, ...names: readonly string[]): Promise<void> {
+  const environment = { CERTMAN_CA_LIMITS: `${new URL(lab().ca.url).host}/${limit}` };
+  for (const name of names) await lab().startWorker({ name, environment });
+}
+
+beforeAll(async () => {
+  await startWorkers(`certificates=${BURST}/${BURST}h`, 'one', 'two');
+  clusters = await createClusters(lab(), 'budget', CLUSTERS);
+});
+afterAll(endProcesses);
+
+async function certman(...args: readonly string[]): Promise<string> {
+  const command = await startCertman(args, lab().commandEnvironment());
+  expect(await command.waitForExit(), command.output()).toBe('code 0');
+  return command.output();
+}
+
+async function budgets(): Promise<BudgetsReport> {
+  return JSON.parse(await certman('budget', '-o', 'json')) as BudgetsReport;
+}
+
+async function turnOf(cluster: E2eCluster): Promise<{ readonly at: string; readonly message: string } | undefined> {
+  const record = (await statusOf(lab(), cluster)).bundles['primary'];
+  const failure = record && failureOf(record);
+  if (record === undefined || failure?.code !== 'rateLimit/newOrders') return undefined;
+  return { at: nextAttemptOf(record) ?? '', message: failure.message };
+}
+
+test('orders beyond the limit wait for instants of their own, which are shown', async () => {
+  const turns = await eventually(
+    'two orders that wait',
+    async () => (await Promise.all(clusters.map(turnOf))).filter((turn) => turn !== undefined),
+    (waiting) => waiting.length === CLUSTERS - BURST,
+  );
+  const instants = turns.map(({ at }) => Date.parse(at)).sort((one, other) => one - other);
+  expect((instants[1] ?? 0) - (instants[0] ?? 0)).toBe(HOUR_MS);
+  for (const { message } of turns) expect(message).toMatch(/ordered at .*Z, position [12] of [12] for example\.com/);
+
+  const { budgets: found } = await budgets();
+  expect(found).toHaveLength(1);
+  const status = found[0]?.status;
+  expect(status?.usage.find(({ scope }) => scope === 'domain:example.com')).toMatchObject({ burst: BURST, left: 0 });
+  expect(status?.queue.map(({ at }) => at)).toEqual(instants);
+  expect(await certman('budget')).toMatch(/certificates below example\.com +3 +0 .*\n[^]*1 .*new +example\.com/);
+});
+
+test('where the CA has granted more, the setting moves the orders that wait, and all are placed', async () => {
+  await lab().stopWorkers();
+  await startWorkers('example.com=1000/1h', 'three');
+  const waiting = (await Promise.all(clusters.map(turnOf))).findIndex((turn) => turn !== undefined);
+  const { namespace, name } = clusters[waiting]?.identity ?? { namespace: '', name: '' };
+  // It asks at once; the other one is told.
+  await certman('renew', `${namespace}/${name}`);
+  for (const cluster of clusters) await waitUntilCertified(lab(), cluster);
+  const status = (await budgets()).budgets[0]?.status;
+  expect(status?.waiting).toBe(0);
+});
+
+test('the workflow tasks of the budget are on the shared task queue, and it has no activity', async () => {
+  const [budget] = (await budgets()).budgets;
+  const handle = lab().client.workflow.getHandle(budget?.workflowId ?? '');
+  expect((await handle.describe()).taskQueue).toBe(SHARED_TASK_QUEUE);
+  const { events } = await handle.fetchHistory();
+  expect(events?.some((event) => event.activityTaskScheduledEventAttributes)).toBe(false);
+});
