@@ -16,6 +16,7 @@ import { QUIET_MS, useControllerHarness } from '../../support/controller/harness
 import { finish } from '../../support/controller/recording-workflows.ts';
 import { createClusterDeployment, useManagementCluster } from '../../support/kubernetes/management-cluster.ts';
 import { startApiServerProxy } from '../../support/kubernetes/proxied-api-server.ts';
+import { eventually } from '../../support/vitest/eventually.ts';
 
 const managementCluster = useManagementCluster();
 const harness = useControllerHarness(managementCluster);
@@ -75,7 +76,11 @@ describe('a cluster', () => {
       clusterWorkflowId({ managementCluster: run.managementCluster, ...cluster }),
     );
     await handle.signal(finish);
-    const { runId } = await handle.describe();
+    const { runId } = await eventually(
+      'its workflow completes',
+      () => handle.describe(),
+      ({ status }) => status.name === 'COMPLETED',
+    );
     await sleep(5_000);
     expect(await handle.describe()).toMatchObject({ runId, status: { name: 'COMPLETED' } });
   });
@@ -144,12 +149,13 @@ describe('a cluster that is not served', () => {
     const shown = () => [...(run.fleet()?.clusters ?? [])].find((series) => series.namespace === namespace);
     await expect.poll(shown).toMatchObject({ gate: 'NotManaged' });
     await patchCluster(managementCluster(), unmanaged, '/metadata/annotations', { note: 'nothing to certman' });
-    await sleep(QUIET_MS);
-    const requests = proxied.proxy.seen.filter(
-      ({ method, path }) => method === 'POST' && path.includes(`/namespaces/${namespace}/events`),
-    );
     // An Event that the watch of another test counts up meanwhile takes more requests; the decision to say it is made once.
-    expect(requests.length).toBeGreaterThan(0);
+    await eventually(
+      'this controller records an Event',
+      async () => proxied.proxy.seen,
+      (seen) => seen.some(({ method, path }) => method === 'POST' && path.includes(`/namespaces/${namespace}/events`)),
+    );
+    await sleep(QUIET_MS);
     const decided = run.logs.filter((line) => line.includes(`"${namespace}/unmanaged"`) && line.includes('"explain"'));
     expect(decided).toHaveLength(1);
     expect(await run.receivedSignals(unmanaged)).toBeUndefined();

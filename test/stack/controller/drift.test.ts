@@ -149,8 +149,10 @@ test('a program that keeps changing an object causes signals at a limited rate, 
   const event = await waitForEvent(managementCluster(), cluster, 'FieldManagerConflict');
   expect(event).toMatchObject({ type: 'Warning', involvedObject: { kind: 'ClusterDeployment', name: cluster.name } });
   expect(event['message']).toContain('field manager kubectl-patch');
+  const signalled = ['observed', ...Array<string>(5).fill(message)];
+  await run.untilReceived(cluster, signalled);
   await sleep(QUIET_MS);
-  expect(await run.receivedSignals(cluster)).toEqual(['observed', ...Array<string>(5).fill(message)]);
+  expect(await run.receivedSignals(cluster)).toEqual(signalled);
 });
 
 describe('the resync', () => {

@@ -88,7 +88,10 @@ test('the watch resumes within seconds on another worker when its process is kil
     (seen) => seen !== undefined,
   );
   expect(await watchAttempt(client, managementCluster)).toEqual({ heartbeatTimeoutSeconds: 10, afterSilence: true });
-  expect(await handle.query(watchStatus)).toMatchObject({ holder: { worker: 'worker-2' }, takeovers: 2 });
+  const { holder, takeovers } = await handle.query(watchStatus);
+  expect(holder?.worker).toBe('worker-2');
+  // On a machine that stands still for ten seconds, the second worker takes over from itself.
+  expect(takeovers).toBeGreaterThanOrEqual(2);
   await sleep(1_500);
   expect(await received(before)).toEqual(['observed']);
   expect(await received(between)).toEqual(['observed']);

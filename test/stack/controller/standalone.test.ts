@@ -118,7 +118,11 @@ describe('a standalone CertificateRequest', () => {
       clusterWorkflowId({ managementCluster: run.managementCluster, ...request }),
     );
     await handle.signal(finish);
-    const { runId } = await handle.describe();
+    const { runId } = await eventually(
+      'its workflow completes',
+      () => handle.describe(),
+      ({ status }) => status.name === 'COMPLETED',
+    );
     await sleep(5_000);
     expect(await handle.describe()).toMatchObject({ runId, status: { name: 'COMPLETED' } });
   });
@@ -144,6 +148,7 @@ describe('a standalone CertificateRequest', () => {
     const { runId } = await handle.describe();
     await handle.terminate('terminated by mistake');
     await expect.poll(async () => (await handle.describe()).runId).not.toBe(runId);
+    await run.untilReceived(lost, ['observed'], OF_ITS_LIFE);
     await sleep(3_000);
     // The resync of owned objects finds no status, which no workflow has written here.
     expect((await run.receivedSignals(lost))?.filter((one) => one === 'observed')).toEqual(['observed']);
