@@ -122,7 +122,7 @@ describe('certificates', () => {
       expect(await run.receivedSignals(of.cluster), what).toEqual(['observed']);
     }
     expect(run.movedWindows()).toBe(0);
-    expect(run.fleet()?.ari?.certificates).toBeGreaterThanOrEqual(2);
+    await expect.poll(() => run.fleet()?.ari?.certificates).toBeGreaterThanOrEqual(2);
   });
 });
 
@@ -245,7 +245,7 @@ describe('a CA that', () => {
     const most = Math.ceil((performance.now() - began) / TROUBLE_MS) + 1;
     expect(proxy.seen.length - duringTrouble).toBeLessThanOrEqual(most);
     expect(run.logs.filter(isTrouble)).toHaveLength(1);
-    expect(run.fleet()?.ari?.failing).toBe(true);
+    await expect.poll(() => run.fleet()?.ari?.failing).toBe(true);
     away.remove();
     // Those that were tried meanwhile wait ten minutes; the others are signalled.
     await eventually(

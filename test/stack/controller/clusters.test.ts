@@ -183,9 +183,9 @@ describe('a cluster that is not served', () => {
     expect(event['message']).toContain('spec.certificateBundles');
     const cluster = await createCluster(managementCluster());
     await run.untilReceived(cluster, ['observed']);
-    expect([...(run.fleet()?.clusters ?? [])].find((series) => series.namespace === namespace)?.gate).toBe(
-      'InvalidClusterDeployment',
-    );
+    await expect
+      .poll(() => [...(run.fleet()?.clusters ?? [])].find((series) => series.namespace === namespace)?.gate)
+      .toBe('InvalidClusterDeployment');
     await managementCluster().admin.delete(CLUSTER_DEPLOYMENTS, { namespace, name: 'odd' });
   });
 

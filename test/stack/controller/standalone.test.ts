@@ -59,8 +59,8 @@ describe('a standalone CertificateRequest', () => {
       .env.client.workflow.getHandle(clusterWorkflowId({ managementCluster: run.managementCluster, ...after }))
       .describe();
     expect(typedSearchAttributes.get(CertCluster)).toBe(`${after.namespace}/web`);
-    const shown = [...(run.fleet()?.standalone ?? [])].find(({ namespace }) => namespace === after.namespace);
-    expect(shown).toMatchObject({ name: 'web', gate: 'Serve' });
+    const shown = () => [...(run.fleet()?.standalone ?? [])].find(({ namespace }) => namespace === after.namespace);
+    await expect.poll(shown).toMatchObject({ name: 'web', gate: 'Serve' });
     expect([...(run.fleet()?.clusters ?? [])].filter(({ namespace }) => namespace === after.namespace)).toEqual([]);
   });
 

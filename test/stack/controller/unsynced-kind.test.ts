@@ -81,16 +81,17 @@ describe('a relay that refuses the lists of one kind', () => {
     const unwatchable = [CLUSTER_DEPLOYMENTS.plural];
     const run = await harness().startController({ kubernetes: proxied.api, unwatchable, resyncIntervalMs: 1_000 });
     await untilSynced(run, CERTIFICATE_REQUESTS);
-    const fleet = run.fleet();
-    expect(fleet).toMatchObject({ clusters: undefined, standalone: undefined, ari: undefined });
-    expect(namesIn(fleet?.requests, cluster)).toHaveLength(2);
-    expect(watchOf(run, CLUSTER_DEPLOYMENTS)).toMatchObject({
-      synced: false,
-      syncedUntil: undefined,
-      problem: expect.stringMatching(
-        /^The watch of clusterdeployments\.hive\.openshift\.io is not synced: since .*conversion webhook failed/,
-      ) as string,
-    });
+    await expect.poll(() => run.fleet()).toMatchObject({ clusters: undefined, standalone: undefined, ari: undefined });
+    await expect.poll(() => namesIn(run.fleet()?.requests, cluster)).toHaveLength(2);
+    await expect
+      .poll(() => watchOf(run, CLUSTER_DEPLOYMENTS))
+      .toMatchObject({
+        synced: false,
+        syncedUntil: undefined,
+        problem: expect.stringMatching(
+          /^The watch of clusterdeployments\.hive\.openshift\.io is not synced: since .*conversion webhook failed/,
+        ) as string,
+      });
     await sleep(QUIET_MS);
     expect(await run.receivedSignals(standalone)).toBeUndefined();
     expect(await run.receivedSignals(cluster)).toBeUndefined();
@@ -101,8 +102,10 @@ describe('a relay that refuses the lists of one kind', () => {
     expect(
       await run.receivedSignals({ ...standalone, name: `${cluster.name}-primary`, uid: claimed?.metadata.uid ?? '' }),
     ).toBeUndefined();
-    expect(namesIn(run.fleet()?.clusters, cluster)).toHaveLength(1);
-    expect(namesIn(run.fleet()?.standalone, cluster)).toEqual([expect.objectContaining({ name: 'web' })]);
+    await expect.poll(() => namesIn(run.fleet()?.clusters, cluster)).toHaveLength(1);
+    await expect
+      .poll(() => namesIn(run.fleet()?.standalone, cluster))
+      .toEqual([expect.objectContaining({ name: 'web' })]);
     await run.stop();
   });
 
@@ -120,8 +123,8 @@ describe('a relay that refuses the lists of one kind', () => {
     });
     const created = await createCluster(managementCluster());
     await run.untilReceived(created, ['observed']);
-    expect(namesIn(run.fleet()?.clusters, created)).toHaveLength(1);
-    expect(run.fleet()).toMatchObject({ requests: undefined, standalone: undefined, ari: undefined });
+    await expect.poll(() => namesIn(run.fleet()?.clusters, created)).toHaveLength(1);
+    await expect.poll(() => run.fleet()).toMatchObject({ requests: undefined, standalone: undefined, ari: undefined });
     const workflowId = clusterWorkflowId({ managementCluster: run.managementCluster, ...waiting });
     const { workflow } = harness().env.client;
     await workflow.getHandle(workflowId).signal(setState, 'Waiting', 'DnsCredentialsMissing');

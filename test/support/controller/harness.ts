@@ -171,7 +171,7 @@ async function startController(
         exposeFleet: (watched) => {
           fleet = watched;
           return () => {
-            fleet = undefined;
+            if (fleet === watched) fleet = undefined;
           };
         },
         logger: { info: log, warn: log, error: log },
