@@ -114,6 +114,7 @@ async function measure(
       settings: {
         route53: { requestsPerSecond: 1_000 / ROUTE53_REQUESTS_PER_ACCOUNT.intervalMs, ambientCredentials: 'labelled' },
         google: { requestsPerSecond: 1, userAgent: 'certman/bench' },
+        azure: { requestsPerSecond: 1, userAgent: 'certman/bench' },
       },
     }),
     SEALED,

@@ -18,7 +18,14 @@ export type PlatformView =
       readonly sts: boolean;
     }
   | { readonly kind: 'gcp'; readonly credentialsSecret: string }
-  | { readonly kind: 'azure'; readonly credentialsSecret: string; readonly resourceGroupName: string }
+  | {
+      readonly kind: 'azure';
+      readonly credentialsSecret: string;
+      /** Of the zone; empty: any of the subscription. */
+      readonly resourceGroupName: string;
+      /** Absent: the public cloud. */
+      readonly cloudName?: string;
+    }
   | { readonly kind: 'unsupported'; readonly found: string };
 
 /** One `spec.certificateBundles[]` with `generate: true`. */

@@ -184,6 +184,11 @@ const DNS = {
     meaning:
       'Google Cloud DNS requests per second and service account by this worker. Google limits the requests of one account in a minute; the console shows the quota.',
   }),
+  azureDnsRequestsPerSecond: withDefault('CERTMAN_AZURE_DNS_REQUESTS_PER_SECOND', number(0.1, 10_000), '3', {
+    example: '5',
+    meaning:
+      'Azure DNS requests per second, service principal and subscription by this worker. Azure allows 1,000 writes in five minutes to the networks of a subscription.',
+  }),
   dnsBatchWindowMs: withDefault('CERTMAN_DNS_BATCH_WINDOW', duration('0ms', '10s'), '250ms', {
     example: '100ms',
     meaning: 'How long changes to one zone are collected into one request.',

@@ -57,7 +57,9 @@ export function dnsZoneHandler(
 
 /** Of name and id only: Hive rewrites the rest of the status every two hours. */
 function zoneDigest({ spec, status, metadata }: KubernetesObject): string {
-  const id = field(field(status, 'aws'), 'zoneID') ?? field(field(status, 'gcp'), 'zoneName');
+  // A zone of Azure has no id: it is there when it has name servers.
+  const isThere = field(spec, 'azure') === undefined ? undefined : field(status, 'nameServers') !== undefined;
+  const id = field(field(status, 'aws'), 'zoneID') ?? field(field(status, 'gcp'), 'zoneName') ?? isThere;
   return digestOf(canonicalJson([field(spec, 'zone'), id, metadata.deletionTimestamp]));
 }
 

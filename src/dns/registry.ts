@@ -2,6 +2,7 @@ import { LoadingCache } from '../cache/loading-cache.ts';
 import { isInZone, MAX_NAME_LENGTH, normalizeName, type TxtRecord } from '../certificates/dns-name.ts';
 import type { PlatformView } from '../clusters/cluster-view.ts';
 import { CertmanError } from '../failures/failure.ts';
+import type { AzureDnsSettings } from './azure/provider.ts';
 import type { GoogleDnsSettings } from './google/provider.ts';
 import {
   type ChangeHandle,
@@ -20,6 +21,7 @@ import { isWritableName } from './writable-name.ts';
 export interface DnsSettings {
   readonly route53: Route53Settings;
   readonly google: GoogleDnsSettings;
+  readonly azure: AzureDnsSettings;
 }
 
 type DnsProviderFactory = (options: DnsProviderOptions, settings: DnsSettings) => Promise<DnsProvider>;
@@ -28,6 +30,7 @@ type DnsProviderFactory = (options: DnsProviderOptions, settings: DnsSettings) =
 const DNS_PROVIDERS: Readonly<Partial<Record<PlatformView['kind'], DnsProviderFactory>>> = {
   aws: async (options, { route53 }) => new (await import('./route53/provider.ts')).Route53Provider(options, route53),
   gcp: async (options, { google }) => new (await import('./google/provider.ts')).GoogleDnsProvider(options, google),
+  azure: async (options, { azure }) => new (await import('./azure/provider.ts')).AzureDnsProvider(options, azure),
 };
 
 /** The platform whose service has the challenge zone, whatever platform the clusters are on. */

@@ -16,6 +16,7 @@ export type DnsServiceSettings = Pick<
   | 'challengeZoneId'
   | 'challengeZoneSecret'
   | 'googleDnsRequestsPerSecond'
+  | 'azureDnsRequestsPerSecond'
 >;
 
 /** The DNS services, by the settings. */
@@ -25,6 +26,7 @@ export function createDnsProvider(
 ): PlatformProvider {
   const { fedramp, hostedZoneId, fedrampStandaloneRequests: standaloneRequests } = settings;
   const fedrampZone = fedramp && hostedZoneId !== undefined ? { hostedZoneId, standaloneRequests } : undefined;
+  const userAgent = `certman/${VERSION}`;
   return new PlatformProvider({
     ...options,
     operatorNamespace: settings.namespace,
@@ -37,7 +39,8 @@ export function createDnsProvider(
         ambientCredentials: settings.ambientAwsCredentials,
         challengeZone: { hostedZoneId: settings.challengeZoneId, credentialsSecret: settings.challengeZoneSecret },
       },
-      google: { requestsPerSecond: settings.googleDnsRequestsPerSecond, userAgent: `certman/${VERSION}` },
+      google: { requestsPerSecond: settings.googleDnsRequestsPerSecond, userAgent },
+      azure: { requestsPerSecond: settings.azureDnsRequestsPerSecond, userAgent },
     },
   });
 }

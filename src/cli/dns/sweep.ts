@@ -42,6 +42,7 @@ export async function sweepDns(options: SweepOptions): Promise<void> {
     'fedrampStandaloneRequests',
     'route53RequestsPerSecond',
     'googleDnsRequestsPerSecond',
+    'azureDnsRequestsPerSecond',
     'ambientAwsCredentials',
     'challengeZone',
     'challengeZoneId',

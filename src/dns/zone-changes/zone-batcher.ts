@@ -56,6 +56,8 @@ interface QueuedRequest extends TxtRequest {
 type Group = readonly QueuedRequest[];
 
 const RETRY_DELAYS_MS = [300, 800, 2_000, 4_000];
+/** A service that asks for a longer wait is asked again after that, by another attempt of the activity. */
+const MAX_WAIT_MS = 5_000;
 
 /** Requests of one round, so that it reads and plans a bounded number of names. */
 const MAX_ROUND_SIZE = 400;
@@ -227,10 +229,15 @@ export class ZoneBatcher {
         if (code === 'dns/unreachable') onLost?.();
         const delay = this.#options.retryDelaysMs[retries];
         if (delay === undefined || (code !== 'dns/throttled' && code !== 'dns/unreachable')) throw error;
+        if (error instanceof CertmanError && waitOf(error) > MAX_WAIT_MS) throw error;
         await sleep(delay * (0.75 + Math.random() / 2));
       }
     }
   }
+}
+
+function waitOf({ info: { notBefore } }: CertmanError): number {
+  return notBefore === undefined ? 0 : Date.parse(notBefore) - Date.now();
 }
 
 function failAll(group: Group, error: unknown): void {

@@ -54,7 +54,9 @@ const specSchema = z.object({
     .looseObject({
       aws: z.object({ region: shortText, credentialsSecretRef: secretRef }).nullish(),
       gcp: z.object({ credentialsSecretRef: secretRef }).nullish(),
-      azure: z.object({ credentialsSecretRef: secretRef, baseDomainResourceGroupName: shortText }).nullish(),
+      azure: z
+        .object({ credentialsSecretRef: secretRef, baseDomainResourceGroupName: shortText, cloudName: shortText })
+        .nullish(),
     })
     .nullish(),
   /** Those to generate. */

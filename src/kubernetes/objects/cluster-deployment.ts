@@ -64,7 +64,8 @@ function platformOf(platform: NonNullable<ClusterDeploymentSpec['platform']>, st
   if (gcp) return { kind: 'gcp', credentialsSecret: gcp.credentialsSecretRef };
   if (azure) {
     const { credentialsSecretRef: credentialsSecret, baseDomainResourceGroupName: resourceGroupName } = azure;
-    return { kind: 'azure', credentialsSecret, resourceGroupName };
+    const cloudName = azure.cloudName === 'AzurePublicCloud' ? undefined : azure.cloudName || undefined;
+    return { kind: 'azure', credentialsSecret, resourceGroupName, cloudName };
   }
   return { kind: 'unsupported', found: (Object.keys(platform)[0] ?? 'none').slice(0, 64) };
 }

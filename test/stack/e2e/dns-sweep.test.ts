@@ -49,6 +49,7 @@ async function sweep(now: number): Promise<readonly SweptZone[]> {
       fedrampStandaloneRequests: false,
       route53RequestsPerSecond: 100,
       googleDnsRequestsPerSecond: 100,
+      azureDnsRequestsPerSecond: 100,
       ambientAwsCredentials: 'labelled',
       challengeZoneId: undefined,
       challengeZoneSecret: undefined,

@@ -46,6 +46,7 @@ export function useRoute53(): Route53Harness {
         settings: {
           route53: { requestsPerSecond: 1_000, ambientCredentials: 'labelled', ...settings },
           google: { requestsPerSecond: 1_000, userAgent: 'certman/test' },
+          azure: { requestsPerSecond: 1_000, userAgent: 'certman/test' },
         },
         ...options,
       }),

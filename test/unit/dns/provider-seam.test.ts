@@ -7,6 +7,7 @@ const FOLDERS = ['src/contract', 'src/issuance', 'activities', 'workflows', 'src
 test.each([
   ['src/dns/route53', /route ?53|INSYNC|hosted zone/i],
   ['src/dns/google', /cloud dns|managed zone|gaxios/i],
+  ['src/dns/azure', /azure dns|service principal|@azure/i],
 ])('only %s and the registry name its DNS service', (folder, words) => {
   const naming = FOLDERS.flatMap(filesBelow)
     .filter((file) => file.endsWith('.ts') && !file.startsWith(`${folder}/`))

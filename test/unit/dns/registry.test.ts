@@ -32,6 +32,7 @@ test('a provider that cannot be created is created again by the next call, once'
     settings: {
       route53: { requestsPerSecond: 1, ambientCredentials: 'all' },
       google: { requestsPerSecond: 1, userAgent: 'certman/test' },
+      azure: { requestsPerSecond: 1, userAgent: 'certman/test' },
     },
   });
   const awaitLive = () => dns.awaitLive(TARGET, 'C1', new AbortController().signal);

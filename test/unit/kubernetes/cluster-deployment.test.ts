@@ -129,6 +129,18 @@ test.each([
     { azure: { credentialsSecretRef: { name: 'a' }, baseDomainResourceGroupName: 'rg' } },
     { kind: 'azure', credentialsSecret: 'a', resourceGroupName: 'rg' },
   ],
+  [
+    "another cloud than Azure's public one",
+    { azure: { credentialsSecretRef: { name: 'a' }, cloudName: 'AzureUSGovernmentCloud' } },
+    { kind: 'azure', credentialsSecret: 'a', resourceGroupName: '', cloudName: 'AzureUSGovernmentCloud' },
+  ],
+  [
+    "Azure's public cloud by its name",
+    {
+      azure: { credentialsSecretRef: { name: 'a' }, baseDomainResourceGroupName: 'rg', cloudName: 'AzurePublicCloud' },
+    },
+    { kind: 'azure', credentialsSecret: 'a', resourceGroupName: 'rg' },
+  ],
   ['another platform', { vsphere: { vCenter: 'x' } }, { kind: 'unsupported', found: 'vsphere' }],
   ['none', {}, { kind: 'unsupported', found: 'none' }],
   ['null', null, { kind: 'unsupported', found: 'none' }],

@@ -37,6 +37,7 @@ export function useGoogle(): GoogleHarness {
         expectedLiveMs: 10,
         settings: {
           route53: { requestsPerSecond: 1, ambientCredentials: 'labelled' },
+          azure: { requestsPerSecond: 1, userAgent: 'certman/test' },
           google: { requestsPerSecond: 1_000, userAgent: 'certman/test', connections: harness.google.connections },
         },
         ...options,

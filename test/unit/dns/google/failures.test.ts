@@ -39,6 +39,14 @@ test.each([
   expect(waitMs).toBeGreaterThanOrEqual(120_000);
 });
 
+test('a change is not repeated before a long Retry-After', async () => {
+  harness.google.addZone('c1', ZONE);
+  harness.google.refuse = ({ method }) =>
+    method === 'dns.changes.create' ? { status: 429, headers: { 'retry-after': '60' } } : undefined;
+  await expect(publish()).rejects.toMatchObject({ code: 'dns/throttled', info: { notBefore: expect.any(String) } });
+  expect(harness.google.counts()).toMatchObject({ 'dns.changes.create': 1 });
+});
+
 test('a throttled change is repeated', async () => {
   harness.google.addZone('c1', ZONE);
   let refused = 0;
