@@ -1,6 +1,7 @@
 /** What the demo asserts, read from the CA, the DNS and the API server. Each check throws {@link CheckFailed} with what it found. */
 import { X509Certificate } from 'node:crypto';
 import { Resolver } from 'node:dns/promises';
+import { isFailure } from '../../src/failures/failure.ts';
 import { getIfKnown } from '../../src/kubernetes/api/discovery.ts';
 import { type KubernetesApi } from '../../src/kubernetes/api/kubernetes-api.ts';
 import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS, SECRETS } from '../../src/kubernetes/objects/resources.ts';
@@ -34,7 +35,11 @@ const DEFAULT_TIMEOUT_SECONDS = 300;
 async function waitFor<T>(seconds: number, what: string, check: () => Promise<T | string>): Promise<T> {
   let reason = '';
   const look = async (): Promise<{ readonly found: T } | undefined> => {
-    const found = await check();
+    const found = await check().catch((error: unknown) => {
+      // It may be busy for a moment.
+      if (isFailure(error, 'kubernetes/unreachable')) return error.message;
+      throw error;
+    });
     if (typeof found !== 'string') return { found };
     reason = found;
     return undefined;

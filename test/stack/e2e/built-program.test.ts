@@ -4,8 +4,9 @@ import { copyFile, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, test } from 'vitest';
 import { bundleProgram, PROGRAM, WORKFLOW_BUNDLE } from '../../../local/image/bundle-program.ts';
+import { waitFor } from '../../support/e2e/checks.ts';
 import { createCluster, deleteCluster } from '../../support/e2e/clusters.ts';
 import { expectDecommissioned, waitUntilCertified } from '../../support/e2e/evidence.ts';
 import { useE2eHarness } from '../../support/e2e/harness.ts';
@@ -34,10 +35,12 @@ test('it issues, shows and revokes a certificate, with nothing but its own files
   await lab().startWorker({ program, environment: { CERTMAN_WORKFLOW_BUNDLE: undefined } });
   const cluster = await createCluster(lab(), 'built');
   const { serialNumber } = await waitUntilCertified(lab(), cluster);
-  const { stdout } = await promisify(execFile)(process.execPath, [program, 'status'], {
-    env: { ...process.env, ...lab().commandEnvironment() },
+  const env = { ...process.env, ...lab().commandEnvironment() };
+  // It lists what Temporal's visibility has, which follows.
+  await waitFor('the cluster is listed as Ready', async () => {
+    const { stdout } = await promisify(execFile)(process.execPath, [program, 'status'], { env });
+    return new RegExp(`^${cluster.namespace}/${cluster.name} +Ready `, 'm').test(stdout) ? {} : stdout;
   });
-  expect(stdout).toMatch(new RegExp(`^${cluster.namespace}/${cluster.name} +Ready `, 'm'));
   await deleteCluster(lab(), cluster);
   await expectDecommissioned(lab(), cluster, { revoked: [serialNumber] });
 });

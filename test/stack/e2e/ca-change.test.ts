@@ -89,9 +89,10 @@ test('replaces nothing, at no request of an operator either, and says what to do
   expect(renewal.output()).toContain(`but the ACME account is one of ${hostOf(otherCa.directoryUrl)}`);
   await waitUntilKept(firstSerial, hostOf(lab().ca.url));
   await expectStatusAtCa(lab().stack, firstSerial, 'Valid');
-  expect((await eventsOf(lab(), cluster)).join('\n')).toContain(
-    `CERTMAN_ALLOW_CA_CHANGE_TO=${hostOf(otherCa.directoryUrl)}`,
-  );
+  await waitFor('an Event says what allows it', async () => {
+    const events = (await eventsOf(lab(), cluster)).join('\n');
+    return events.includes(`CERTMAN_ALLOW_CA_CHANGE_TO=${hostOf(otherCa.directoryUrl)}`) ? {} : events;
+  });
   const metrics = await scrape(worker.metricsUrl);
   expect(metrics.value('certman_issuances_total', { result: 'AcmeCaChanged' })).toBeGreaterThanOrEqual(1);
 });

@@ -9,6 +9,7 @@ import {
   getRequest,
   getSecret,
   stagingSecrets,
+  waitForNextAttempt,
   waitUntilCertified,
 } from '../../support/e2e/evidence.ts';
 import { useE2eHarness } from '../../support/e2e/harness.ts';
@@ -62,8 +63,13 @@ test('nothing is installed meanwhile, the reason is shown, and the same order is
 
   fault.remove();
 
-  // By the retry schedule, within a minute.
+  // By the retry schedule, within a minute of the first failure.
+  await waitForNextAttempt(lab(), cluster);
   const { serialNumber } = await waitForCertificate(lab().kubernetes, cluster, first.serialNumber);
+  await waitFor('the failure is over', async () => {
+    const found = (await conditions(cluster)).find(({ type }) => type === 'Failing');
+    return found?.status === 'False' ? {} : JSON.stringify(found ?? null);
+  });
   const encoded = (await getSecret(lab(), cluster))?.['data'] as { readonly 'tls.crt': string };
   expect(atob(encoded['tls.crt']).match(/BEGIN CERTIFICATE/g)).toHaveLength(3);
   const { orders, serials } = await caLog(lab());
@@ -71,8 +77,4 @@ test('nothing is installed meanwhile, the reason is shown, and the same order is
   expect(serials.at(-1)).toBe(serialNumber);
   await expectStatusAtCa(lab().stack, serialNumber, 'Valid');
   expect(await stagingSecrets(lab(), cluster)).toEqual([]);
-  await waitFor('the failure is over', async () => {
-    const found = (await conditions(cluster)).find(({ type }) => type === 'Failing');
-    return found?.status === 'False' ? {} : JSON.stringify(found ?? null);
-  });
 });

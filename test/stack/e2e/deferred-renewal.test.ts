@@ -9,7 +9,14 @@ import { lastAttemptOf, nextAttemptOf } from '../../../src/contract/bundle-recor
 import { CERTIFICATE_REQUESTS } from '../../../src/kubernetes/objects/resources.ts';
 import { waitFor, waitForCertificate } from '../../support/e2e/checks.ts';
 import { createCluster, type E2eCluster, patchCluster } from '../../support/e2e/clusters.ts';
-import { caLog, eventsOf, getRequest, getSecret, statusOf, waitUntilCertified } from '../../support/e2e/evidence.ts';
+import {
+  caLog,
+  getRequest,
+  getSecret,
+  statusOf,
+  waitForEvents,
+  waitUntilCertified,
+} from '../../support/e2e/evidence.ts';
 import { useE2eHarness } from '../../support/e2e/harness.ts';
 import { scrape } from '../../support/e2e/prometheus.ts';
 import { recordWatch } from '../../support/kubernetes/watch-recorder.ts';
@@ -34,6 +41,7 @@ const RELOCATE = 'hive.openshift.io/relocate';
 
 interface RequestStatus {
   readonly state?: string;
+  readonly serialNumber?: string;
   readonly failedAttempts?: number;
   readonly nextAttempt?: string;
   readonly notAfter?: string;
@@ -113,6 +121,16 @@ function recordExpiryLevels(cluster: E2eCluster) {
   return { seen };
 }
 
+/** Each level has its turn, once; between two scrapes, a level of some seconds can pass unseen on a busy machine. */
+function expectInOrder(seen: readonly (string | undefined)[], levels: readonly (string | undefined)[]): void {
+  let next = 0;
+  for (const level of seen) {
+    const turn = levels.indexOf(level, next);
+    expect(turn, `seen: ${seen.join(', ')}`).toBeGreaterThanOrEqual(next);
+    next = turn + 1;
+  }
+}
+
 // Concurrent, because each test waits for most of a certificate's lifetime.
 describe.concurrent('a cluster', () => {
   test('that is paused reports near, critical and expired in conditions and metric, and renews when the pause ends', async () => {
@@ -130,9 +148,7 @@ describe.concurrent('a cluster', () => {
     await waitFor('the metric is expired', () =>
       Promise.resolve(metric.seen.at(-1) === 'expired' ? {} : `it was ${metric.seen.join(', ')}`),
     );
-    const events = await eventsOf(lab(), cluster);
-    for (const reason of ['ReconcilePaused', 'ExpiryNear', 'Expired'])
-      expect(events.some((event) => event.startsWith(`${reason}: `))).toBe(true);
+    await waitForEvents(lab(), cluster, 'ReconcilePaused: ', 'ExpiryNear: ', 'Expired: ');
     expect((await statusOf(lab(), cluster)).bundles['primary']?.certificate?.serialNumber).toBe(serialNumber);
     await annotate(cluster, { [PAUSE]: null });
     await waitForCertificate(lab().kubernetes, cluster, serialNumber);
@@ -141,7 +157,8 @@ describe.concurrent('a cluster', () => {
     await waitFor('the series is gone', () =>
       Promise.resolve(metric.seen.at(-1) === undefined ? {} : `it was ${metric.seen.join(', ')}`),
     );
-    expect(metric.seen).toEqual([undefined, 'near', 'critical', 'expired', undefined]);
+    expectInOrder(metric.seen, [undefined, 'near', 'critical', 'expired', undefined]);
+    expect(metric.seen).toContain('expired');
   });
 
   test('that moves to another management cluster is not written to while it moves, and renews when the move is aborted', async () => {
@@ -198,13 +215,14 @@ test('a failing renewal reports attempts, last problem and next attempt, and lea
       body: { type: 'urn:ietf:params:acme:error:rejectedIdentifier', detail: 'not this name today' },
     },
   });
-  // It may have been renewed before the fault was injected.
-  const { serialNumber } = await waitForCertificate(lab().kubernetes, cluster);
+  let serialNumber = '';
   try {
     const status = await record.first(
       'a renewal is rejected',
       (one) => conditionText(one, 'Failing') === 'True/AcmeRejectedIdentifier',
     );
+    // It may have been renewed before the fault was injected.
+    serialNumber = status.serialNumber ?? expect.fail('it has no certificate');
     const ready = status.conditions?.find(({ type }) => type === 'Ready');
     expect(ready).toMatchObject({ status: 'True', message: expect.stringContaining(serialNumber) as string });
     expect(status.failedAttempts).toBeGreaterThanOrEqual(1);
@@ -223,10 +241,12 @@ test('a failing renewal reports attempts, last problem and next attempt, and lea
     const last = waiting && lastAttemptOf(waiting);
     expect(last?.failure.message).toContain('not this name today');
     expect(Date.parse((waiting && nextAttemptOf(waiting)) ?? '')).toBeGreaterThan(Date.parse(last?.failedAt ?? ''));
-  } finally {
+  } catch (error) {
     rejection.remove();
+    throw error;
   }
   const before = (await caLog(lab())).orders;
+  rejection.remove();
   await waitForCertificate(lab().kubernetes, cluster, serialNumber);
   expect((await caLog(lab())).orders).toBeGreaterThan(before);
   await waitForCondition(cluster, 'Failing', 'False/NoFailure');

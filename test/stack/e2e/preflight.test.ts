@@ -10,7 +10,7 @@ import { encodeAnswer, readQuestion } from '../../support/dns/resolver-answers.t
 import { waitFor } from '../../support/e2e/checks.ts';
 import { readReportedState } from '../../support/e2e/cluster-objects.ts';
 import { createCluster, type E2eCluster } from '../../support/e2e/clusters.ts';
-import { caLog, expectIdle, txtRecords, waitUntilCertified } from '../../support/e2e/evidence.ts';
+import { caLog, expectIdle, txtRecords, waitForNextAttempt, waitUntilCertified } from '../../support/e2e/evidence.ts';
 import { useE2eHarness } from '../../support/e2e/harness.ts';
 
 /** By its directory. */
@@ -62,6 +62,7 @@ test('an order that CAA forbids is placed once the record is corrected', async (
   expect(message).toContain(`0 issue "other.example"`);
   expect((await caLog(lab())).orders).toBe(orders);
   await putCaa(cluster, CA);
+  await waitForNextAttempt(lab(), forbidden);
   await waitUntilCertified(lab(), forbidden);
 });
 

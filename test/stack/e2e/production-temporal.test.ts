@@ -38,7 +38,9 @@ async function certman(args: readonly string[]): Promise<string> {
 
 async function workerLog(): Promise<readonly LogLine[]> {
   const [worker] = lab().workers();
-  const lines = (await readFile(worker?.logFile ?? '', 'utf8')).split('\n').filter((line) => line.startsWith('{'));
+  // What follows the last line break is being written.
+  const written = (await readFile(worker?.logFile ?? '', 'utf8')).split('\n').slice(0, -1);
+  const lines = written.filter((line) => line.startsWith('{'));
   return lines.map((line) => JSON.parse(line) as LogLine);
 }
 

@@ -70,12 +70,12 @@ describe.skipIf(executable === undefined)('the Temporal Web UI', () => {
       await waitUntilVisible(row?.getByRole('cell', { name: 'Ready', exact: true }));
       for (const name of cluster.dnsNames) expect(await row?.innerText()).toContain(name);
       expect(await details?.locator('body').innerText()).toMatch(/Valid until 20\S+Z; renews at 20\S+Z: .+ then left/);
-      // The frame does not cut off the table.
-      const [frame, last] = [
-        await page.locator('iframe[title="output"]').nth(1).boundingBox(),
-        await row?.boundingBox(),
-      ];
-      expect(bottom(last)).toBeLessThanOrEqual(bottom(frame));
+      // The frame, which grows to its content, does not cut off the table.
+      await waitFor('the table ends within its frame', async () => {
+        const frame = bottom(await page.locator('iframe[title="output"]').nth(1).boundingBox());
+        const last = bottom(await row?.boundingBox());
+        return last <= frame ? {} : `it ends at ${last}, the frame at ${frame}`;
+      });
       await screenshot(page, 'workflow');
     });
   });

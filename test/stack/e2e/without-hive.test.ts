@@ -19,7 +19,9 @@ const lab = useE2eHarness({ worker: false });
 /** @returns the messages of the worker's log, oldest first. */
 async function logMessages(): Promise<readonly string[]> {
   const [worker] = lab().workers();
-  const lines = (await readFile(worker?.logFile ?? '', 'utf8')).split('\n').filter((line) => line.startsWith('{'));
+  // What follows the last line break is being written.
+  const written = (await readFile(worker?.logFile ?? '', 'utf8')).split('\n').slice(0, -1);
+  const lines = written.filter((line) => line.startsWith('{'));
   return lines.map((line) => (JSON.parse(line) as { readonly message: string }).message);
 }
 

@@ -113,7 +113,8 @@ describe(`killing a worker during the issuances of ${CLUSTERS} clusters`, () => 
   });
 
   test('leaves no staging Secret and no TXT record', async () => {
-    for (const cluster of clusters) {
+    await waitForAllIssued([late]);
+    for (const cluster of [...clusters, late]) {
       expect(await stagingSecrets(lab(), cluster)).toEqual([]);
       await waitForTxtRemoval(lab().stack, cluster);
     }

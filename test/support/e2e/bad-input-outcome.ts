@@ -177,12 +177,31 @@ async function waitUntilIdle(
   );
 }
 
+/** So long before an attempt, a deletion overtakes it. */
+const AHEAD_OF_ATTEMPT_MS = 10_000;
+
+/**
+ * Waits until the workflow is idle, and no attempt is about to start: deleting in the middle of a Route 53 change leaves it
+ * unknown whether TXT records exist, which blocks the decommission.
+ */
+async function waitUntilNothingIsDue(subject: ClusterUnderTest): Promise<void> {
+  await eventuallyFound(
+    `no attempt of ${subject.cluster.name} is under way or about to start`,
+    async () => {
+      const { busy, nextAttempt } = await activitySnapshot(subject);
+      const isDue = nextAttempt !== undefined && Date.parse(nextAttempt) < Date.now() + AHEAD_OF_ATTEMPT_MS;
+      return busy || isDue ? undefined : true;
+    },
+    () => activitySnapshot(subject),
+  );
+}
+
 /** Deletes clusters, waits until they are gone, and checks that no CertificateRequest or TXT record is left. */
 export async function deleteUntilGone(subjects: readonly ClusterUnderTest[]): Promise<void> {
-  // Deleting in the middle of a Route 53 change leaves it unknown whether TXT records exist, which blocks the decommission.
-  await waitUntilIdle(subjects);
   await Promise.all(
-    subjects.map(async ({ lab, cluster, good }) => {
+    subjects.map(async (subject) => {
+      const { lab, cluster, good } = subject;
+      await waitUntilNothingIsDue(subject);
       const key = { namespace: cluster.namespace, name: cluster.name };
       await lab.kubernetes.delete(CLUSTER_DEPLOYMENTS, key);
       await eventuallyFound(

@@ -14,15 +14,19 @@ export {
 const POLL_INTERVAL_MS = 100;
 
 /**
- * Polls until `look` returns anything but a string; a string is the reason why the condition does not hold yet.
- * @throws CheckFailed when the reason stays the same for WAIT_TIMEOUT_MS, or after twice that time.
+ * Polls until `look` returns anything but a string; a string is the reason why the condition does not hold yet. So is an error
+ * of what it asks, which may be busy for a moment.
+ * @throws CheckFailed of `look`; when the reason stays the same for WAIT_TIMEOUT_MS, or after twice that time.
  */
 export async function waitFor<T>(what: string, look: () => Promise<T | string>): Promise<T> {
   let reason = '';
   const start = performance.now();
   let changedAt = start;
   const check = async (): Promise<{ readonly found?: T } | undefined> => {
-    const found = await look();
+    const found = await look().catch((error: unknown) => {
+      if (error instanceof CheckFailed) throw error;
+      return String(error);
+    });
     if (typeof found !== 'string') return { found };
     if (found !== reason) changedAt = performance.now();
     reason = found;

@@ -1,10 +1,12 @@
 /** Reads the state of certificates from the CA and its log, Route 53, the API server and Temporal. */
 import type { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Route53Client } from '@aws-sdk/client-route-53';
 import { defaultPayloadConverter } from '@temporalio/common';
 import { sendRequest } from '../../../local/stack/http.ts';
 import { revokeCertificate } from '../../../src/acme/certificate.ts';
+import { nextAttemptOf } from '../../../src/contract/bundle-record.ts';
 import {
   type ClusterStatus,
   clusterStatus,
@@ -169,12 +171,9 @@ interface RequestStatus {
   readonly conditions?: readonly { readonly type: string; readonly status: string }[];
 }
 
-/** Checks that no issuance is running and that the first worker still runs and is ready. */
+/** Waits until no issuance is running, and checks that the first worker still runs and is ready. */
 export async function expectIdle(lab: E2eHarness): Promise<void> {
-  const query = `ExecutionStatus = 'Running' AND WorkflowType = 'certificateIssuance'`;
-  const running = await collect(lab.client.workflow.list({ query }));
-  if (running.length > 0)
-    throw new Error(`issuances still running: ${running.map(({ workflowId }) => workflowId).join(', ')}`);
+  await waitUntilNoneRuns(lab, 'certificateIssuance');
   const [worker] = lab.workers();
   if (worker === undefined || worker.ended() !== undefined)
     throw new Error(`the worker is not running: ${worker?.ended()}`);
@@ -182,6 +181,38 @@ export async function expectIdle(lab: E2eHarness): Promise<void> {
     const { status, body } = await sendRequest(worker.readyUrl);
     return status === 200 ? {} : body;
   });
+}
+
+/** Waits until no workflow of a type is listed as running: Temporal lists the end of one a little later than it knows of it. */
+export async function waitUntilNoneRuns(lab: E2eHarness, workflowType: string): Promise<void> {
+  const query = `ExecutionStatus = 'Running' AND WorkflowType = '${workflowType}'`;
+  await waitFor(`no ${workflowType} runs`, async () => {
+    const running = await collect(lab.client.workflow.list({ query }));
+    return running.length === 0 ? {} : running.map(({ workflowId }) => workflowId).join(', ');
+  });
+}
+
+/** Waits for Events in the cluster's namespace: each is recorded after the status that it belongs to. @returns all of them. */
+export async function waitForEvents(
+  lab: E2eHarness,
+  cluster: E2eCluster,
+  ...beginnings: readonly string[]
+): Promise<readonly string[]> {
+  return await waitFor(`Events of ${cluster.name}: ${beginnings.join(', ')}`, async () => {
+    const events = await eventsOf(lab, cluster);
+    const missing = beginnings.filter((beginning) => !events.some((event) => event.startsWith(beginning)));
+    return missing.length === 0 ? events : `missing: ${missing.join(', ')}; there are ${events.join('; ')}`;
+  });
+}
+
+/**
+ * Waits until the scheduled attempt of the primary bundle is due, if one is scheduled. After several failures, which a slow
+ * machine may take, that is later than any wait for a certificate lasts.
+ */
+export async function waitForNextAttempt(lab: E2eHarness, cluster: E2eCluster): Promise<void> {
+  const record = (await statusOf(lab, cluster)).bundles[cluster.bundleName];
+  const nextAttempt = record && nextAttemptOf(record);
+  if (nextAttempt !== undefined) await sleep(Math.max(0, Date.parse(nextAttempt) - Date.now()));
 }
 
 /**

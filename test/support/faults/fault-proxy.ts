@@ -130,7 +130,14 @@ export async function startFaultProxy(options: FaultProxyOptions): Promise<Fault
     inject: (injection) => {
       const rule = { injection, hits: 0 };
       rules.push(rule);
-      return { hits: () => rule.hits, remove: () => void rules.splice(rules.indexOf(rule), 1) };
+      return {
+        hits: () => rule.hits,
+        remove: () => {
+          const at = rules.indexOf(rule);
+          // Removed twice, it takes no other with it.
+          if (at >= 0) rules.splice(at, 1);
+        },
+      };
     },
     down: () => {
       isDown = true;

@@ -35,8 +35,8 @@ const lineSchema = z.object({
 export async function auditedRequests({ stack }: E2eHarness): Promise<readonly AuditedRequest[]> {
   const text = await readFile(join(stack.stateDir, 'kube-apiserver', 'audit.log'), 'utf8');
   const requests: AuditedRequest[] = [];
-  for (const line of text.split('\n')) {
-    if (line === '') continue;
+  // What follows the last line break is being written.
+  for (const line of text.split('\n').slice(0, -1)) {
     const { verb, requestReceivedTimestamp, objectRef, responseStatus } = lineSchema.parse(JSON.parse(line));
     if (objectRef === undefined || (responseStatus?.code ?? 0) >= 300) continue;
     const { resource, subresource, namespace = '', name = '' } = objectRef;

@@ -22,15 +22,29 @@ export async function eventually<T>(what: string, look: () => Promise<T>, holds:
   throw new Error(`not within ${WAIT_TIMEOUT_SECONDS} s: ${what}; last seen: ${seen}`);
 }
 
-/** Polls until `look` returns a value. @param actual what the error shows instead. @throws what `look` throws. */
+/**
+ * Polls until `look` returns a value; an error of `look` counts as not yet.
+ * @param actual what the error shows instead. @throws Error with that, and what `look` threw last.
+ */
 export async function eventuallyFound<T>(
   what: string,
   look: () => Promise<T | undefined>,
   actual: () => Promise<unknown>,
 ): Promise<T> {
-  const found = await poll(look, POLL_OPTIONS);
+  let cause: unknown;
+  const found = await poll(async () => {
+    try {
+      const seen = await look();
+      cause = undefined;
+      return seen;
+    } catch (error) {
+      cause = error;
+      return undefined;
+    }
+  }, POLL_OPTIONS);
   if (found !== undefined) return found;
   throw new Error(
     `not within ${WAIT_TIMEOUT_SECONDS} s: ${what}. Instead: ${JSON.stringify(await actual(), undefined, 1)}`,
+    { cause },
   );
 }
