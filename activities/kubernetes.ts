@@ -1,4 +1,5 @@
 import { Context } from '@temporalio/activity';
+import type { RenewalPolicy } from '../src/certificates/planned-renewal.ts';
 import type { DecommissionRules, KubernetesActivities, RequestObservation } from '../src/contract/activities.ts';
 import type { KubernetesApi } from '../src/kubernetes/api/kubernetes-api.ts';
 import { applyCertificateRequest } from '../src/kubernetes/objects/apply-certificate-request.ts';
@@ -28,11 +29,13 @@ export interface KubernetesActivityDeps {
   readonly decommission: DecommissionRules;
   readonly bundles: ServedBundles;
   readonly projection: ViewSettings;
+  /** Of certificates without the annotation; absent: `renew-before`. */
+  readonly renewalPolicy?: RenewalPolicy;
 }
 
 /** @see KubernetesActivities for what each does. */
 export function createKubernetesActivities(deps: KubernetesActivityDeps): KubernetesActivities {
-  const { settings, decommission, caChangeAllowedTo, bundles, projection } = deps;
+  const { settings, decommission, caChangeAllowedTo, bundles, projection, renewalPolicy } = deps;
   const statusWriters = {
     requestStatus: new StatusWriter(REQUEST_STATUS),
     bundleStatus: new StatusWriter(BUNDLE_STATUS),
@@ -52,7 +55,7 @@ export function createKubernetesActivities(deps: KubernetesActivityDeps): Kubern
       }
     };
   };
-  const access = () => ({ kubernetes: kubernetes(), settings, ...statusWriters, bundles, projection });
+  const access = () => ({ kubernetes: kubernetes(), settings, ...statusWriters, bundles, projection, renewalPolicy });
   const withCa = async (observation: RequestObservation): Promise<RequestObservation> => {
     const caHost = await deps.caHost();
     const caChangeAllowed = caHost !== undefined && caHost === caChangeAllowedTo;

@@ -1,4 +1,5 @@
 /** The tables of the bench `cost`. */
+import type { RenewalPolicy } from '../src/certificates/planned-renewal.ts';
 import { type Column, columnsTable, markdownTable } from './markdown-table.ts';
 
 /** Counted for one certificate. Actions are by type, as Temporal's server names them in its metric `action`. */
@@ -28,6 +29,7 @@ export interface CostPerUnit {
 export interface FleetYear {
   readonly certificates: number;
   readonly lifetimeDays: number;
+  readonly policy: RenewalPolicy;
   readonly renewalsPerCertificate: number;
   readonly actionsPerCertificate: number;
   /** Of one management cluster. */
@@ -43,6 +45,7 @@ export interface FleetYear {
 const YEAR_COLUMNS: readonly Column<FleetYear>[] = [
   ['certificates', ({ certificates }) => certificates],
   ['lifetime, days', ({ lifetimeDays }) => lifetimeDays],
+  ['policy', ({ policy }) => policy],
   ['renewals of each', ({ renewalsPerCertificate }) => renewalsPerCertificate],
   ['actions of each', ({ actionsPerCertificate }) => actionsPerCertificate],
   ['actions of the watch', ({ watchActions }) => watchActions],

@@ -13,7 +13,7 @@ import {
 } from '../local/stack/management-cluster/sample-cluster.ts';
 import { startStack } from '../local/stack/stack.ts';
 import { startWorker } from '../local/stack/worker-process.ts';
-import { plannedRenewal } from '../src/certificates/planned-renewal.ts';
+import { plannedRenewal, RENEWAL_POLICIES, type RenewalPolicy } from '../src/certificates/planned-renewal.ts';
 import type { ClusterIdentity } from '../src/clusters/cluster-identity.ts';
 import { clusterStatus, renew, renewalWindowChanged } from '../src/contract/cluster-certificates.ts';
 import { clusterWorkflowId, issuanceWorkflowId } from '../src/contract/ids.ts';
@@ -62,7 +62,9 @@ type Actions = Readonly<Record<string, number>>;
 export async function benchCost(options: CostBenchOptions): Promise<CostBenchResult> {
   const perUnit = await measure(options);
   const years = options.fleets.flatMap((certificates) =>
-    LIFETIMES.map((lifetimeDays) => yearOf(perUnit, certificates, lifetimeDays)),
+    LIFETIMES.flatMap((lifetimeDays) =>
+      RENEWAL_POLICIES.map((policy) => yearOf(perUnit, certificates, lifetimeDays, policy)),
+    ),
   );
   process.stdout.write(`\n${costTables(perUnit, years)}\n\n`);
   return { perUnit, years };
@@ -219,8 +221,8 @@ function sum(actions: Actions): number {
 }
 
 /** A year in which nothing fails, the fleet stays as large, and the issuer has one drill. One certificate to a cluster. */
-function yearOf(unit: CostPerUnit, certificates: number, lifetimeDays: number): FleetYear {
-  const renewals = DAYS_PER_YEAR / renewalIntervalDays(lifetimeDays);
+function yearOf(unit: CostPerUnit, certificates: number, lifetimeDays: number, policy: RenewalPolicy): FleetYear {
+  const renewals = DAYS_PER_YEAR / renewalIntervalDays(lifetimeDays, policy);
   const perCertificate = renewals * sum(unit.renewal) + ARI_DRILLS_PER_YEAR * (sum(unit.window) + sum(unit.renewal));
   const watch = unit.heartbeatsPerMinute * 60 * 24 * DAYS_PER_YEAR;
   const actions = certificates * perCertificate + watch;
@@ -229,6 +231,7 @@ function yearOf(unit: CostPerUnit, certificates: number, lifetimeDays: number): 
   return {
     certificates,
     lifetimeDays,
+    policy,
     renewalsPerCertificate: round(renewals, 1),
     actionsPerCertificate: round(perCertificate, 0),
     watchActions: round(watch, 0),
@@ -239,15 +242,19 @@ function yearOf(unit: CostPerUnit, certificates: number, lifetimeDays: number): 
   };
 }
 
-/** By the policy itself, with the jitter in its middle. */
-function renewalIntervalDays(lifetimeDays: number): number {
+/** By the policy itself, with the jitter in its middle, and the window where Let's Encrypt puts it. */
+function renewalIntervalDays(lifetimeDays: number, policy: RenewalPolicy): number {
   const notBefore = Date.UTC(2027, 0, 1);
   const certificate = {
     notBefore: new Date(notBefore).toISOString(),
     notAfter: new Date(notBefore + lifetimeDays * DAY_MS).toISOString(),
-    certId: undefined,
   };
-  const keys = Array.from({ length: 1_000 }, (_, index) => `cluster-${index}/primary`);
-  const intervals = keys.map((jitterKey) => plannedRenewal(certificate, { jitterKey, now: notBefore }).at - notBefore);
+  const at = (share: number): string => new Date(notBefore + lifetimeDays * share * DAY_MS).toISOString();
+  const intervals = Array.from({ length: 1_000 }, (_, index) => {
+    const certId = `issuer.${index}`;
+    const suggestedWindow = { certId, start: at(2 / 3 - 0.01), end: at(2 / 3 + 0.01) };
+    const terms = { jitterKey: `cluster-${index}/primary`, now: notBefore, policy, suggestedWindow };
+    return plannedRenewal({ ...certificate, certId }, terms).at - notBefore;
+  });
   return intervals.reduce((all, one) => all + one, 0) / intervals.length / DAY_MS;
 }

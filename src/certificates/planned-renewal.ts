@@ -6,6 +6,24 @@ const DAY_MS = 24 * 3_600_000;
 
 const DEFAULT_RENEW_BEFORE_DAYS = 45;
 
+/** Policy `ari` without a usable window: the share of the lifetime that is then left. As Let's Encrypt's windows. */
+const ARI_LEAD = { ofMost: 1 / 3, ofShortLived: 1 / 2, shortLivedMs: 10 * DAY_MS };
+
+/**
+ * Policy `ari` follows no instant with less than this share of its lead left. An expiry is near later than that
+ * (expiry-level.ts), and Let's Encrypt's windows end earlier.
+ */
+const MIN_ARI_LEAD_SHARE = 0.8;
+
+/**
+ * What determines when a certificate is renewed: a time before its expiry, or the window that its CA suggests for it
+ * (ARI, RFC 9773).
+ */
+export const RENEWAL_POLICIES = ['renew-before', 'ari'] as const;
+
+/** One of {@link RENEWAL_POLICIES}. */
+export type RenewalPolicy = (typeof RENEWAL_POLICIES)[number];
+
 /** Renewals are up to this much earlier, so that certificates issued together are not renewed together. */
 const MAX_JITTER_MS = DAY_MS;
 
@@ -20,12 +38,16 @@ export interface RenewalTerms {
   readonly jitterKey: string;
   /** Ignored unless it belongs to this certificate. */
   readonly suggestedWindow?: RenewalWindow | undefined;
+  /** Absent: `renew-before`. */
+  readonly policy?: RenewalPolicy | undefined;
+  /** For the message: what else people should know about the policy, as a clause. */
+  readonly policyNote?: string | undefined;
   /** Epoch milliseconds. */
   readonly now: number;
 }
 
 /** The rule that determines the renewal time; CamelCase, because conditions show it. */
-export type RenewalRule = 'RenewBeforeDays' | 'DefaultPolicy' | 'HalfLifetime' | 'SuggestedByCa';
+export type RenewalRule = 'RenewBeforeDays' | 'DefaultPolicy' | 'HalfLifetime' | 'SuggestedByCa' | 'NoWindow';
 
 /** When a certificate is renewed (epoch milliseconds; <= `now` when due), and why then. */
 export interface PlannedRenewal {
@@ -40,22 +62,71 @@ export interface RenewalLead extends Omit<PlannedRenewal, 'at'> {
   readonly beforeMs: number;
 }
 
-/** By {@link renewalLead}, or in the CA's window if earlier: its load does not justify breaking `renewBeforeDays`. */
+/**
+ * By policy `renew-before`: by {@link renewalLead}, or in the CA's window if earlier: its load does not justify breaking
+ * `renewBeforeDays`. By policy `ari`: in the CA's window, whenever that is. A user's `renewBeforeDays` precedes both.
+ */
 export function plannedRenewal(
   certificate: Validity & Pick<CertificateFacts, 'certId'>,
   terms: RenewalTerms,
 ): PlannedRenewal {
+  const byAri = followsWindow(terms);
+  const planned = byAri ? renewalByAri(certificate, terms) : renewalByLead(certificate, terms);
+  const notes = [byAri ? 'policy ari' : undefined, terms.policyNote].filter((note) => note !== undefined);
+  return notes.length === 0 ? planned : { ...planned, message: `${planned.message} (${notes.join('; ')})` };
+}
+
+/** Whether the CA's window alone determines the renewal. */
+export function followsWindow({ policy, renewBeforeDays }: Pick<RenewalTerms, 'policy' | 'renewBeforeDays'>): boolean {
+  return policy === 'ari' && !isCustom(renewBeforeDays);
+}
+
+function renewalByLead(certificate: Validity & Pick<CertificateFacts, 'certId'>, terms: RenewalTerms): PlannedRenewal {
   const { beforeMs, reason, message } = renewalLead(certificate, terms.renewBeforeDays);
-  const maxJitter = Math.min(MAX_JITTER_MS, lifetimeOf(certificate) * MAX_JITTER_SHARE);
-  const at = Date.parse(certificate.notAfter) - beforeMs - stableFraction(terms.jitterKey) * maxJitter;
-  const byPolicy: PlannedRenewal = { at: Math.floor(at / 1000) * 1000, reason, message };
+  const byPolicy: PlannedRenewal = { at: beforeExpiry(certificate, beforeMs, terms.jitterKey), reason, message };
   const suggested = suggestedRenewal(certificate.certId, terms);
   return suggested !== undefined && suggested.at < byPolicy.at ? suggested : byPolicy;
 }
 
+/**
+ * Without a usable window, at an instant near where a CA puts it: never earlier than by the default, and never so late
+ * that the expiry is near.
+ */
+function renewalByAri(certificate: Validity & Pick<CertificateFacts, 'certId'>, terms: RenewalTerms): PlannedRenewal {
+  const { beforeMs, left } = leadWithoutWindow(certificate);
+  const suggested = suggestedRenewal(certificate.certId, terms);
+  const latest = Date.parse(certificate.notAfter) - beforeMs * MIN_ARI_LEAD_SHARE;
+  // One that has passed is due now, however late it is.
+  if (suggested !== undefined && (suggested.at <= terms.now || suggested.at <= latest)) return suggested;
+  const { start, end } = terms.suggestedWindow ?? {};
+  const why =
+    suggested === undefined
+      ? 'the CA has suggested no time yet'
+      : `the time that the CA suggests, ${start} to ${end}, is too late`;
+  const at = beforeExpiry(certificate, beforeMs, terms.jitterKey);
+  return { at, reason: 'NoWindow', message: `${left} then left, since ${why}` };
+}
+
+function leadWithoutWindow(certificate: Validity): { readonly beforeMs: number; readonly left: string } {
+  const lifetime = lifetimeOf(certificate);
+  const { ofMost, ofShortLived, shortLivedMs } = ARI_LEAD;
+  const isShortLived = lifetime < shortLivedMs;
+  const byShare = lifetime * (isShortLived ? ofShortLived : ofMost);
+  const byDays = DEFAULT_RENEW_BEFORE_DAYS * DAY_MS;
+  if (byShare > byDays) return { beforeMs: byDays, left: `${DEFAULT_RENEW_BEFORE_DAYS} days are` };
+  return { beforeMs: byShare, left: `${isShortLived ? 'half' : 'a third'} of its lifetime is` };
+}
+
+/** Epoch milliseconds; earlier by the jitter. */
+function beforeExpiry(certificate: Validity, beforeMs: number, jitterKey: string): number {
+  const maxJitter = Math.min(MAX_JITTER_MS, lifetimeOf(certificate) * MAX_JITTER_SHARE);
+  const at = Date.parse(certificate.notAfter) - beforeMs - stableFraction(jitterKey) * maxJitter;
+  return Math.floor(at / 1000) * 1000;
+}
+
 /** How long before expiry a certificate is renewed: `renewBeforeDays`, but never more than half of its lifetime. */
 export function renewalLead(certificate: Validity, renewBeforeDays: number | undefined): RenewalLead {
-  const custom = renewBeforeDays !== undefined && renewBeforeDays > 0;
+  const custom = isCustom(renewBeforeDays);
   const days = custom ? renewBeforeDays : DEFAULT_RENEW_BEFORE_DAYS;
   const beforeMs = days * DAY_MS;
   const half = lifetimeOf(certificate) / 2;
@@ -66,6 +137,10 @@ export function renewalLead(certificate: Validity, renewBeforeDays: number | und
   return custom
     ? { beforeMs, reason: 'RenewBeforeDays', message: `${days} days are then left, as renewBeforeDays says` }
     : { beforeMs, reason: 'DefaultPolicy', message: `${days} days are then left, the default` };
+}
+
+function isCustom(renewBeforeDays: number | undefined): renewBeforeDays is number {
+  return renewBeforeDays !== undefined && renewBeforeDays > 0;
 }
 
 /** Milliseconds from notBefore to notAfter. */

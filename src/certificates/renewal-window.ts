@@ -26,9 +26,14 @@ export function selectTimeInWindow({ certId, start, end }: RenewalWindow, now: n
 export interface KnownRenewal {
   readonly suggestedWindow?: RenewalWindow | undefined;
   readonly renewalTime?: string | undefined;
+  /** The window determines it, whenever it is (policy `ari`). */
+  readonly followsWindow?: boolean;
 }
 
-/** Whether a window moves the planned renewal, or has a new explanation. @param now epoch milliseconds. */
+/**
+ * Whether a window moves the planned renewal, has a new explanation, or is the first one for a renewal that follows it.
+ * @param now epoch milliseconds.
+ */
 export function changesRenewalTime(window: RenewalWindow, known: KnownRenewal, now: number): boolean {
   const selected = selectTimeInWindow(window, now);
   if (selected === undefined) return false;
@@ -38,5 +43,5 @@ export function changesRenewalTime(window: RenewalWindow, known: KnownRenewal, n
       selectTimeInWindow(suggestedWindow, now) !== selected || suggestedWindow.explanationUrl !== window.explanationUrl
     );
   }
-  return renewalTime !== undefined && selected < Date.parse(renewalTime);
+  return renewalTime !== undefined && (known.followsWindow === true || selected < Date.parse(renewalTime));
 }

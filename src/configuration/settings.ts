@@ -1,5 +1,6 @@
 /** Every setting: the README's table, `certman config` and the check at start are made from this table. */
 import { normalizeName } from '../certificates/dns-name.ts';
+import { RENEWAL_POLICIES } from '../certificates/planned-renewal.ts';
 import { parsePatchId } from '../contract/patches.ts';
 import { isWritableName } from '../dns/writable-name.ts';
 import { parseNetwork } from '../network/public-address.ts';
@@ -121,6 +122,11 @@ const CERTIFICATE_AUTHORITY = {
     whenUnset: "the CA's default",
     example: 'tlsserver',
     meaning: 'Certificate profile requested in each order, one that the directory advertises.',
+  }),
+  renewalPolicy: withDefault('CERTMAN_RENEWAL_POLICY', oneOf(...RENEWAL_POLICIES), 'renew-before', {
+    example: 'ari',
+    meaning:
+      'When certificates are renewed: `renew-before` (45 days before expiry, at most half of the lifetime) or `ari` (in the window that the CA suggests, RFC 9773: fewer renewals, exempt from the limits of the CA). A CertificateRequest can have another one by the annotation `certman.managed.openshift.io/renewal-policy` (docs/renewal.md).',
   }),
   keyType: withDefault('CERTMAN_KEY_TYPE', oneOf('rsa-2048', 'p-256', 'p-384'), 'rsa-2048', {
     example: 'p-256',

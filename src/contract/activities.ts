@@ -6,6 +6,8 @@
  */
 import type { CertificateFacts, IssuedCertificate, SecretObservation } from '../certificates/certificate-facts.ts';
 import type { TxtRecord } from '../certificates/dns-name.ts';
+import type { RenewalPolicy } from '../certificates/planned-renewal.ts';
+import type { RenewalWindow } from '../certificates/renewal-window.ts';
 import type { StatusReport } from '../certificates/status-report.ts';
 import type { ClusterIdentity, ObjectRef } from '../clusters/cluster-identity.ts';
 import type { ZoneTarget } from '../clusters/zone-target.ts';
@@ -114,12 +116,16 @@ export interface InstallCertificateInput extends Omit<FinalizeOrderInput, 'commo
   readonly secretName: string;
   /** Return a certificate in the Secret that the workflow did not issue, so that it can be revoked later. */
   readonly returnReplaced?: true;
+  /** Return the window that the CA suggests for the renewal of the certificate (RFC 9773), if it does at once. */
+  readonly returnWindow?: true;
 }
 
 /** Result of `installCertificate`. */
 export interface InstalledCertificate extends CertificateFacts {
   /** With `returnReplaced`: the certificate that was in the Secret, if it had not expired and its key was there. */
   readonly replaced?: IssuedCertificate;
+  /** With `returnWindow`. */
+  readonly suggestedWindow?: RenewalWindow;
   /** For the entry in `issued`. */
   readonly seal?: string;
 }
@@ -237,7 +243,7 @@ export interface PublishAndVerifyInput extends PublishTxtRecordsInput, Pick<Veri
 export interface CompleteOrderInput
   extends FinalizeOrderInput,
     Pick<PlacedOrder, 'challenges'>,
-    Pick<InstallCertificateInput, 'secretName' | 'returnReplaced'> {
+    Pick<InstallCertificateInput, 'secretName' | 'returnReplaced' | 'returnWindow'> {
   readonly zone: ZoneTarget;
   /** Withdrawn with those of the challenges. */
   readonly otherRecords: readonly SealedTxtRecord[];
@@ -287,6 +293,8 @@ export interface ApplyCertificateRequestInput extends BundleRef {
 
 /** What a bundle's workflow knows of its certificate that decides whether something is due. */
 export interface KnownFacts extends Pick<StatusReport, 'caHost' | 'suggestedWindow'> {
+  /** Of the certificate; absent: `renew-before`. */
+  readonly renewalPolicy?: RenewalPolicy;
   readonly revokedSerialNumber?: string;
   /** Of the certificate in the Secret as last observed. */
   readonly fingerprint?: string;
@@ -315,6 +323,10 @@ export interface RequestObservation {
   readonly request: ObjectRef;
   /** `spec.renewBeforeDays` as the user set it. */
   readonly renewBeforeDays?: number;
+  /** By the request's annotation or the worker's setting; absent: `renew-before`. */
+  readonly renewalPolicy?: RenewalPolicy;
+  /** Why the annotation does not count, as a clause. */
+  readonly renewalPolicyProblem?: string;
   readonly secret: SecretObservation;
   /** Directory host of the CA of the present account; absent while there is no usable account. */
   readonly caHost?: string;

@@ -1,4 +1,5 @@
 import type { CertificateFacts, IssuedCertificate } from '../certificates/certificate-facts.ts';
+import type { RenewalPolicy } from '../certificates/planned-renewal.ts';
 import type { RenewalWindow } from '../certificates/renewal-window.ts';
 import type { ScheduledRetry } from '../certificates/scheduled-retry.ts';
 import { conditionReason } from '../certificates/status-messages.ts';
@@ -28,6 +29,10 @@ export interface BundleFacts {
   /** Serial number of a certificate that was found revoked. */
   readonly revokedSerialNumber?: string;
   readonly renewBeforeDays?: number;
+  /** That of `certificate`; absent: `renew-before`. */
+  readonly renewalPolicy?: RenewalPolicy;
+  /** Why the request's annotation of the policy does not count, as a clause. */
+  readonly renewalPolicyProblem?: string;
   readonly rateLimitState?: RateLimitState;
   /** Orders started so far; numbers the child workflows. */
   readonly orders: number;

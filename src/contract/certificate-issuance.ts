@@ -1,4 +1,5 @@
 import type { CertificateFacts, IssuedCertificate } from '../certificates/certificate-facts.ts';
+import type { RenewalWindow } from '../certificates/renewal-window.ts';
 import type { ClusterIdentity, ObjectRef } from '../clusters/cluster-identity.ts';
 import type { ZoneTarget } from '../clusters/zone-target.ts';
 import type { OrderTurn, SealedTxtRecord } from './activities.ts';
@@ -30,6 +31,8 @@ export interface CertificateIssuanceInput {
   readonly urgent?: true;
   /** Return the certificate in the Secret, which certman did not issue. */
   readonly returnReplaced?: true;
+  /** As for `completeOrder`: the renewal follows the window (policy `ari`). */
+  readonly returnWindow?: true;
 }
 
 /** Result of `certificateIssuance`. */
@@ -38,6 +41,8 @@ export interface CertificateIssuanceResult {
   readonly issued: IssuedCertificate;
   /** With `returnReplaced`: the certificate that was in the Secret. */
   readonly replaced?: IssuedCertificate;
+  /** With `returnWindow`, if the CA suggested one at once. */
+  readonly suggestedWindow?: RenewalWindow;
   readonly caHost: string;
   readonly orderUrl: string;
   readonly leftoverRecords?: readonly SealedTxtRecord[];

@@ -57,7 +57,10 @@ function renewingCondition(record: BundleRecord): ReportedCondition {
   const renewalTime = renewalTimeOf(record);
   if (state === 'Issuing' || state === 'Renewing') return condition('Renewing', true, 'OrderInProgress', message);
   if (renewalTime === undefined) return condition('Renewing', false, 'NotScheduled', message);
-  return condition('Renewing', false, 'Scheduled', `Will be renewed at ${renewalTime}.`);
+  // The default policy needs no explanation.
+  const { renewalPolicy, renewalPolicyProblem } = record;
+  const isExplained = state === 'Ready' && (renewalPolicy !== undefined || renewalPolicyProblem !== undefined);
+  return condition('Renewing', false, 'Scheduled', isExplained ? message : `Will be renewed at ${renewalTime}.`);
 }
 
 function failingCondition(record: BundleRecord): ReportedCondition {

@@ -5,49 +5,87 @@
 import type { BundleNames } from '../certificates/bundle-names.ts';
 import { refusedCaChange } from '../certificates/ca-change.ts';
 import type { CertificateFacts } from '../certificates/certificate-facts.ts';
+import {
+  followsWindow,
+  plannedRenewal,
+  type RenewalPolicy,
+  type RenewalTerms,
+} from '../certificates/planned-renewal.ts';
 import { type NextAction, nextAction } from '../certificates/renewal-policy.ts';
 import type { StatusReport } from '../certificates/status-report.ts';
 import type { KnownFacts, RequestObservation } from './activities.ts';
 import type { BundleFacts, BundleRecord } from './bundle-record.ts';
 import { statusReportOf } from './status-report.ts';
 
+const KEPT_POLICY_NOTE = 'renew-before, which holds now, applies from the next certificate on';
+
 /** What an evaluation finds out. */
 export type ObservedFacts = Pick<
   BundleFacts,
-  'certificate' | 'renewBeforeDays' | 'caHost' | 'suggestedWindow' | 'revokedSerialNumber'
+  | 'certificate'
+  | 'renewBeforeDays'
+  | 'renewalPolicy'
+  | 'renewalPolicyProblem'
+  | 'caHost'
+  | 'suggestedWindow'
+  | 'revokedSerialNumber'
 >;
 
 /** What an evaluation needs of a bundle's record. */
-export function knownFactsOf({ caHost, suggestedWindow, revokedSerialNumber, certificate }: BundleFacts): KnownFacts {
-  return { caHost, suggestedWindow, revokedSerialNumber, fingerprint: certificate?.fingerprint };
+export function knownFactsOf(facts: BundleFacts): KnownFacts {
+  const { caHost, suggestedWindow, renewalPolicy, revokedSerialNumber, certificate } = facts;
+  return { caHost, suggestedWindow, renewalPolicy, revokedSerialNumber, fingerprint: certificate?.fingerprint };
 }
 
-/** The facts after an observation: those about another certificate than the one in the Secret are dropped. */
-export function observedFacts(
-  { caHost, suggestedWindow, revokedSerialNumber, fingerprint }: KnownFacts,
-  { secret, renewBeforeDays, issuedByCaHost }: RequestObservation,
-): ObservedFacts {
+/**
+ * The facts after an observation: those about another certificate than the one in the Secret are dropped.
+ * @param now epoch milliseconds.
+ */
+export function observedFacts(known: KnownFacts, observation: RequestObservation, now: number): ObservedFacts {
+  const { secret, renewBeforeDays, renewalPolicyProblem, issuedByCaHost } = observation;
   const certificate = secret.kind === 'valid' ? secret.certificate : undefined;
-  const isSame = certificate === undefined || certificate.fingerprint === fingerprint;
+  const isSame = certificate === undefined || certificate.fingerprint === known.fingerprint;
+  const ofCertificate: KnownFacts = isSame ? known : {};
+  const { caHost, suggestedWindow, revokedSerialNumber } = ofCertificate;
+  const terms = { ...termsOf(observation, now), suggestedWindow };
   return {
     certificate,
     renewBeforeDays,
-    caHost: (isSame ? caHost : undefined) ?? issuedByCaHost,
-    suggestedWindow: isSame ? suggestedWindow : undefined,
-    revokedSerialNumber: isSame ? revokedSerialNumber : undefined,
+    renewalPolicy: certificate === undefined ? terms.policy : policyOf(ofCertificate, certificate, terms),
+    renewalPolicyProblem,
+    caHost: caHost ?? issuedByCaHost,
+    suggestedWindow,
+    revokedSerialNumber,
   };
+}
+
+/**
+ * The policy of a certificate. One that waits for its window by policy `ari` while `renew-before` would have renewed it
+ * already keeps `ari`: else a fleet ordered at once when the setting is changed.
+ */
+function policyOf(
+  { renewalPolicy }: KnownFacts,
+  certificate: CertificateFacts,
+  terms: RenewalTerms,
+): RenewalPolicy | undefined {
+  if (terms.policy !== undefined || renewalPolicy === undefined) return terms.policy;
+  return plannedRenewal(certificate, terms).at <= terms.now ? renewalPolicy : undefined;
 }
 
 /** What the certificate needs at `now` (epoch milliseconds), by the renewal policy. */
 export function decideRenewal(
-  { caHost: issuedByCaHost, suggestedWindow, revokedSerialNumber }: ObservedFacts,
+  { caHost: issuedByCaHost, suggestedWindow, renewalPolicy: policy, revokedSerialNumber }: ObservedFacts,
   dnsNames: readonly string[],
   observation: RequestObservation,
   { now, renewRequested = false }: { readonly now: number; readonly renewRequested?: boolean },
 ): NextAction {
   const { secret, caHost } = observation;
+  const terms = termsOf(observation, now);
+  const isKept = terms.policy === undefined && followsWindow({ ...terms, policy });
   return nextAction({
-    ...termsOf(observation, now),
+    ...terms,
+    policy,
+    policyNote: isKept ? KEPT_POLICY_NOTE : terms.policyNote,
     secret,
     dnsNames,
     renewRequested,
@@ -59,8 +97,9 @@ export function decideRenewal(
 }
 
 /** What the renewal time depends on, besides the certificate. */
-export function termsOf({ request, renewBeforeDays }: RequestObservation, now: number) {
-  return { jitterKey: `${request.namespace}/${request.name}`, now, renewBeforeDays };
+export function termsOf(observation: RequestObservation, now: number): RenewalTerms {
+  const { request, renewBeforeDays, renewalPolicy: policy, renewalPolicyProblem: policyNote } = observation;
+  return { jitterKey: `${request.namespace}/${request.name}`, now, renewBeforeDays, policy, policyNote };
 }
 
 /** The message of a Ready bundle. @param rule why it is renewed then, as a clause. */
@@ -85,7 +124,7 @@ export function settledReport(inputs: SettledInputs): StatusReport | undefined {
   const { bundleName, secretName, names, known, observation, workflowId, now } = inputs;
   if (names.kind === 'invalid' || observation.writeError !== undefined) return undefined;
   const { dnsNames } = names;
-  const facts = observedFacts(known, observation);
+  const facts = observedFacts(known, observation, now);
   if (refusedCaChange({ ...observation, issuedByCaHost: facts.caHost }) !== undefined) return undefined;
   const action = decideRenewal(facts, dnsNames, observation, { now });
   if (action.kind !== 'sleep') return undefined;

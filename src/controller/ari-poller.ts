@@ -1,9 +1,11 @@
 import { LRUCache } from 'lru-cache';
 import type { AcmeClient } from '../acme/client.ts';
 import { DEFAULT_ARI_POLL_INTERVAL_MS, fetchRenewalInfo } from '../acme/renewal-info.ts';
+import { followsWindow } from '../certificates/planned-renewal.ts';
 import { changesRenewalTime, type RenewalWindow } from '../certificates/renewal-window.ts';
 import { renewalWindowChanged } from '../contract/cluster-certificates.ts';
 import { CertmanError } from '../failures/failure.ts';
+import { renewalPolicyOf } from '../kubernetes/objects/renewal-policy-annotation.ts';
 import { CertificateIndex } from './certificate-index.ts';
 import { type CertificateInUse, keyOf } from './controller-cache.ts';
 import type { ControllerContext } from './controller-context.ts';
@@ -33,16 +35,18 @@ export function ariPollClient(context: ControllerContext): PollClient<PolledCert
     // The status may be newer than the poll. A new worker polls all: what the status shows is not signalled again.
     const current = cache.requests.get(certificate.request) ?? certificate.request;
     const suggestedWindow = recentSignals.get(certId) ?? current.suggestedWindow;
-    if (current.certId !== certId || !changesRenewalTime(window, { ...current, suggestedWindow }, Date.now())) {
-      return true;
-    }
+    const { policy } = renewalPolicyOf(current, settings.renewalPolicy);
+    const known = { ...current, suggestedWindow, followsWindow: followsWindow({ ...current, policy }) };
+    if (current.certId !== certId || !changesRenewalTime(window, known, Date.now())) return true;
+    // Of a renewal that follows it, the first window is no change, unless the CA wants it now.
+    const isFirst = known.followsWindow && suggestedWindow?.certId !== certId && isAhead(window);
     return await signaller.inOrder(cluster, async () => {
       await workflows.signal(cluster, renewalWindowChanged, { bundleName, window });
       recentSignals.set(certId, window);
-      metrics.ariWindowChanges.inc();
+      if (!isFirst) metrics.ariWindowChanges.inc();
       logger.info(
         { cluster: keyOf(cluster), bundle: bundleName, window, plannedFor: current.renewalTime },
-        'The CA suggests another time for a renewal',
+        isFirst ? 'The CA suggests a time for a renewal' : 'The CA suggests another time for a renewal',
       );
     });
   };
@@ -93,4 +97,8 @@ export function ariPollClient(context: ControllerContext): PollClient<PolledCert
         return await Promise.all(batch.map((certificate) => pollOne(client, certificate)));
       }, signal),
   };
+}
+
+function isAhead({ start }: RenewalWindow): boolean {
+  return Date.parse(start) > Date.now();
 }

@@ -3,10 +3,12 @@ import type { ClusterRef, ObjectRef } from '../clusters/cluster-identity.ts';
 import { type ClusterView, sameView } from '../clusters/cluster-view.ts';
 import { requestClaimed } from '../contract/cluster-certificates.ts';
 import { type ObservedRequest, observeRequest } from '../kubernetes/objects/observed-request.ts';
+import { invalidPolicyMessage, renewalPolicyOf } from '../kubernetes/objects/renewal-policy-annotation.ts';
 import { describeRequestChange, describeStatusChange } from '../kubernetes/objects/request-change.ts';
 import { standaloneView } from '../kubernetes/objects/request-views.ts';
 import { keyOf } from './controller-cache.ts';
 import type { ControllerContext } from './controller-context.ts';
+import { recordWarning } from './event-recorder.ts';
 import type { PrimaryEventHandler, PrimaryReconciler } from './primary-reconciler.ts';
 
 /** Reconciles standalone CertificateRequests like clusters, and signals changes to the others to their cluster. */
@@ -43,6 +45,21 @@ export function certificateRequestHandler(context: ControllerContext, reconciler
       ? `The spec of the CertificateRequest ${request.name} was changed by another field manager.`
       : describeStatusChange(previous, request);
     if (what !== undefined) await signaller.drifted([cached], what, request.otherManager);
+    await onPolicyChange(previous, request, [cached]);
+  };
+
+  /** A change alone is recorded, so that a take-over repeats no Event: the status shows an invalid annotation for good. */
+  const onPolicyChange = async (
+    previous: ObservedRequest | undefined,
+    request: ObservedRequest,
+    clusters: readonly CachedCluster[],
+  ): Promise<void> => {
+    if (previous === undefined || previous.renewalPolicyAnnotation === request.renewalPolicyAnnotation) return;
+    const requested = renewalPolicyOf(request, settings.renewalPolicy);
+    const what = `The renewal policy of the CertificateRequest ${request.name} is ${requested.policy} now.`;
+    await signaller.dependencyChanged(clusters, what);
+    if (requested.problem === undefined) return;
+    await recordWarning(context, standaloneRef(request), 'InvalidRenewalPolicy', invalidPolicyMessage(requested));
   };
 
   /** Matched by name: other managers may have changed the owner. A decommissioned cluster deletes the request. */
@@ -89,6 +106,7 @@ export function certificateRequestHandler(context: ControllerContext, reconciler
       await releaseStandalone(owner, request);
       const what = previous && describeRequestChange(previous, request);
       if (what !== undefined) await signaller.drifted(usersOf(request), what, request.otherManager);
+      await onPolicyChange(previous, request, usersOf(request));
     },
     async onDelete(object) {
       await handleDelete(observeRequest(object));

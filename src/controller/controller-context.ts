@@ -1,5 +1,6 @@
 import type { Client } from '@temporalio/client';
 import type { AcmeClientSource } from '../acme/client-source.ts';
+import type { RenewalPolicy } from '../certificates/planned-renewal.ts';
 import type { CrlFetcher } from '../crl/crl-fetcher.ts';
 import type { OwnerTags } from '../dns/leftover-records.ts';
 import type { DnsProvider } from '../dns/provider.ts';
@@ -26,6 +27,8 @@ export interface ControllerSettings {
   readonly caChangeAllowedTo?: string | undefined;
   /** Whether standalone CertificateRequests are served; absent: they are. */
   readonly standaloneRequests?: 'on' | 'off';
+  /** Of requests without the annotation; absent: `renew-before`. */
+  readonly renewalPolicy?: RenewalPolicy;
   /** Milliseconds from the end of one resync to the next. */
   readonly resyncIntervalMs: number;
   /** Name of this worker's pod, for logs. */

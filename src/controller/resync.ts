@@ -13,6 +13,7 @@ import { SignalRejected } from './cluster-workflow-client.ts';
 import { keyOf, nameOf } from './controller-cache.ts';
 import type { ControllerContext } from './controller-context.ts';
 import type { PrimaryEventHandler } from './primary-reconciler.ts';
+import { Replanning } from './replan.ts';
 import { OwnedObjectsResync } from './resync-owned-objects.ts';
 import { WorkflowResync } from './resync-workflows.ts';
 
@@ -37,6 +38,7 @@ export async function runResync(
   const freshness = new CacheFreshness({ source, signal, handledUpTo, alwaysList: settings.namespaces !== undefined });
   const workflows = new WorkflowResync(context);
   const ownedObjects = new OwnedObjectsResync(context, freshness);
+  const replanning = new Replanning(context);
 
   const resync = async (): Promise<void> => {
     const start = performance.now();
@@ -67,6 +69,7 @@ export async function runResync(
       clusters: deployments?.differing,
       standalone: isComplete && listed && (await attempt(() => resyncStandalone(context, requests, listed))),
       ownedObjects: listed && (await attempt(() => ownedObjects.run(listed))),
+      replanned: isComplete && (await attempt(() => replanning.run())),
       workflows: isComplete && (await attempt(() => workflows.run(deployments.hiveInstalled))),
       // Without Hive, nothing shows whether a ClusterDeployment is gone.
       orphans: isComplete && deployments.hiveInstalled && listed && (await attempt(() => workflows.runOrphans(listed))),

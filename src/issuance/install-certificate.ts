@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { downloadChain, readLeaf } from '../acme/certificate.ts';
-import type { AcmeClient } from '../acme/client.ts';
 import { certificateLateError, isCertificateMissing } from '../acme/late-certificate.ts';
 import { isPrivateKeyOf, parsePrivateKey } from '../acme/private-key.ts';
 import type { Sealed } from '../acme/seals.ts';
@@ -14,6 +13,7 @@ import { claimTargetSecret } from '../kubernetes/objects/target-secret.ts';
 import { readTlsSecret, type TlsSecret, writeTlsSecret } from '../kubernetes/objects/tls-secret.ts';
 import { chooseChain } from './choose-chain.ts';
 import type { IssuanceContext } from './context.ts';
+import { firstWindowOf } from './first-window.ts';
 import { requireOrder } from './require-order.ts';
 
 /** The certificate that was in the Secret. One of 100 names has some 4 KB. */
@@ -60,7 +60,7 @@ export async function installCertificate(
     if (installed.kind !== 'valid' || installed.certificate.fingerprint !== facts.fingerprint) {
       throw unusableCertificate(input, 'the staging Secret with its key is gone');
     }
-    return sealed(ca, input, facts, replaced);
+    return await installedCertificate(context, input, facts, replaced);
   }
   const offered = { url: certificateUrl, downloaded, leaf };
   const wanted = { key: parsePrivateKey(keyPem), keyPem, dnsNames };
@@ -79,18 +79,19 @@ export async function installCertificate(
     await writeTlsSecret(kubernetes, { request, secretName, chainPem, keyPem }, target);
   });
   await deleteStagingKey(kubernetes.withSignal(signal), request);
-  return sealed(ca, input, facts, replaced);
+  return await installedCertificate(context, input, facts, replaced);
 }
 
-/** The workflow keeps both for the decommission, which revokes only what is sealed for the bundle. */
-function sealed(
-  ca: AcmeClient,
+/** Sealed: the workflow keeps both for the decommission, which revokes only what is sealed for the bundle. */
+async function installedCertificate(
+  { ca, signal, log }: IssuanceContext,
   input: InstallCertificateInput,
   facts: CertificateFacts,
   replaced: Replaced | undefined,
-): InstalledCertificate {
+): Promise<InstalledCertificate> {
   const seal = ca.session.seals.seal(input.cluster, sealedAs(input, facts.serialNumber, input.certificateUrl));
-  return replaced === undefined ? { ...facts, seal } : { ...facts, seal, replaced };
+  const suggestedWindow = input.returnWindow === true ? await firstWindowOf(ca, facts, { signal, log }) : undefined;
+  return { ...facts, seal, ...(replaced && { replaced }), ...(suggestedWindow && { suggestedWindow }) };
 }
 
 /** Revoked at decommission. Only with its key: anyone can put another cluster's certificate here to have it revoked. */

@@ -135,6 +135,7 @@ export function composeActivities(
     resyncIntervalMs,
     extraRecord,
     caChangeAllowedTo,
+    renewalPolicy,
   } = configuration;
   const projection = { managementCluster, extraRecord, standaloneRequests: configuration.standaloneRequests };
   const bundles = new ServedBundles(kubernetes, projection);
@@ -186,6 +187,7 @@ export function composeActivities(
         decommission,
         bundles,
         projection,
+        renewalPolicy,
       }),
       ...createAcmeActivities(acme),
       ...createDnsActivities(dns, dnsDeps),
@@ -219,6 +221,7 @@ export function composeActivities(
           extraRecord,
           standaloneRequests: configuration.standaloneRequests,
           caChangeAllowedTo,
+          renewalPolicy,
         },
       }),
     },

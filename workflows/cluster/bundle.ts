@@ -110,7 +110,7 @@ export class Bundle {
   /** Records what the Secret holds; drops facts about another certificate. */
   observe(view: OrderableView, observation: RequestObservation): void {
     const { record } = this;
-    const observed = observedFacts(knownFactsOf(record), observation);
+    const observed = observedFacts(knownFactsOf(record), observation, Date.now());
     const { certificate } = observed;
     const facts = {
       ...observed,

@@ -1,7 +1,7 @@
 import { executeChild, ParentClosePolicy } from '@temporalio/workflow';
 import { nameSetDigest } from '../../src/certificates/digest.ts';
 import { expiryLevel } from '../../src/certificates/expiry-level.ts';
-import { lifetimeOf, plannedRenewal } from '../../src/certificates/planned-renewal.ts';
+import { followsWindow, lifetimeOf, plannedRenewal } from '../../src/certificates/planned-renewal.ts';
 import type { OrderCause, OrderReason } from '../../src/certificates/renewal-policy.ts';
 import { zoneTargetOf } from '../../src/clusters/zone-target.ts';
 import type { OrderTurn, RequestObservation } from '../../src/contract/activities.ts';
@@ -87,9 +87,10 @@ export function rateLimitFailure(
 function issuanceInput(
   { record, cluster, name }: Bundle,
   view: OrderableView,
-  { request, caHost = '' }: RequestObservation,
+  observation: RequestObservation,
   cause: OrderCause,
 ): CertificateIssuanceInput {
+  const { request, caHost = '' } = observation;
   const { certificate, issued, leftoverRecords } = record;
   const { dnsNames, commonName } = view.names;
   const last = lastAttemptOf(record);
@@ -116,6 +117,7 @@ function issuanceInput(
     inWindow: isSameCa && isWindowOpen(record, Date.now()) ? true : undefined,
     turn: last && turnOf(last.failure),
     returnReplaced: isForeign ? true : undefined,
+    returnWindow: followsWindow(termsOf(observation, Date.now())) ? true : undefined,
     urgent: isUrgent(record, cause.reason) ? true : undefined,
   };
 }
@@ -154,12 +156,12 @@ async function recordIssued(
   bundle: Bundle,
   view: OrderableView,
   observation: RequestObservation,
-  { certificate, issued, replaced, caHost, orderUrl, leftoverRecords }: CertificateIssuanceResult,
+  { certificate, issued, replaced, suggestedWindow, caHost, orderUrl, leftoverRecords }: CertificateIssuanceResult,
   isRenewal: boolean,
 ): Promise<Wake> {
   const { record } = bundle;
   const now = Date.now();
-  const renewal = plannedRenewal(certificate, termsOf(observation, now));
+  const renewal = plannedRenewal(certificate, { ...termsOf(observation, now), suggestedWindow });
   const renewalTime = new Date(renewal.at).toISOString();
   const { unclaimedOrders = [], rateLimitState = [] } = record;
   const stillUnclaimed = unclaimedOrders.filter((url) => url !== orderUrl);
@@ -172,7 +174,8 @@ async function recordIssued(
       message: readyMessage(certificate, renewalTime, renewal.message),
       certificate,
       caHost,
-      suggestedWindow: undefined,
+      suggestedWindow,
+      renewalPolicy: observation.renewalPolicy,
       revokedSerialNumber: undefined,
       leftoverRecords,
       issued: [...unexpired, ...(replaced === undefined ? [] : [replaced]), issued],

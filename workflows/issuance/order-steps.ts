@@ -68,7 +68,8 @@ export class CombinedSteps implements OrderSteps {
     otherRecords: readonly SealedTxtRecord[],
     withdraw: () => Promise<void>,
   ): Promise<CertificateIssuanceResult> {
-    const { cluster, bundleName, dnsNames, commonName, request, secretName, returnReplaced, zone } = this.#state.input;
+    const { cluster, bundleName, dnsNames, commonName, request, secretName, zone } = this.#state.input;
+    const { returnReplaced, returnWindow } = this.#state.input;
     const answer = challenges.length === 0 ? [] : [`answer ${count(challenges.length, 'challenge')}`];
     const steps = [...answer, 'finalize', `write Secret ${request.namespace}/${secretName}`].join(', ');
     this.#state.show(`To do: ${steps}. The heartbeat of completeOrder says which it is at.`);
@@ -88,14 +89,16 @@ export class CombinedSteps implements OrderSteps {
           request,
           secretName,
           returnReplaced,
+          returnWindow,
           ownershipProof,
         },
       ]);
       isWithdrawn = withdrawn;
       this.#state.mayBeIssued = false;
-      const { replaced, seal, ...certificate } = installed;
+      const { replaced, suggestedWindow, seal, ...certificate } = installed;
       const { serialNumber, notAfter } = certificate;
-      return { certificate, issued: { certificateUrl, serialNumber, notAfter, seal }, replaced, caHost, orderUrl };
+      const issued = { certificateUrl, serialNumber, notAfter, seal };
+      return { certificate, issued, replaced, suggestedWindow, caHost, orderUrl };
     } catch (error) {
       if (unfinishedStepIn(error)?.notFinalized === true) this.#state.mayBeIssued = false;
       throw error;

@@ -1,3 +1,4 @@
+import type { RenewalPolicy } from '../../certificates/planned-renewal.ts';
 import type { StatusReport } from '../../certificates/status-report.ts';
 import type { ClusterIdentity } from '../../clusters/cluster-identity.ts';
 import type { BundleView, ClusterView } from '../../clusters/cluster-view.ts';
@@ -12,6 +13,7 @@ import { ensureCertificateRequest } from './ensure-request.ts';
 import { observeRequest } from './observed-request.ts';
 import type { OperatorSettings } from './operator-settings.ts';
 import { ensureFinalizer, isStandalone, isWriteError, type ReadObject, readPrimaryObject } from './primary-object.ts';
+import { type RequestedPolicy, renewalPolicyOf } from './renewal-policy-annotation.ts';
 import { CERTIFICATE_REQUESTS } from './resources.ts';
 import { requireExclusiveSecret } from './secret-ownership.ts';
 import type { ServedBundles } from './served-bundles.ts';
@@ -27,6 +29,8 @@ export interface ManagementClusterAccess {
   readonly bundleStatus: StatusWriter<readonly BundleStatus[]>;
   readonly bundles: Pick<ServedBundles, 'cache'>;
   readonly projection: ViewSettings;
+  /** Of requests without the annotation; absent: `renew-before`. */
+  readonly renewalPolicy?: RenewalPolicy;
 }
 
 /**
@@ -77,7 +81,8 @@ export async function applyToBundle(
   const bundle = requireServedBundle(view, bundleName);
   const { object, writeError } = await ensureRequest(access, cluster, bundle, requestUid);
   access.requestStatus.cache(object);
-  const { name, uid, renewBeforeDays, acmeServer, serialNumber } = observeRequest(object);
+  const observed = observeRequest(object);
+  const { name, uid, renewBeforeDays, acmeServer, serialNumber } = observed;
   const request = { namespace, name, uid };
   bundles.cache(view, bundle, request);
   if (bundle.secretName === '') {
@@ -96,7 +101,22 @@ export async function applyToBundle(
   // Of another certificate in the Secret, the issuer is not known.
   const isReported = secret.kind !== 'valid' || secret.certificate.serialNumber === serialNumber;
   const issuedByCaHost = isReported ? acmeServer : undefined;
-  return { request, renewBeforeDays, secret: observationOf(secret), issuedByCaHost, writeError: writeError?.info };
+  return {
+    request,
+    renewBeforeDays,
+    ...policyFactsOf(renewalPolicyOf(observed, access.renewalPolicy)),
+    secret: observationOf(secret),
+    issuedByCaHost,
+    writeError: writeError?.info,
+  };
+}
+
+/** The default is left out: with it, statuses and histories are as before there were policies. */
+function policyFactsOf({
+  policy,
+  problem,
+}: RequestedPolicy): Pick<RequestObservation, 'renewalPolicy' | 'renewalPolicyProblem'> {
+  return { renewalPolicy: policy === 'renew-before' ? undefined : policy, renewalPolicyProblem: problem };
 }
 
 /** The bundle's CertificateRequest: the user's own, which gets only the finalizer, or the one applied for a cluster. */

@@ -4,6 +4,7 @@ import type { PlatformView } from '../../clusters/cluster-view.ts';
 import type { KubernetesApi, KubernetesObject } from '../api/kubernetes-api.ts';
 import { type FieldWrites, fieldWritesOf, lastOtherManager, unownedFields } from '../api/managed-fields.ts';
 import { type ClusterOwner, clusterOwnersOf } from './certificate-request.ts';
+import { renewalPolicyAnnotationOf } from './renewal-policy-annotation.ts';
 import { parseRequestSpec, parseRequestStatus, type RequestSpec, type RequestStatus } from './request-fields.ts';
 import { CERTIFICATE_REQUESTS, FINALIZER } from './resources.ts';
 
@@ -18,6 +19,8 @@ export interface ObservedRequest extends RequestSpec, RequestStatus {
   readonly deleting: boolean;
   /** Annotation `hive.openshift.io/reconcile-pause: "true"`. */
   readonly paused: boolean;
+  /** Valid or not. */
+  readonly renewalPolicyAnnotation?: string;
   readonly finalizer: boolean;
   readonly specDigest: string;
   readonly specWrites: FieldWrites;
@@ -65,6 +68,7 @@ export function observeRequest(object: KubernetesObject): ObservedRequest {
     owner: owner && { name: sharedText(owner.name), uid: sharedText(owner.uid) },
     deleting: metadata.deletionTimestamp !== undefined,
     paused: metadata.annotations?.['hive.openshift.io/reconcile-pause'] === 'true',
+    renewalPolicyAnnotation: sharedText(renewalPolicyAnnotationOf(metadata)),
     finalizer: metadata.finalizers?.includes(FINALIZER) === true,
     specDigest: digestOf(canonicalJson(object['spec'])),
     specWrites: fieldWritesOf(object, 'spec'),

@@ -4,9 +4,11 @@ import pLimit from 'p-limit';
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import type { AcmeClient } from '../../../src/acme/client.ts';
 import type { AcmeClientSource } from '../../../src/acme/client-source.ts';
+import type { RenewalPolicy } from '../../../src/certificates/planned-renewal.ts';
 import { watchWorkflowId } from '../../../src/contract/ids.ts';
 import { watchStatus } from '../../../src/contract/management-cluster-watch.ts';
 import { type KubernetesObject } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { RENEWAL_POLICY_ANNOTATION } from '../../../src/kubernetes/objects/renewal-policy-annotation.ts';
 import { CERTIFICATE_REQUESTS } from '../../../src/kubernetes/objects/resources.ts';
 import { caSource, clientOf, newAccount } from '../../support/acme/account.ts';
 import { type CaCertificate, issueCertificate } from '../../support/acme/issue-certificate.ts';
@@ -67,11 +69,16 @@ interface Certified {
   readonly write: (change: Readonly<Record<string, unknown>>) => Promise<KubernetesObject>;
 }
 
-async function certified(change: Readonly<Record<string, unknown>> = {}): Promise<Certified> {
+async function certified(change: Readonly<Record<string, unknown>> = {}, policy?: RenewalPolicy): Promise<Certified> {
   const cluster = await createCluster(managementCluster());
   const certificate = await issueCertificate(ca, { dnsNames: [`api.${cluster.namespace}.example.com`] });
   const status = statusOf(certificate);
   await writeIssuedObjects(managementCluster(), cluster, 'one', { ...status, ...change });
+  if (policy !== undefined) {
+    await managementCluster().admin.patch(CERTIFICATE_REQUESTS, { namespace: cluster.namespace, name: 'c1-primary' }, [
+      { op: 'add', path: '/metadata/annotations', value: { [RENEWAL_POLICY_ANNOTATION]: policy } },
+    ]);
+  }
   return {
     cluster,
     certificate,
@@ -148,6 +155,28 @@ describe('a certificate', () => {
     expect(await second.receivedSignals(moved.cluster)).toEqual(MOVED);
     expect(await second.receivedSignals(calm.cluster)).toEqual(['observed']);
     expect(second.movedWindows()).toBe(0);
+  });
+
+  test('that waits for its window by policy ari has its first window signalled, which is no change of one', async () => {
+    const [waiting, annotated, optedOut] = [
+      await certified(),
+      await certified({}, 'ari'),
+      await certified({}, 'renew-before'),
+    ];
+    const windows = async ({ cluster }: Certified) =>
+      ((await run.receivedSignals(cluster)) ?? []).filter((what) => what.startsWith('primary from'));
+    const run = await harness().startController({ ca: source, renewalPolicy: 'ari' });
+    for (const one of [waiting, annotated]) {
+      await eventually(
+        'its window is signalled',
+        () => windows(one),
+        (found) => found.length === 1,
+      );
+    }
+    await polled(optedOut.certificate);
+    await sleep(QUIET_MS);
+    expect(await windows(optedOut)).toEqual([]);
+    expect(run.movedWindows()).toBe(0);
   });
 
   test('whose window moves back has its cluster signalled as well', async () => {

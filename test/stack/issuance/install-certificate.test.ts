@@ -1,12 +1,14 @@
 import { createHash, X509Certificate } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { downloadChain } from '../../../src/acme/certificate.ts';
+import { fetchRenewalInfo } from '../../../src/acme/renewal-info.ts';
 import type { KubernetesApi, ObjectKey } from '../../../src/kubernetes/api/kubernetes-api.ts';
 import { SECRETS } from '../../../src/kubernetes/objects/resources.ts';
 import { runAcmeActivity } from '../../support/acme/run-activity.ts';
 import { useIssuance } from '../../support/acme/use-issuance.ts';
 import { forgedKeyOf } from '../../support/certificates/forged-key.ts';
 import { selfSigned } from '../../support/certificates/self-signed.ts';
+import { Gate } from '../../support/faults/gate.ts';
 import { createRequest } from '../../support/kubernetes/management-cluster.ts';
 import { putTlsSecret } from '../../support/kubernetes/put-tls-secret.ts';
 import { failureOf } from '../../support/temporal/run-activity.ts';
@@ -54,6 +56,36 @@ describe('installing', () => {
     expect(secret.chainPem).toBe(chainPem);
     expect(secret.chainPem.match(/BEGIN CERTIFICATE/g)?.length).toBeGreaterThan(1);
     expect(createHash('sha256').update(new X509Certificate(secret.chainPem).raw).digest('hex')).toBe(facts.fingerprint);
+  });
+
+  it('returns the window that the CA suggests for the new certificate, where that is wanted', async () => {
+    const { activities, lab } = issuance();
+    const input = await issuance().finalizeOrder();
+    const { certId, suggestedWindow } = await runAcmeActivity(activities, 'installCertificate', {
+      ...input,
+      returnWindow: true,
+    });
+    const info = await lab.source.withClient((ca) => fetchRenewalInfo(ca, certId ?? ''));
+    expect(info).toMatchObject({ kind: 'window', window: suggestedWindow });
+    expect(suggestedWindow?.certId).toBe(certId);
+    lab.proxy.clearSeen();
+    const again = await runAcmeActivity(activities, 'installCertificate', input, { attempt: 2 });
+    expect(again).not.toHaveProperty('suggestedWindow');
+    expect(lab.proxy.seen.filter(({ path }) => path.includes('renewal'))).toEqual([]);
+  });
+
+  it('has the certificate also where the CA does not say when to renew it', async () => {
+    const { activities, lab } = issuance();
+    const input = await issuance().finalizeOrder();
+    const endless = new Gate();
+    lab.proxy.inject({
+      when: ({ path }) => path.includes('renewal-info'),
+      fault: { kind: 'hold', until: endless.opened },
+    });
+    const wanted = { ...input, returnWindow: true } as const;
+    expect(await runAcmeActivity(activities, 'installCertificate', wanted)).not.toHaveProperty('suggestedWindow');
+    expect((await issuance().tlsSecret()).kind).toBe('valid');
+    endless.open();
   });
 
   it('changes nothing when it is repeated', async () => {

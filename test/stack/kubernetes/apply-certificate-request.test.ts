@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { RENEWAL_POLICY_ANNOTATION } from '../../../src/kubernetes/objects/renewal-policy-annotation.ts';
 import {
   CERTIFICATE_REQUESTS,
   CLUSTER_DEPLOYMENTS,
@@ -61,6 +62,22 @@ describe('applyCertificateRequest', () => {
       { op: 'add', path: '/spec/renewBeforeDays', value: 20 },
     ]);
     expect(await apply(view)).toMatchObject({ renewBeforeDays: 20 });
+  });
+
+  test('keeps the annotation of the renewal policy, and returns the policy; an invalid one is returned as a problem', async () => {
+    const { view } = await managementCluster().cluster();
+    expect(await apply(view)).not.toHaveProperty('renewalPolicy', expect.anything());
+    const annotate = (value: string) =>
+      managementCluster().admin.patch(CERTIFICATE_REQUESTS, requestKey(view), [
+        { op: 'add', path: '/metadata/annotations', value: { [RENEWAL_POLICY_ANNOTATION]: value } },
+      ]);
+    await annotate('ari');
+    expect(await apply(view)).toMatchObject({ renewalPolicy: 'ari' });
+    await annotate('sometimes');
+    const observation = await apply(view);
+    expect(observation).not.toHaveProperty('renewalPolicy', expect.anything());
+    expect(observation.renewalPolicyProblem).toContain('is "sometimes", not renew-before or ari');
+    expect((await getRequest(view))?.metadata.annotations).toEqual({ [RENEWAL_POLICY_ANNOTATION]: 'sometimes' });
   });
 
   test('returns the existing certificate', async () => {

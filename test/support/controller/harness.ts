@@ -8,6 +8,7 @@ import { Registry } from 'prom-client';
 import { afterAll, afterEach, beforeAll } from 'vitest';
 import { createWatchActivities } from '../../../activities/watch.ts';
 import { AcmeClientSource } from '../../../src/acme/client-source.ts';
+import type { RenewalPolicy } from '../../../src/certificates/planned-renewal.ts';
 import type { ClusterIdentity } from '../../../src/clusters/cluster-identity.ts';
 import { clusterWorkflowId, watchWorkflowId } from '../../../src/contract/ids.ts';
 import type { FleetSnapshot } from '../../../src/controller/fleet-snapshot.ts';
@@ -63,6 +64,7 @@ export interface ControllerOptions {
   readonly namespaces?: readonly string[];
   readonly worker?: string;
   readonly resyncIntervalMs?: number;
+  readonly renewalPolicy?: RenewalPolicy;
   /** Host of the CA's directory. */
   readonly caHost?: string;
   /** Default: the common one; certman's deployed rights do not reach others. */
@@ -159,6 +161,7 @@ async function startController(
           operatorNamespace,
           namespaces: options.namespaces,
           resyncIntervalMs: options.resyncIntervalMs ?? 600_000,
+          ...(options.renewalPolicy === undefined ? {} : { renewalPolicy: options.renewalPolicy }),
           workerName: options.worker ?? 'worker-1',
         },
         metrics: {

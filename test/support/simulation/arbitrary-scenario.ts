@@ -68,16 +68,18 @@ const disturbance = fc.oneof(
   { weight: 1, arbitrary: clockSkewed },
 );
 
-/** Any lifetime, any renewBeforeDays, any sequence of disturbances; at the end the CA works and nothing else happens. */
+/** Any lifetime, any renewBeforeDays, any policy, any sequence of disturbances; at the end the CA works and nothing else happens. */
 export const arbitraryScenario: fc.Arbitrary<Scenario> = fc
   .record({
     lifetimeMs: lifetime,
     renewBeforeDays: fc.option(fc.integer({ min: -10, max: 1000 }), { nil: undefined }),
+    policy: fc.constantFrom(undefined, 'ari'),
     jitterKey: fc.string(),
     disturbances: fc.array(fc.record({ after: pause, what: disturbance }), { maxLength: 30, size: 'max' }),
   })
-  .map(({ lifetimeMs, renewBeforeDays, jitterKey, disturbances }) => ({
+  .map(({ lifetimeMs, renewBeforeDays, policy, jitterKey, disturbances }) => ({
     lifetimeMs,
+    ...(policy === undefined ? {} : { policy }),
     ...(renewBeforeDays === undefined ? {} : { renewBeforeDays }),
     jitterKey,
     disturbances: [

@@ -222,9 +222,10 @@ class Simulation {
   }
 
   #terms(): RenewalTerms {
-    const { renewBeforeDays, jitterKey } = this.#scenario;
+    const { renewBeforeDays, policy, jitterKey } = this.#scenario;
     return {
       jitterKey,
+      policy,
       now: this.#clock,
       ...(renewBeforeDays === undefined ? {} : { renewBeforeDays }),
       ...(this.#window === undefined ? {} : { suggestedWindow: this.#window }),

@@ -157,14 +157,24 @@ function intervalOf({ lifetimeMs }: Scenario): number {
 }
 
 /** Least remaining lifetime at a planned renewal; less would be late. */
-function minRemaining({ lifetimeMs, renewBeforeDays }: Scenario): number {
-  const wanted = renewBeforeDays !== undefined && renewBeforeDays > 0 ? renewBeforeDays : 45;
-  return Math.min(wanted * DAY_MS, lifetimeMs / 2);
+function minRemaining(scenario: Scenario): number {
+  // Windows in the last part of the lead are not followed.
+  return leadOf(scenario) * (isByAri(scenario) ? 0.8 : 1);
 }
 
 /** Most remaining lifetime at a renewal by the policy: includes the jitter and a rounded second. */
 function maxRemaining(scenario: Scenario): number {
-  return minRemaining(scenario) + Math.min(DAY_MS, scenario.lifetimeMs / 50) + SECOND_MS;
+  return leadOf(scenario) + Math.min(DAY_MS, scenario.lifetimeMs / 50) + SECOND_MS;
+}
+
+function leadOf(scenario: Scenario): number {
+  const { lifetimeMs, renewBeforeDays = 0 } = scenario;
+  if (isByAri(scenario)) return Math.min(45 * DAY_MS, lifetimeMs / (lifetimeMs < 10 * DAY_MS ? 2 : 3));
+  return Math.min((renewBeforeDays > 0 ? renewBeforeDays : 45) * DAY_MS, lifetimeMs / 2);
+}
+
+function isByAri({ policy, renewBeforeDays = 0 }: Scenario): boolean {
+  return policy === 'ari' && renewBeforeDays <= 0;
 }
 
 function caTroubledIn(trace: readonly TraceEntry[], from: number, to: number): boolean {

@@ -1,5 +1,6 @@
 /** Scenarios of a certificate over years, and the trace of a simulation. */
 import type { CertificateFacts } from '../../../src/certificates/certificate-facts.ts';
+import type { RenewalPolicy } from '../../../src/certificates/planned-renewal.ts';
 import type { OrderReason } from '../../../src/certificates/renewal-policy.ts';
 import type { RenewalWindow } from '../../../src/certificates/renewal-window.ts';
 
@@ -17,6 +18,7 @@ export type Disturbance =
 export interface Scenario {
   readonly lifetimeMs: number;
   readonly renewBeforeDays?: number;
+  readonly policy?: RenewalPolicy;
   readonly jitterKey: string;
   /** `after`: milliseconds since the previous disturbance. */
   readonly disturbances: readonly { readonly after: number; readonly what: Disturbance }[];

@@ -6,6 +6,7 @@ import { Context } from '@temporalio/activity';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import type { CertificateFacts, SecretObservation } from '../../../src/certificates/certificate-facts.ts';
 import type { TxtRecord } from '../../../src/certificates/dns-name.ts';
+import type { RenewalPolicy } from '../../../src/certificates/planned-renewal.ts';
 import type { StatusReport } from '../../../src/certificates/status-report.ts';
 import type {
   Activities,
@@ -47,6 +48,9 @@ export class ActivityDoubles {
   /** Directory host of the CA that the request's status names. */
   issuedByCaHost: string | undefined;
   renewBeforeDays: number | undefined;
+  renewalPolicy: RenewalPolicy | undefined;
+  /** Window of each certificate, in days from its issuance, where the order wants it. */
+  suggestsWindow: { readonly fromDay: number; readonly toDay: number } | undefined;
   /** Awaited by each activity before it does anything. */
   before: ((activity: keyof Activities, input: unknown) => Promise<void>) | undefined;
   /** Whether a bundle of which nothing is due is reported by the activity that evaluates it. */
@@ -78,6 +82,7 @@ export class ActivityDoubles {
           uid: 'request-uid',
         },
         ...(this.renewBeforeDays === undefined ? {} : { renewBeforeDays: this.renewBeforeDays }),
+        ...(this.renewalPolicy === undefined ? {} : { renewalPolicy: this.renewalPolicy }),
         secret: this.secrets.get(`${bundleName}-cert`) ?? { kind: 'missing' },
         caHost: this.caHost,
         ...(this.caChangeAllowed && { caChangeAllowed: this.caChangeAllowed }),
@@ -113,7 +118,7 @@ export class ActivityDoubles {
       },
       answerChallenges: async () => undefined,
       finalizeOrder: async ({ orderUrl }) => ({ certificateUrl: `${orderUrl}/certificate` }),
-      installCertificate: async ({ dnsNames, secretName, returnReplaced }) => {
+      installCertificate: async ({ dnsNames, secretName, returnReplaced, returnWindow }) => {
         const now = await this.#now();
         const before = this.secrets.get(secretName);
         const facts: CertificateFacts = {
@@ -127,9 +132,10 @@ export class ActivityDoubles {
         };
         this.issued.push(facts);
         this.secrets.set(secretName, { kind: 'valid', certificate: facts });
-        if (returnReplaced !== true || before?.kind !== 'valid') return facts;
+        const installed = returnWindow === true ? { ...facts, ...this.#windowOf(facts) } : facts;
+        if (returnReplaced !== true || before?.kind !== 'valid') return installed;
         const { serialNumber, notAfter } = before.certificate;
-        return { ...facts, replaced: { serialNumber, notAfter, leaf: `leaf of ${serialNumber}` } };
+        return { ...installed, replaced: { serialNumber, notAfter, leaf: `leaf of ${serialNumber}` } };
       },
       revokeCertificates: async ({ issued }) =>
         issued.map((one) => ({ serialNumber: one.serialNumber, outcome: 'revoked', message: 'revoked' })),
@@ -144,6 +150,13 @@ export class ActivityDoubles {
     const steps = this.#recorded(usual);
     const applyCertificateRequests = this.#evaluateTogether(steps);
     return { ...steps, ...this.#recorded({ ...combined(steps), applyCertificateRequests }) };
+  }
+
+  #windowOf({ certId = '', notBefore }: CertificateFacts) {
+    if (this.suggestsWindow === undefined) return {};
+    const { fromDay, toDay } = this.suggestsWindow;
+    const at = (day: number): string => new Date(Date.parse(notBefore) + day * DAY_MS).toISOString();
+    return { suggestedWindow: { certId, start: at(fromDay), end: at(toDay) } };
   }
 
   #evaluateTogether({ applyCertificateRequest }: SingleActivities): Activities['applyCertificateRequests'] {

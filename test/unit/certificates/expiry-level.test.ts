@@ -40,15 +40,23 @@ describe.each([
   });
 });
 
-test('the level is far while renewals are in time', () => {
+test('the level is far while renewals are in time, by either policy and whatever window the CA suggests', () => {
   fc.assert(
     fc.property(
       fc.integer({ min: 3_600, max: 398 * 86_400 }),
       fc.option(fc.integer({ min: -10, max: 400 }), { nil: undefined }),
       fc.string(),
-      (seconds, renewBeforeDays, jitterKey) => {
+      fc.constantFrom(undefined, 'ari' as const),
+      fc.tuple(fc.double({ min: -1, max: 3, noNaN: true }), fc.double({ min: 0.001, max: 1, noNaN: true })),
+      (seconds, renewBeforeDays, jitterKey, policy, [start, length]) => {
         const certificate = certificateWithLifetime(seconds * SECOND_MS);
-        const terms = { jitterKey, now: NOT_BEFORE, ...(renewBeforeDays === undefined ? {} : { renewBeforeDays }) };
+        const instantAt = (share: number) => new Date(NOT_BEFORE + share * seconds * SECOND_MS).toISOString();
+        const suggestedWindow = {
+          certId: certificate.certId ?? '',
+          start: instantAt(start),
+          end: instantAt(start + length),
+        };
+        const terms = { jitterKey, policy, suggestedWindow, now: NOT_BEFORE, renewBeforeDays };
         const { at } = plannedRenewal(certificate, terms);
         expect(expiryLevel(certificate, at, renewBeforeDays)).toBe('far');
       },

@@ -1,5 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import type { RenewalPolicy } from '../../../src/certificates/planned-renewal.ts';
 import { DAY_MS, HOUR_MS, NOT_BEFORE } from '../../support/certificates/certificate-facts.ts';
 import { arbitraryScenario } from '../../support/simulation/arbitrary-scenario.ts';
 import { simulate } from '../../support/simulation/certificate-simulation.ts';
@@ -13,7 +14,7 @@ import {
 } from '../../support/simulation/invariants.ts';
 import type { Disturbance, Issued, Scenario } from '../../support/simulation/scenario.ts';
 
-describe('for any lifetime, any renewBeforeDays and any order of events', () => {
+describe('for any lifetime, any renewBeforeDays, any policy and any order of events', () => {
   test.each([
     ['no order without a cause of its own: nothing is renewed twice for one reason', ordersWithoutCause],
     ['no renewal later than promised', renewalsLaterThanPromised],
@@ -33,9 +34,18 @@ describe('for any lifetime, any renewBeforeDays and any order of events', () => 
 
 /** The orders of ten years with only these disturbances, each at its time after the start. */
 function tenYears(lifetimeMs: number, ...disturbances: readonly (readonly [number, Disturbance])[]): readonly Issued[] {
+  return tenYearsBy(undefined, lifetimeMs, disturbances);
+}
+
+function tenYearsBy(
+  policy: RenewalPolicy | undefined,
+  lifetimeMs: number,
+  disturbances: readonly (readonly [number, Disturbance])[],
+): readonly Issued[] {
   let last = 0;
   const scenario: Scenario = {
     lifetimeMs,
+    ...(policy === undefined ? {} : { policy }),
     jitterKey: 'ns/c1-primary',
     disturbances: disturbances.map(([at, what]) => {
       const after = at - last;
@@ -88,4 +98,10 @@ describe.each([
     const orders = tenYears(lifetime, ...deletions).filter(({ at }) => at <= NOT_BEFORE + 48 * HOUR_MS);
     expect(orders.map(({ at }) => (at - NOT_BEFORE) / HOUR_MS)).toEqual([0, 1, 2, 3, 4, 33.6]);
   });
+});
+
+test('by policy ari, a CA that has no renewal information gets a quarter fewer orders', () => {
+  const renewals = (policy?: RenewalPolicy): number => tenYearsBy(policy, 90 * DAY_MS, []).length - 1;
+  expect(renewals()).toBeGreaterThanOrEqual(81);
+  expect(renewals('ari') / renewals()).toBeCloseTo(0.75, 1);
 });

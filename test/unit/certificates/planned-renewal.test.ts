@@ -118,3 +118,99 @@ describe('a window that the CA suggests', () => {
     expect(plannedRenewal(certificate, terms({ suggestedWindow: windowOfDays(59, 61), now }))).toEqual(byPolicy);
   });
 });
+
+describe('policy ari', () => {
+  const certificate = certificateWithLifetime(90 * DAY_MS);
+  const windowOf = (start: number, end: number): RenewalWindow => ({
+    certId: certificate.certId ?? '',
+    start: new Date(NOT_BEFORE + start * DAY_MS).toISOString(),
+    end: new Date(NOT_BEFORE + end * DAY_MS).toISOString(),
+  });
+  const ari = (change: Partial<RenewalTerms> = {}): RenewalTerms => terms({ policy: 'ari', ...change });
+
+  test('waits for the window, and says so', () => {
+    const suggestedWindow = windowOf(59, 61);
+    expect(plannedRenewal(certificate, ari({ suggestedWindow }))).toEqual({
+      at: selectTimeInWindow(suggestedWindow, NOT_BEFORE),
+      reason: 'SuggestedByCa',
+      message: `the CA suggests a renewal between ${suggestedWindow.start} and ${suggestedWindow.end} (policy ari)`,
+    });
+  });
+
+  test('selects the same instant in the window at each evaluation, spread over certificates', () => {
+    const at = (certId: string, day: number) =>
+      plannedRenewal(
+        { ...certificate, certId },
+        ari({ suggestedWindow: { ...windowOf(59, 61), certId }, now: NOT_BEFORE + day * DAY_MS }),
+      ).at;
+    expect(at('a.1', 58)).toBe(at('a.1', 1));
+    const instants = Array.from({ length: 100 }, (_, index) => at(`a.${index}`, 1));
+    expect(new Set(instants).size).toBeGreaterThan(90);
+    for (const instant of instants) {
+      expect(instant).toBeGreaterThanOrEqual(NOT_BEFORE + 59 * DAY_MS);
+      expect(instant).toBeLessThanOrEqual(NOT_BEFORE + 61 * DAY_MS + 1000);
+    }
+  });
+
+  test.each([
+    ['in the past, as before a mass revocation', windowOf(-2, -1)],
+    ['that has begun', windowOf(0, 1)],
+  ])('renews at once by a window %s', (_what, suggestedWindow) => {
+    expect(plannedRenewal(certificate, ari({ suggestedWindow })).at).toBe(NOT_BEFORE + DAY_MS);
+  });
+
+  test.each([
+    ['90 days', 90, 30, 1],
+    ['45 days', 45, 15, 45 / 50],
+    ['160 hours', 160 / 24, 80 / 24, 160 / 24 / 50],
+    ['398 days', 398, 45, 1],
+  ])('without a window renews a certificate of %s where a CA would', (_what, lifetime, left, jitter) => {
+    expect(daysLeft(lifetime, { policy: 'ari' })).toBeGreaterThanOrEqual(left - 0.001);
+    expect(daysLeft(lifetime, { policy: 'ari' })).toBeLessThanOrEqual(left + jitter + 0.001);
+  });
+
+  test.each<readonly [string, RenewalWindow | undefined, string]>([
+    ['none', undefined, 'since the CA has suggested no time yet (policy ari)'],
+    ['one of another certificate', { ...windowOf(59, 61), certId: 'other.one' }, 'no time yet (policy ari)'],
+    ['a malformed one', windowOf(61, 59), 'no time yet (policy ari)'],
+    ['one after the expiry', windowOf(91, 92), 'is too late (policy ari)'],
+    ['one years away', windowOf(900, 901), 'is too late (policy ari)'],
+    ['one shortly before the expiry', windowOf(80, 81), 'is too late (policy ari)'],
+  ])('with %s a third of the lifetime is left', (_what, suggestedWindow, words) => {
+    const planned = plannedRenewal(certificate, ari({ suggestedWindow }));
+    expect(planned).toEqual({ ...plannedRenewal(certificate, ari()), message: expect.stringContaining(words) });
+    expect(planned.reason).toBe('NoWindow');
+    expect(planned.message).toMatch(/^a third of its lifetime is then left, since /);
+  });
+
+  test('a late window does not delay a renewal that is due without it', () => {
+    const now = NOT_BEFORE + 70 * DAY_MS;
+    expect(plannedRenewal(certificate, ari({ suggestedWindow: windowOf(80, 81), now })).at).toBeLessThan(now);
+  });
+
+  test("a user's renewBeforeDays precedes it, and an earlier window precedes both", () => {
+    const suggestedWindow = windowOf(59, 61);
+    const custom = (renewBeforeDays: number) => ({ renewBeforeDays, suggestedWindow });
+    for (const days of [20, 40])
+      expect(plannedRenewal(certificate, ari(custom(days)))).toEqual(plannedRenewal(certificate, terms(custom(days))));
+    expect(plannedRenewal(certificate, ari(custom(20))).reason).toBe('SuggestedByCa');
+    expect(plannedRenewal(certificate, ari(custom(40))).reason).toBe('RenewBeforeDays');
+  });
+
+  test('is never earlier than the default, so that a change to it causes no order', () => {
+    const day = fc.double({ min: -1, max: 400, noNaN: true });
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 398 }), day, day, day, (lifetime, start, length, nowDay) => {
+        const one = certificateWithLifetime(lifetime * DAY_MS);
+        const both = { suggestedWindow: windowOf(start, start + length), now: NOT_BEFORE + nowDay * DAY_MS };
+        expect(plannedRenewal(one, ari(both)).at).toBeGreaterThanOrEqual(plannedRenewal(one, terms(both)).at);
+      }),
+    );
+  });
+
+  test('notes follow the message', () => {
+    const { message } = plannedRenewal(certificate, ari({ policyNote: 'a note' }));
+    expect(message).toMatch(/ \(policy ari; a note\)$/);
+    expect(plannedRenewal(certificate, terms({ policyNote: 'a note' })).message).toMatch(/the default \(a note\)$/);
+  });
+});

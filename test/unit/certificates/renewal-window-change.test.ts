@@ -48,6 +48,25 @@ describe('a window that the workflow does not know', () => {
   });
 });
 
+describe('a window that the workflow does not know, of a renewal that follows it', () => {
+  const known = { renewalTime: at(10), followsWindow: true };
+
+  test('changes the renewal time, whether it is earlier or later', () => {
+    expect(changesRenewalTime(window(1, 2), known, NOW)).toBe(true);
+    expect(changesRenewalTime(window(20, 21), known, NOW)).toBe(true);
+  });
+
+  test('changes nothing when it is malformed, or while no renewal is planned', () => {
+    expect(changesRenewalTime(window(2, 1), known, NOW)).toBe(false);
+    expect(changesRenewalTime(window(20, 21), { followsWindow: true }, NOW)).toBe(false);
+  });
+
+  test('changes nothing a second time', () => {
+    const suggestedWindow = window(20, 21);
+    expect(changesRenewalTime(suggestedWindow, { ...known, suggestedWindow }, NOW)).toBe(false);
+  });
+});
+
 describe('a window that the workflow knows', () => {
   const known = { suggestedWindow: window(5, 6), renewalTime: at(5.5) };
 
