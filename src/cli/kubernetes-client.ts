@@ -26,6 +26,12 @@ export function readContextNamespace(connection: KubeConnection): string {
   return config.getContextObject(config.getCurrentContext())?.namespace ?? DEFAULT_NAMESPACE;
 }
 
+/** For people: which API server it is. */
+export function apiServerOf(connection: KubeConnection): { readonly context: string; readonly server: string } {
+  const config = load(connection);
+  return { context: config.getCurrentContext(), server: config.getCurrentCluster()?.server ?? '' };
+}
+
 function load({ kubeconfig, context }: KubeConnection) {
   return loadKubeConfig({ path: kubeconfig, context });
 }

@@ -6,6 +6,8 @@ import { budgetCommand } from './commands/budget.ts';
 import { codecServerCommand } from './commands/codec-server.ts';
 import { configCommand } from './commands/config.ts';
 import { dnsCommand } from './commands/dns.ts';
+import { explainCommand } from './commands/explain.ts';
+import { historyCommand } from './commands/history.ts';
 import { releaseCommand } from './commands/release.ts';
 import { renewCommand } from './commands/renew.ts';
 import { statusCommand } from './commands/status.ts';
@@ -16,6 +18,8 @@ import { commandLine, PROGRAM_NAME } from './program-name.ts';
 const COMMANDS: readonly (() => Command)[] = [
   workerCommand,
   statusCommand,
+  explainCommand,
+  historyCommand,
   renewCommand,
   releaseCommand,
   accountCommand,

@@ -1,3 +1,4 @@
+import { hostname, userInfo } from 'node:os';
 import { Client, Connection, isGrpcServiceError, ServiceError } from '@temporalio/client';
 import { loadSettings, loadTemporal } from '../configuration/load-configuration.ts';
 import { CertmanError } from '../failures/failure.ts';
@@ -25,14 +26,36 @@ export async function withTemporal<Result>(work: (client: Client) => Promise<Res
     });
   }
   try {
-    return await work(new Client({ connection, namespace, dataConverter }));
+    return await work(new Client({ connection, namespace, dataConverter, identity: callerIdentity() }));
   } finally {
     await connection.close();
   }
 }
 
+/** `<user>@<host>`: `certman history` shows it as who asked for a renewal. */
+function callerIdentity(): string {
+  try {
+    return `${userInfo().username}@${hostname()}`;
+  } catch {
+    // The user has no name here, as in a container.
+    return `${process.getuid?.() ?? 'unknown'}@${hostname()}`;
+  }
+}
+
 /** UNAVAILABLE, DEADLINE_EXCEEDED, and FAILED_PRECONDITION: no worker polls, or the workflow has only just started. */
 const UNAVAILABLE_CODES = new Set([14, 4, 9]);
+
+/** FAILED_PRECONDITION. */
+const NO_WORKER = 9;
+
+/** Why Temporal or the worker did not respond, in a sentence. @param error one that {@link isUnavailable}. */
+export function unavailableMessage(error: unknown): string {
+  if (error instanceof CertmanError) return error.message;
+  const cause = error instanceof ServiceError ? error.cause : error;
+  return isGrpcServiceError(cause) && cause.code === NO_WORKER
+    ? 'No worker of this management cluster answers.'
+    : 'Temporal does not respond.';
+}
 
 /** Whether Temporal or the worker did not respond, rather than refuse. */
 export function isUnavailable(error: unknown): boolean {

@@ -11,14 +11,20 @@ import {
   byUrgency,
   type CertificateRow,
   type ClusterReport,
-  describeGate,
+  describeCluster,
   type FleetReport,
   type FleetRow,
 } from './status-view.ts';
 
 const text = z.string().max(8192).optional().catch(undefined);
 
-const conditionSchema = z.looseObject({ type: z.string(), status: z.string(), reason: text, message: text });
+const conditionSchema = z.looseObject({
+  type: z.string(),
+  status: z.string(),
+  reason: text,
+  message: text,
+  lastTransitionTime: text,
+});
 type Condition = z.infer<typeof conditionSchema>;
 /** The fields that observeRequest() does not read. Each is optional: a malformed one must not hide the other. */
 const statusSchema = z
@@ -67,24 +73,30 @@ export async function clusterFromKubernetes(
   const report = { source: 'kubernetes', cluster: `${name.namespace}/${name.name}` } as const;
   if (deployment !== undefined) {
     const projected = projectClusterDeployment(deployment, settings);
-    const situation = projected.kind === 'malformed' ? projected.message : describeGate(projected.view);
-    return { ...report, situation, certificates };
+    const cluster =
+      projected.kind === 'malformed'
+        ? ({ kind: 'ClusterDeployment', situation: projected.message } as const)
+        : describeCluster(projected.view);
+    return { ...report, ...cluster, certificates };
   }
   if (certificates.length > 0) return { ...report, situation: 'Its ClusterDeployment is gone.', certificates };
   if (standalone === undefined) return undefined;
-  const situation = describeGate(standaloneView(settings, observeRequest(standalone)));
-  return { ...report, situation, certificates: [certificateRow(standalone, name)] };
+  const view = standaloneView(settings, observeRequest(standalone));
+  return { ...report, ...describeCluster(view), certificates: [certificateRow(standalone, name)] };
 }
 
 function certificateRow(object: KubernetesObject, cluster: ClusterName): CertificateRow {
   const { name, dnsNames, secretName, issuerName, serialNumber, notAfter, renewalTime, nextAttempt } =
     observeRequest(object);
   const prefix = `${cluster.name}-`;
-  const { state, message } = stateOf(object);
+  const { state, reason, message, since } = stateOf(object);
   return {
     bundle: name.startsWith(prefix) ? name.slice(prefix.length) : name,
     state,
+    reason,
     message,
+    since,
+    requestName: name,
     dnsNames,
     secretName: secretName === '' ? undefined : secretName,
     issuer: issuerName,
@@ -95,13 +107,16 @@ function certificateRow(object: KubernetesObject, cluster: ClusterName): Certifi
   };
 }
 
-function stateOf(object: KubernetesObject): Pick<FleetRow, 'state' | 'reason'> & { readonly message: string } {
+function stateOf(object: KubernetesObject): Pick<CertificateRow, 'state' | 'reason' | 'message' | 'since'> {
   const { status, conditions } = statusSchema.parse(object['status']);
   const ofType = (wanted: string) => conditions.find(({ type }) => type === wanted);
   const [ready, renewing, failing] = [ofType('Ready'), ofType('Renewing'), ofType('Failing')];
-  const from = (state: string, { message = '', reason }: Condition) => ({ state, message, reason });
-  if (object.metadata.deletionTimestamp !== undefined)
-    return { state: 'Decommissioning', message: 'It is being deleted.' };
+  const from = (state: string, { message = '', reason, lastTransitionTime: since }: Condition) => {
+    return { state, message, reason, since };
+  };
+  const { deletionTimestamp } = object.metadata;
+  if (deletionTimestamp !== undefined)
+    return { state: 'Decommissioning', message: 'It is being deleted.', since: deletionTimestamp };
   if (failing?.status === 'True') return from('Failing', failing);
   if (renewing?.status === 'True') return from(ready?.status === 'True' ? 'Renewing' : 'Issuing', renewing);
   if (ready !== undefined) return from(ready.status === 'True' ? 'Ready' : 'Pending', ready);

@@ -1,7 +1,7 @@
 import type { Client } from '@temporalio/client';
 import { decodeTypedSearchAttributes } from '@temporalio/common/lib/converter/payload-search-attributes.js';
 import { summaryMessage } from '../../certificates/status-messages.ts';
-import { nextAttemptOf, renewalTimeOf } from '../../contract/bundle-record.ts';
+import { failureOf, nextAttemptOf, reasonOf, renewalTimeOf } from '../../contract/bundle-record.ts';
 import { type ClusterStatus, clusterStatus } from '../../contract/cluster-certificates.ts';
 import { issuanceWorkflowId } from '../../contract/ids.ts';
 import {
@@ -19,7 +19,7 @@ import { describeCurrentActivity } from '../issuance-progress.ts';
 import {
   type CertificateRow,
   type ClusterReport,
-  describeGate,
+  describeCluster,
   type FleetReport,
   type FleetRow,
 } from './status-view.ts';
@@ -65,7 +65,7 @@ export async function clusterFromTemporal(
     source: 'temporal',
     cluster: `${name.namespace}/${name.name}`,
     workflowId: handle.workflowId,
-    situation: describeGate(status.cluster),
+    ...describeCluster(status.cluster),
     certificates: await Promise.all(
       Object.entries(status.bundles).map(([bundle, record]) => certificateRow(client, status, bundle, record)),
     ),
@@ -82,7 +82,11 @@ async function certificateRow(
   return {
     bundle,
     state,
+    reason: reasonOf(record),
     message: summaryMessage(record),
+    since: record.since,
+    failure: failureOf(record),
+    requestName: record.requestName,
     dnsNames,
     secretName,
     issuer: certificate?.issuerName,

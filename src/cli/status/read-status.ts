@@ -9,7 +9,7 @@ import { assertSameManagementCluster } from '../management-cluster.ts';
 import { note } from '../output.ts';
 import { commandLine } from '../program-name.ts';
 import { describeSelection, type Selection } from '../selection.ts';
-import { isUnavailable, withTemporal } from '../temporal-client.ts';
+import { isUnavailable, unavailableMessage, withTemporal } from '../temporal-client.ts';
 import { clusterFromTemporal, fleetFromTemporal } from './from-temporal.ts';
 import type { ClusterReport, FleetReport, FleetRow } from './status-view.ts';
 
@@ -62,6 +62,18 @@ async function withLabels(
 
 /** One of them with its certificates. @throws CertmanError `kubernetes/notFound` */
 export async function readCluster(name: ClusterName, source: StatusSource): Promise<ClusterReport> {
+  const report = await findCluster(name, source);
+  if (report !== undefined) return report;
+  const text = `${name.namespace}/${name.name}`;
+  throw new CertmanError({
+    code: 'kubernetes/notFound',
+    message: `There is no ClusterDeployment or CertificateRequest ${text} on this management cluster.`,
+    remedy: `Where it was looked for, and what has its name elsewhere: ${commandLine(`explain ${text}`)}. Those that are served: ${commandLine('status')}`,
+  });
+}
+
+/** The same. @returns undefined when there is none. */
+export async function findCluster(name: ClusterName, source: StatusSource): Promise<ClusterReport | undefined> {
   const settings = loadSettings(process.env, ['managementCluster', 'extraRecord', 'standaloneRequests']);
   const { managementCluster } = settings;
   const crdCheck = new CrdCheck(source);
@@ -77,13 +89,7 @@ export async function readCluster(name: ClusterName, source: StatusSource): Prom
     ({ withKubernetes, clusterFromKubernetes }) =>
       withKubernetes((kubernetes) => clusterFromKubernetes(kubernetes, settings, name), source),
   );
-  if (report !== undefined) return { ...report, problem: await crdCheck.problem() };
-  const text = `${name.namespace}/${name.name}`;
-  throw new CertmanError({
-    code: 'kubernetes/notFound',
-    message: `There is no ClusterDeployment or CertificateRequest ${text} on this management cluster.`,
-    remedy: `List those that are served: ${commandLine('status')}`,
-  });
+  return report && { ...report, problem: await crdCheck.problem() };
 }
 
 /** Checks the CRD once, at the same time as Temporal answers. */
@@ -133,7 +139,7 @@ async function importKubernetes() {
   return { ...client, ...schema, ...reports };
 }
 
-async function temporalElseKubernetes<Report>(
+async function temporalElseKubernetes<Report extends object | undefined>(
   source: StatusSource,
   fromTemporal: () => Promise<Report>,
   read: (kubernetes: Awaited<ReturnType<typeof importKubernetes>>) => Promise<Report>,
@@ -143,9 +149,11 @@ async function temporalElseKubernetes<Report>(
   try {
     return (await fromTemporal()) ?? (await fromKubernetes());
   } catch (error) {
-    if (!isUnavailable(error) && !(error instanceof PayloadError)) throw error;
-    const message = error instanceof Error ? error.message : 'Temporal does not respond.';
-    note(`${message} Showing the resources of the management cluster.`);
-    return await fromKubernetes();
+    const isUnreadable = error instanceof PayloadError;
+    if (!isUnavailable(error) && !isUnreadable) throw error;
+    const unavailable = isUnreadable ? error.message : unavailableMessage(error);
+    note(`${unavailable} Showing the resources of the management cluster.`);
+    const report = await fromKubernetes();
+    return report && { ...report, unavailable };
   }
 }

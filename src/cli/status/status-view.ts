@@ -1,6 +1,7 @@
 import { compareUrgency } from '../../certificates/urgency.ts';
 import type { ClusterView } from '../../clusters/cluster-view.ts';
-import { gateOf } from '../../clusters/gate.ts';
+import { type Gate, gateOf } from '../../clusters/gate.ts';
+import type { FailureInfo } from '../../failures/failure.ts';
 import { oneLine } from '../../failures/printable.ts';
 import { formatInstant, formatRelative, formatTable } from '../output.ts';
 
@@ -27,6 +28,8 @@ export interface FleetRow {
 /** For --json and {@link formatFleet}. */
 export interface FleetReport extends ManagementClusterProblems {
   readonly source: 'temporal' | 'kubernetes';
+  /** Why not from Temporal. */
+  readonly unavailable?: string;
   /** Which part of the fleet, for people, such as `in namespace ns`; absent: all of it. */
   readonly among?: string;
   readonly clusters: readonly FleetRow[];
@@ -36,7 +39,14 @@ export interface FleetReport extends ManagementClusterProblems {
 export interface CertificateRow {
   readonly bundle: string;
   readonly state: string;
+  /** As in conditions: of the failure, else the state. */
+  readonly reason?: string;
   readonly message: string;
+  /** When the state was entered (RFC 3339). */
+  readonly since?: string;
+  /** What prevents the next step; from Temporal only. */
+  readonly failure?: FailureInfo;
+  readonly requestName?: string;
   readonly dnsNames: readonly string[];
   readonly secretName?: string;
   readonly issuer?: string;
@@ -50,17 +60,35 @@ export interface CertificateRow {
 /** For --json and {@link formatCluster}. */
 export interface ClusterReport extends ManagementClusterProblems {
   readonly source: 'temporal' | 'kubernetes';
+  /** Why not from Temporal. */
+  readonly unavailable?: string;
   readonly cluster: string;
+  /** Absent: its object is gone. */
+  readonly kind?: 'ClusterDeployment' | 'CertificateRequest';
   readonly workflowId?: string;
+  /** Absent: the object is gone, or cannot be read. */
+  readonly gate?: Gate;
+  /** Zone of its TXT records. */
+  readonly zoneName?: string;
+  /** Secret with the credentials for it. */
+  readonly credentialsSecret?: string;
   /** Why the cluster is not served, or served in part. */
   readonly situation?: string;
   readonly certificates: readonly CertificateRow[];
 }
 
-/** Why a cluster is not served, or served in part. */
-export function describeGate(view: ClusterView): string | undefined {
+/** What a report says of a cluster as a whole. */
+export function describeCluster(
+  view: ClusterView,
+): Pick<ClusterReport, 'kind' | 'gate' | 'situation' | 'zoneName' | 'credentialsSecret'> {
   const gate = gateOf(view);
-  return gate.kind === 'serve' ? gate.note : gate.message;
+  return {
+    kind: view.identity.kind ?? 'ClusterDeployment',
+    gate,
+    situation: gate.kind === 'serve' ? gate.note : gate.message,
+    zoneName: view.zoneName,
+    credentialsSecret: 'credentialsSecret' in view.platform ? view.platform.credentialsSecret : undefined,
+  };
 }
 
 /** Most urgent first, then by name. */

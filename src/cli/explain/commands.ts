@@ -1,0 +1,150 @@
+/** Which commands help with what holds up a certificate. Pure. */
+import { conditionReason } from '../../certificates/status-messages.ts';
+import type { GateReason } from '../../clusters/gate.ts';
+import { FAILURE_CODES, type FailureCode } from '../../failures/failure.ts';
+import { commandLine } from '../program-name.ts';
+import type { ClusterReport } from '../status/status-view.ts';
+
+/** What a person can do. */
+export interface Action {
+  readonly text: string;
+  /** To type. */
+  readonly command?: string;
+}
+
+/** What commands are about. */
+export interface Subject {
+  readonly report: ClusterReport;
+  readonly secretName?: string;
+  readonly requestName?: string;
+  readonly dnsNames: readonly string[];
+}
+
+const CODES_BY_REASON: ReadonlyMap<string, FailureCode> = new Map(
+  FAILURE_CODES.map((code) => [conditionReason(code), code]),
+);
+
+/** The failure code of a condition's reason. @returns undefined for the reasons that are no failure. */
+export function failureCodeOf(reason: string | undefined): FailureCode | undefined {
+  return reason === undefined ? undefined : CODES_BY_REASON.get(reason);
+}
+
+const see = (text: string, command: string | undefined): readonly Action[] =>
+  command === undefined ? [] : [{ text, command }];
+const showAccount = () => see('See the account', commandLine('account show'));
+const showHistory = ({ report }: Subject) =>
+  see('See what was ordered, and why', commandLine(`history ${report.cluster}`));
+const showCredentials = ({ report: { cluster, credentialsSecret } }: Subject) =>
+  see('See the Secret', credentialsSecret && `kubectl describe secret ${inNamespace(cluster, credentialsSecret)}`);
+const showZone = ({ report: { cluster, zoneName } }: Subject) => [
+  ...see("See the zone's servers in public DNS", zoneName === undefined ? undefined : `dig NS ${zoneName}`),
+  ...see('See the zone that Hive manages', `kubectl get dnszones -n ${namespaceOf(cluster)} -o yaml`),
+];
+const showObject = ({ report }: Subject) => see('See the object', readObject(report));
+const showSecret = ({ report: { cluster }, secretName }: Subject) =>
+  see('See the Secret', secretName && `kubectl describe secret ${inNamespace(cluster, secretName)}`);
+const dig = (type: string, prefix: string) => (subject: Subject) => {
+  const [name] = subject.dnsNames;
+  const withoutWildcard = name?.replace(/^\*\./, '');
+  return see('See it in public DNS', withoutWildcard && `dig ${type} ${prefix}${withoutWildcard}`);
+};
+const showChallenge = dig('CNAME', '_acme-challenge.');
+const showTxt = dig('TXT', '_acme-challenge.');
+const showWorkers = () => [
+  { text: 'See the worker pods', command: 'kubectl get pods -n certman-operator' },
+  { text: 'See their logs', command: 'kubectl logs -n certman-operator deploy/certman --tail=100' },
+];
+
+const BY_CODE: Readonly<Partial<Record<FailureCode, (subject: Subject) => readonly Action[]>>> = {
+  'acme/accountMissing': () => see('Create an account', commandLine('account create --help')),
+  'acme/accountInvalid': showAccount,
+  'acme/accountUnknown': showAccount,
+  'acme/unauthorized': showAccount,
+  'acme/caChanged': showAccount,
+  'acme/challengeFailed': showTxt,
+  'acme/rejectedIdentifier': showObject,
+  'rateLimit/exactSet': showHistory,
+  'acme/rateLimited': showHistory,
+  'dns/credentialsMissing': showCredentials,
+  'dns/credentialsMalformed': showCredentials,
+  'dns/accessDenied': showCredentials,
+  'dns/zoneNotFound': showZone,
+  'dns/zoneAmbiguous': showZone,
+  'dns/notDelegated': showZone,
+  'dns/dnssecBroken': ({ report: { zoneName } }) =>
+    see('See it in public DNS', zoneName === undefined ? undefined : `dig SOA ${zoneName}`),
+  'dns/caaForbids': dig('CAA', ''),
+  'dns/delegationMissing': showChallenge,
+  'dns/delegationElsewhere': showChallenge,
+  'dns/delegationBroken': showChallenge,
+  'dns/notVisible': showTxt,
+  'dns/nameOutsideZone': showObject,
+  'names/none': showObject,
+  'names/invalid': showObject,
+  'names/tooMany': showObject,
+  'kubernetes/notAskedFor': showObject,
+  'kubernetes/secretBroken': showSecret,
+  'kubernetes/ownedByOther': showSecret,
+  'kubernetes/forbidden': ({ report }) =>
+    see(
+      'See the rights of certman',
+      `kubectl auth can-i --list -n ${namespaceOf(report.cluster)} --as=system:serviceaccount:certman-operator:certman`,
+    ),
+  'worker/lost': showWorkers,
+};
+
+/** Commands that show what a failure is about. */
+export function actionsForFailure(code: FailureCode | undefined, subject: Subject): readonly Action[] {
+  return (code && BY_CODE[code]?.(subject)) ?? [];
+}
+
+/** What opens a closed gate; nothing where a person need not act. */
+export function actionsForGate(reason: GateReason, { cluster, kind }: ClusterReport): readonly Action[] {
+  const object = kind === 'CertificateRequest' ? 'certificaterequest' : 'clusterdeployment';
+  switch (reason) {
+    case 'ReconcilePaused':
+      return [
+        {
+          text: 'Resume it',
+          command: `kubectl annotate ${object} ${inNamespace(cluster)} hive.openshift.io/reconcile-pause-`,
+        },
+      ];
+    case 'NotManaged':
+      return [
+        {
+          text: 'Have it served',
+          command: `kubectl label ${object} ${inNamespace(cluster)} api.openshift.com/managed=true --overwrite`,
+        },
+      ];
+    case 'FakeCluster':
+      return [
+        {
+          text: 'Have it served',
+          command: `kubectl annotate ${object} ${inNamespace(cluster)} managed.openshift.com/fake-`,
+        },
+      ];
+    case 'NotInstalled':
+      return [{ text: 'See the installation', command: `kubectl get clusterdeployment ${inNamespace(cluster)}` }];
+    case 'RelocatingOut':
+    case 'Relocated':
+    case 'RelocatingIn':
+    case 'StandaloneRequestsOff':
+      return [];
+  }
+}
+
+/** Where a workflow should be, but none answers. */
+export const WORKER_ACTIONS: readonly Action[] = showWorkers();
+
+function readObject({ cluster, kind }: ClusterReport): string {
+  return `kubectl get ${kind === 'CertificateRequest' ? 'certificaterequest' : 'clusterdeployment'} ${inNamespace(cluster)} -o yaml`;
+}
+
+function namespaceOf(cluster: string): string {
+  return cluster.split('/')[0] ?? '';
+}
+
+/** `<name> -n <namespace>`. @param name default: the cluster's. */
+function inNamespace(cluster: string, name = cluster.slice(cluster.indexOf('/') + 1)): string {
+  return `${name} -n ${namespaceOf(cluster)}`;
+}

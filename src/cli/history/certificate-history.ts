@@ -1,0 +1,188 @@
+/** The certificates that a cluster ever had, put together from its orders, its record and its decommission. Pure. */
+import type { OrderReason } from '../../certificates/renewal-policy.ts';
+import type { BundleRecord } from '../../contract/bundle-record.ts';
+import type { CertificateIssuanceResult } from '../../contract/certificate-issuance.ts';
+import type { DecommissionResult } from '../../contract/cluster-certificates.ts';
+
+/** An order, as Temporal keeps it. Instants are RFC 3339. */
+export interface CompletedOrder {
+  readonly uid: string;
+  readonly bundle: string;
+  readonly workflowId: string;
+  readonly orderedAt: string;
+  readonly issuedAt: string;
+  /** An `OrderReason`. */
+  readonly reason?: string;
+  /** Who asked for it, by what their client says of itself. */
+  readonly requestedBy?: string;
+  readonly result: CertificateIssuanceResult;
+}
+
+/** What became of a certificate. */
+export type CertificateFate = 'in use' | 'latest' | 'replaced' | 'revoked' | 'expired' | 'unknown';
+
+/** One certificate of the history. Instants are RFC 3339. */
+export interface HistoryEntry {
+  readonly bundle: string;
+  readonly serialNumber: string;
+  readonly issuer?: string;
+  readonly notBefore?: string;
+  readonly notAfter: string;
+  readonly dnsNames?: readonly string[];
+  readonly caHost?: string;
+  readonly orderedAt?: string;
+  readonly issuedAt?: string;
+  /** Why it was ordered; `Adopted`: certman did not order it. */
+  readonly reason?: string;
+  readonly why: string;
+  /** `certman`, `the CA` or a person. */
+  readonly by?: string;
+  readonly fate: CertificateFate;
+  /** Serial number of the certificate that replaced it. */
+  readonly replacedBy?: string;
+  readonly workflowId?: string;
+}
+
+/** What the history is put together from. */
+export interface HistorySources {
+  /** In any order. */
+  readonly orders: readonly CompletedOrder[];
+  /** Of the running workflow; absent when there is none, or no worker answers. */
+  readonly bundles?: Readonly<Record<string, BundleRecord>>;
+  /** Of workflows that have ended. */
+  readonly decommissions: readonly DecommissionResult[];
+  /** Epoch milliseconds. */
+  readonly now: number;
+}
+
+const WHY: Readonly<Record<OrderReason, string>> = {
+  SecretMissing: 'no certificate in the Secret',
+  KeyMismatch: 'key and certificate did not match',
+  SecretBroken: 'the Secret was broken',
+  NamesMissing: 'names were added',
+  Revoked: 'the one before was revoked',
+  CaChanged: 'the CA was changed',
+  Expired: 'the one before had expired',
+  SuggestedByCa: 'the CA suggested it',
+  RenewalDue: 'its renewal was due',
+  RenewRequested: 'a person asked for it',
+};
+
+/** Newest first. */
+export function certificateHistory(sources: HistorySources): readonly HistoryEntry[] {
+  const ordered = sources.orders.map((order) => entryOf(order, sources));
+  const known = new Set(ordered.map(({ serialNumber }) => serialNumber));
+  const recorded = Object.entries(sources.bundles ?? {}).flatMap(([bundle, record]) =>
+    recordedOnly(bundle, record, known, sources),
+  );
+  return [...ordered, ...recorded].toSorted((left, right) => timeOf(right) - timeOf(left));
+}
+
+function timeOf({ issuedAt, notBefore, notAfter }: HistoryEntry): number {
+  return Date.parse(issuedAt ?? notBefore ?? notAfter);
+}
+
+function entryOf(order: CompletedOrder, sources: HistorySources): HistoryEntry {
+  const { bundle, orderedAt, issuedAt, reason, requestedBy, workflowId, result } = order;
+  const { serialNumber, issuerName, notBefore, notAfter, dnsNames } = result.certificate;
+  const successor = successorOf(order, sources.orders);
+  return {
+    bundle,
+    serialNumber,
+    issuer: issuerName,
+    notBefore,
+    notAfter,
+    dnsNames,
+    caHost: result.caHost,
+    orderedAt,
+    issuedAt,
+    reason,
+    why: reason !== undefined && Object.hasOwn(WHY, reason) ? WHY[reason as OrderReason] : (reason ?? 'unknown'),
+    by: byWhom(reason, requestedBy),
+    fate: fateOf(bundle, { serialNumber, notAfter }, successor, sources),
+    replacedBy: successor?.result.certificate.serialNumber,
+    workflowId,
+  };
+}
+
+function byWhom(reason: string | undefined, requestedBy: string | undefined): string {
+  if (reason === 'RenewRequested') return requestedBy ?? 'a person';
+  return reason === 'Revoked' || reason === 'SuggestedByCa' ? 'the CA' : 'certman';
+}
+
+/** The next certificate of the same bundle. */
+function successorOf(order: CompletedOrder, orders: readonly CompletedOrder[]): CompletedOrder | undefined {
+  const [next] = orders
+    .filter(({ uid, bundle, issuedAt }) => uid === order.uid && bundle === order.bundle && issuedAt > order.issuedAt)
+    .toSorted((left, right) => (left.issuedAt < right.issuedAt ? -1 : 1));
+  return next;
+}
+
+interface Identified {
+  readonly serialNumber: string;
+  readonly notAfter: string;
+}
+
+function fateOf(
+  bundle: string,
+  { serialNumber, notAfter }: Identified,
+  successor: CompletedOrder | undefined,
+  { bundles, decommissions, now }: HistorySources,
+): CertificateFate {
+  if (isRevoked(serialNumber, successor, bundles?.[bundle], decommissions)) return 'revoked';
+  if (bundles?.[bundle]?.certificate?.serialNumber === serialNumber) return 'in use';
+  if (Date.parse(notAfter) <= now) return 'expired';
+  if (successor !== undefined) return 'replaced';
+  return bundles === undefined ? 'latest' : 'unknown';
+}
+
+function isRevoked(
+  serialNumber: string,
+  successor: CompletedOrder | undefined,
+  record: BundleRecord | undefined,
+  decommissions: readonly DecommissionResult[],
+): boolean {
+  if (successor?.reason === 'Revoked' || record?.revokedSerialNumber === serialNumber) return true;
+  const ongoing = record?.state === 'Decommissioning' && record.result !== undefined ? [record.result] : [];
+  return [...decommissions.flatMap(({ bundles }) => bundles), ...ongoing].some(({ revocations }) =>
+    revocations.some(
+      (entry) =>
+        entry.serialNumber === serialNumber && (entry.outcome === 'revoked' || entry.outcome === 'alreadyRevoked'),
+    ),
+  );
+}
+
+/** What the record lists beside: older than Temporal's retention, or adopted. */
+function recordedOnly(
+  bundle: string,
+  record: BundleRecord,
+  known: ReadonlySet<string>,
+  sources: HistorySources,
+): readonly HistoryEntry[] {
+  const { certificate } = record;
+  const listed = record.issued.filter(({ serialNumber }) => !known.has(serialNumber));
+  const isListed =
+    certificate === undefined ||
+    known.has(certificate.serialNumber) ||
+    listed.some(({ serialNumber }) => serialNumber === certificate.serialNumber);
+  const all: readonly (Identified & { readonly certificateUrl?: string })[] = isListed
+    ? listed
+    : [certificate, ...listed];
+  return all.map(({ serialNumber, notAfter, certificateUrl }) => {
+    const facts = certificate?.serialNumber === serialNumber ? certificate : undefined;
+    const isAdopted = certificateUrl === undefined;
+    return {
+      bundle,
+      serialNumber,
+      issuer: facts?.issuerName,
+      notBefore: facts?.notBefore,
+      notAfter,
+      dnsNames: facts?.dnsNames,
+      caHost: facts === undefined ? undefined : record.caHost,
+      reason: isAdopted ? 'Adopted' : undefined,
+      why: isAdopted ? 'was in the Secret; certman did not order it' : 'ordered longer ago than Temporal keeps',
+      by: isAdopted ? undefined : 'certman',
+      fate: fateOf(bundle, { serialNumber, notAfter }, undefined, sources),
+    };
+  });
+}

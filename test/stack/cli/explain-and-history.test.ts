@@ -1,0 +1,146 @@
+/** `certman explain` and `certman history` of real clusters: issued, renewed, not served, without a worker, deleted, unknown. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { freePort } from '../../../local/stack/process/ports.ts';
+import type { Explanation } from '../../../src/cli/explain/explanation.ts';
+import type { CertificateHistory } from '../../../src/cli/history/read-history.ts';
+import { waitFor, waitForCertificate, waitForReadyRequest } from '../../support/e2e/checks.ts';
+import { createCluster, deleteCluster, type E2eCluster } from '../../support/e2e/clusters.ts';
+import { getClusterDeployment } from '../../support/e2e/evidence.ts';
+import { useE2eHarness } from '../../support/e2e/harness.ts';
+import { endProcesses, startCertman } from '../../support/process/certman-process.ts';
+
+const lab = useE2eHarness();
+afterAll(endProcesses);
+let cluster: E2eCluster;
+let firstSerial: string;
+
+async function certman(args: readonly string[], environment: Readonly<Record<string, string>> = {}) {
+  const command = await startCertman(args, { ...lab().commandEnvironment(), ...environment });
+  const exit = await command.waitForExit();
+  return { code: Number(/^code (\d+)$/.exec(exit)?.[1]), output: command.output() };
+}
+
+async function explained(name: string, namespace: string): Promise<Explanation> {
+  const { code, output } = await certman(['explain', name, '-n', namespace, '-o', 'json']);
+  expect(code, output).toBe(0);
+  return JSON.parse(output) as Explanation;
+}
+
+async function historyOf(): Promise<CertificateHistory> {
+  const { code, output } = await certman(['history', cluster.name, '-n', cluster.namespace, '-o', 'json']);
+  expect(code, output).toBe(0);
+  return JSON.parse(output) as CertificateHistory;
+}
+
+beforeAll(async () => {
+  cluster = await createCluster(lab(), 'told');
+  firstSerial = (await waitForCertificate(lab().kubernetes, cluster, undefined)).serialNumber;
+  await waitForReadyRequest(lab().kubernetes, cluster, firstSerial);
+});
+
+test('a certificate that was issued is explained from its workflow, with the instant of its renewal', async () => {
+  const explanation = await explained(cluster.name, cluster.namespace);
+  expect(explanation).toMatchObject({ kind: 'ClusterDeployment', source: 'temporal', served: 'Served.' });
+  const [certificate] = explanation.certificates;
+  expect(certificate).toMatchObject({ state: 'Ready', next: { what: 'it is renewed' } });
+  expect(Date.parse(certificate?.next.at ?? '')).toBeGreaterThan(Date.now());
+  const { output } = await certman(['explain', `${cluster.namespace}/${cluster.name}`]);
+  expect(output).toContain(`certman renew ${cluster.namespace}/${cluster.name}`);
+});
+
+test('the history has each certificate, why it was ordered, who asked, and which is in use', async () => {
+  await expect.poll(async () => (await historyOf()).certificates.length).toBe(1);
+  const { code, output } = await certman(['renew', cluster.name, '-n', cluster.namespace, '-o', 'json']);
+  expect(code, output).toBe(0);
+  // Visibility is about a second behind.
+  await expect.poll(async () => (await historyOf()).certificates.length).toBe(2);
+  const [renewed, first] = (await historyOf()).certificates;
+  expect(first).toMatchObject({
+    serialNumber: firstSerial,
+    reason: 'SecretMissing',
+    by: 'certman',
+    fate: 'replaced',
+    replacedBy: renewed?.serialNumber,
+  });
+  expect(renewed).toMatchObject({ reason: 'RenewRequested', fate: 'in use' });
+  expect(renewed?.by).toMatch(/^\S+@\S+$/);
+  expect(Date.parse(renewed?.notBefore ?? '')).toBeLessThan(Date.parse(renewed?.notAfter ?? ''));
+  const table = await certman(['history', cluster.name, '-n', cluster.namespace, '-o', 'wide']);
+  expect(table.output).toContain(firstSerial);
+});
+
+test('a cluster that is not installed is explained by the gate that holds it', async () => {
+  const waiting = await createCluster(lab(), 'waits', { installed: false });
+  const { served, actions } = await explained(waiting.name, waiting.namespace);
+  expect(served).toMatch(/^Not served now\. The cluster is not installed yet/);
+  expect(actions[0]?.command).toBe(`kubectl get clusterdeployment ${waiting.name} -n ${waiting.namespace}`);
+});
+
+describe('a name that nothing has', () => {
+  test('says what was looked for where, and where else that name is', async () => {
+    const { code, output } = await certman(['explain', cluster.name, '-n', 'elsewhere']);
+    expect(code).toBe(1);
+    expect(output).toContain(`no ClusterDeployment or CertificateRequest elsewhere/${cluster.name}`);
+    expect(output).toContain(lab().stack.temporal.address);
+    expect(output).toMatch(/ClusterDeployment and CertificateRequest at https:\/\/127\.0\.0\.1:\d+/);
+    expect(output).toContain(`certman explain ${cluster.namespace}/${cluster.name}`);
+  });
+
+  test('has no history', async () => {
+    const { code, output } = await certman(['history', 'nothing', '-n', 'elsewhere']);
+    expect(code).toBe(1);
+    expect(output).toMatch(/no order and no workflow of elsewhere\/nothing[^]*certman explain elsewhere\/nothing/);
+  });
+});
+
+test('without Temporal, the resources explain; a history fails with the setting to check', async () => {
+  const away = { TEMPORAL_ADDRESS: `127.0.0.1:${await freePort()}` };
+  const at = [cluster.name, '-n', cluster.namespace];
+  const { code, output } = await certman(['explain', ...at], away);
+  expect(code).toBe(0);
+  expect(output).toMatch(/Temporal at 127\.0\.0\.1:\d+ does not respond\. This is what the resources say/);
+  expect(output).toMatch(/primary: Ready\n +where +The certificate in Secret/);
+  const history = await certman(['history', ...at], away);
+  expect(history.code).toBe(1);
+  expect(history.output).toContain('TEMPORAL_ADDRESS');
+  const missing = await certman(['explain', 'nothing', '-n', 'elsewhere'], away);
+  expect(missing.code).toBe(1);
+  expect(missing.output).toMatch(/not asked: Temporal at/);
+});
+
+test('another context than that of the management cluster is refused', async () => {
+  const at = [cluster.name, '-n', cluster.namespace];
+  const same = await certman(['explain', ...at, '--kubeconfig', lab().managementCluster.kubeconfig]);
+  expect(same.code, same.output).toBe(0);
+  const unknown = await certman(['renew', ...at, '--context', 'no-such']);
+  expect(unknown.code).toBe(2);
+  expect(unknown.output).toContain('no context no-such');
+});
+
+test('of a deleted cluster, the decommission is explained and the history stays', async () => {
+  await deleteCluster(lab(), cluster);
+  await waitFor(
+    'the deletion',
+    async () => (await getClusterDeployment(lab(), cluster)) === undefined || 'it is there',
+  );
+  const at = [cluster.name, '-n', cluster.namespace];
+  await expect.poll(async () => (await certman(['explain', ...at])).output).toContain('It is gone: decommissioned at');
+  expect((await explained(cluster.name, cluster.namespace)).served).toContain('Nothing was left behind.');
+  const { certificates } = await historyOf();
+  expect(certificates.map(({ fate }) => fate)).toEqual(['revoked', 'revoked']);
+});
+
+test('without a worker, the resources explain and the workers are to be looked at', async () => {
+  const other = await createCluster(lab(), 'left');
+  const { serialNumber } = await waitForCertificate(lab().kubernetes, other, undefined);
+  await waitForReadyRequest(lab().kubernetes, other, serialNumber);
+  await lab().stopWorkers();
+  const at = [other.name, '-n', other.namespace];
+  const { code, output } = await certman(['explain', ...at]);
+  expect(code, output).toBe(0);
+  expect(output).toMatch(/No worker of this management cluster answers|Temporal does not respond/);
+  expect(output).toContain('kubectl get pods -n certman-operator');
+  const history = await certman(['history', ...at]);
+  expect(history.code, history.output).toBe(0);
+  expect(history.output).toContain('latest');
+});

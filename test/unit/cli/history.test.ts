@@ -1,0 +1,141 @@
+import { describe, expect, it, test } from 'vitest';
+import { type CompletedOrder, certificateHistory } from '../../../src/cli/history/certificate-history.ts';
+import { formatHistory } from '../../../src/cli/history/history-text.ts';
+import { requestIn } from '../../../src/cli/history/requested-by.ts';
+import type { BundleRecord } from '../../../src/contract/bundle-record.ts';
+
+const NOW = Date.parse('2026-11-29T00:00:00Z');
+
+function certificate(serialNumber: string, notAfter = '2027-02-01T00:00:00Z') {
+  return {
+    serialNumber,
+    issuerName: 'R3',
+    notBefore: '2026-11-01T00:00:00Z',
+    notAfter,
+    dnsNames: ['api.c1.example.com'],
+    fingerprint: serialNumber,
+  };
+}
+
+function order(serialNumber: string, day: number, change: Partial<CompletedOrder> = {}): CompletedOrder {
+  const facts = certificate(serialNumber);
+  const at = `2026-11-${String(day).padStart(2, '0')}T00:00:00.000Z`;
+  return {
+    uid: 'u',
+    bundle: 'primary',
+    workflowId: `issue/hive/ns/c1/u/primary/${day}`,
+    orderedAt: at,
+    issuedAt: at,
+    reason: 'RenewalDue',
+    result: {
+      certificate: facts,
+      issued: { serialNumber, notAfter: facts.notAfter, certificateUrl: 'https://ca/1' },
+      caHost: 'ca.example',
+      orderUrl: 'https://ca/order/1',
+    },
+    ...change,
+  };
+}
+
+function record(serialNumber: string, change: Partial<BundleRecord> = {}): BundleRecord {
+  return {
+    state: 'Ready',
+    renewalTime: '2026-12-15T00:00:00Z',
+    message: '',
+    since: '',
+    secretName: 's',
+    requestName: 'r',
+    dnsNames: [],
+    certificate: certificate(serialNumber),
+    orders: 3,
+    issued: [],
+    ...change,
+  } as BundleRecord;
+}
+
+describe('the certificates of a cluster', () => {
+  it('are listed newest first, each with why, by whom, and what became of it', () => {
+    const history = certificateHistory({
+      orders: [
+        order('1', 1, { reason: 'SecretMissing' }),
+        order('3', 20, { reason: 'RenewRequested', requestedBy: 'alice@laptop' }),
+        order('2', 10, { reason: 'Revoked' }),
+        order('9', 5, { bundle: 'other' }),
+      ],
+      bundles: { primary: record('3'), other: record('9') },
+      decommissions: [],
+      now: NOW,
+    });
+    expect(
+      history.map(({ serialNumber, why, by, fate, replacedBy }) => [serialNumber, why, by, fate, replacedBy]),
+    ).toEqual([
+      ['3', 'a person asked for it', 'alice@laptop', 'in use', undefined],
+      ['2', 'the one before was revoked', 'the CA', 'replaced', '3'],
+      ['9', 'its renewal was due', 'certman', 'in use', undefined],
+      ['1', 'no certificate in the Secret', 'certman', 'revoked', '2'],
+    ]);
+  });
+
+  it('are those of the record too, where Temporal no longer has the order, or certman did not order them', () => {
+    const issued = [
+      { serialNumber: '4', notAfter: '2027-01-01T00:00:00Z', certificateUrl: 'https://ca/4' },
+      { serialNumber: '5', notAfter: '2026-12-24T00:00:00Z', leaf: 'AA==' },
+    ];
+    const history = certificateHistory({
+      orders: [],
+      bundles: { primary: record('4', { issued }) },
+      decommissions: [],
+      now: NOW,
+    });
+    expect(
+      history.map(({ serialNumber, reason, by, fate, issuer }) => [serialNumber, reason, by, fate, issuer]),
+    ).toEqual([
+      ['5', 'Adopted', undefined, 'unknown', undefined],
+      ['4', undefined, 'certman', 'in use', 'R3'],
+    ]);
+    const adopted = certificateHistory({ orders: [], bundles: { primary: record('7') }, decommissions: [], now: NOW });
+    expect(adopted.map(({ serialNumber, reason, fate }) => [serialNumber, reason, fate])).toEqual([
+      ['7', 'Adopted', 'in use'],
+    ]);
+  });
+
+  it('were revoked by a decommission, or have expired; without a record the last one is not known to be in use', () => {
+    const revocations = [
+      { serialNumber: '1', outcome: 'revoked', message: '' },
+      { serialNumber: '2', outcome: 'unknownToAccount', message: '' },
+    ] as const;
+    const bundles = [{ bundleName: 'primary', revocations, removed: [], failures: [] }];
+    const cluster = { managementCluster: 'hive', namespace: 'ns', name: 'c1', uid: 'u' };
+    const orders = [order('1', 1), order('2', 2), order('3', 3, { uid: 'later' })];
+    const fates = (now: number) =>
+      certificateHistory({ orders, decommissions: [{ cluster, bundles, finalizerRemoved: true }], now }).map(
+        ({ serialNumber, fate }) => `${serialNumber} ${fate}`,
+      );
+    expect(fates(NOW)).toEqual(['3 latest', '2 latest', '1 revoked']);
+    expect(fates(Date.parse('2028-01-01T00:00:00Z'))).toEqual(['3 expired', '2 expired', '1 revoked']);
+  });
+});
+
+test('who asked for a renewal is the client of the update', () => {
+  const accepted = (name: string, identity: string) => ({
+    eventTime: { seconds: 100, nanos: 0 },
+    workflowExecutionUpdateAcceptedEventAttributes: { acceptedRequest: { meta: { identity }, input: { name } } },
+  });
+  expect(requestIn(accepted('renew', 'alice@laptop') as never)).toEqual([{ at: 100_000, by: 'alice@laptop' }]);
+  expect(requestIn(accepted('release', 'alice@laptop') as never)).toEqual([]);
+  expect(requestIn(accepted('renew', '') as never)).toEqual([]);
+  expect(requestIn({} as never)).toEqual([]);
+});
+
+test('the text has the end of a serial number, wide all of it, and how many orders failed', () => {
+  const serial = '123456789012345678901234';
+  const certificates = certificateHistory({ orders: [order(serial, 1)], decommissions: [], now: NOW });
+  const history = { cluster: 'ns/c1', certificates, unsuccessfulOrders: 2, lastUnsuccessful: '2026-11-02T00:00:00Z' };
+  expect(formatHistory(history)).toMatch(
+    /…45678901234 .*latest.*its renewal was due.*\n2 orders ended without a certificate/,
+  );
+  expect(formatHistory(history, true)).toMatch(new RegExp(`${serial}.*2026-11-01 00:00:00Z.*api\\.c1\\.example\\.com`));
+  expect(formatHistory({ cluster: 'ns/c1', certificates: [], unsuccessfulOrders: 0 })).toBe(
+    'ns/c1 has had no certificate yet.',
+  );
+});
