@@ -19,6 +19,11 @@ export interface SelectionOptions extends NamespaceOptions {
   readonly selector?: string;
 }
 
+/** Of a command that acts on one cluster, or on a selection. */
+export interface TargetOptions extends SelectionOptions {
+  readonly all?: true;
+}
+
 /** Adds `--kubeconfig` and `--context`. */
 export function addConnectionOptions(command: Command): Command {
   return command
@@ -42,6 +47,15 @@ export function addSelectionOptions(command: Command): Command {
       'only ClusterDeployments and standalone CertificateRequests with these labels, such as team=payments,tier!=test',
     );
   return addConnectionOptions(command);
+}
+
+/** Adds `--all`, `--yes`, `--dry-run` and the flags of {@link addSelectionOptions}. */
+export function addTargetOptions(command: Command): Command {
+  addSelectionOptions(command);
+  return command
+    .option('--all', 'all clusters of the namespace, or with -A of all namespaces')
+    .option('--yes', 'do not ask before acting on a selection (-l, --all)')
+    .option('--dry-run', 'show what would be done, and do nothing');
 }
 
 /** Adds `-o` and `--json`. @param formats beside `json` and `yaml`. */

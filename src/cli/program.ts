@@ -8,6 +8,7 @@ import { configCommand } from './commands/config.ts';
 import { dnsCommand } from './commands/dns.ts';
 import { explainCommand } from './commands/explain.ts';
 import { historyCommand } from './commands/history.ts';
+import { pauseCommand, resumeCommand } from './commands/pause.ts';
 import { releaseCommand } from './commands/release.ts';
 import { renewCommand } from './commands/renew.ts';
 import { statusCommand } from './commands/status.ts';
@@ -21,6 +22,8 @@ const COMMANDS: readonly (() => Command)[] = [
   explainCommand,
   historyCommand,
   renewCommand,
+  pauseCommand,
+  resumeCommand,
   releaseCommand,
   accountCommand,
   budgetCommand,

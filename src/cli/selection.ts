@@ -1,9 +1,25 @@
+import { parseNamespace, UsageError } from './arguments.ts';
+import type { TargetOptions } from './kubectl-options.ts';
+
 /** Part of the fleet: `-n`, `-A` and `-l`. */
 export interface Selection {
   /** Absent: all. */
   readonly namespace?: string;
   /** A label selector; absent: any labels. */
   readonly selector?: string;
+}
+
+/**
+ * What `-l` or `--all` selects. A namespace has to be given: the context's would hide most of the fleet without a word.
+ * @throws UsageError
+ */
+export function selectionOf({ selector, all, namespace, allNamespaces }: TargetOptions): Selection {
+  if (selector === undefined && all !== true)
+    throw new UsageError('no cluster is named; expected the name of one, or -l <labels> or --all with -n or -A');
+  if (allNamespaces === true) return { selector };
+  if (namespace === undefined)
+    throw new UsageError('-l and --all need to know where; expected -n <namespace>, or -A for all namespaces');
+  return { selector, namespace: parseNamespace(namespace) };
 }
 
 /** For people: `in namespace ns with labels a=b`. @returns undefined for all. */

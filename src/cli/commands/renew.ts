@@ -3,39 +3,61 @@ import type { Client, WorkflowHandle } from '@temporalio/client';
 import { Command } from 'commander';
 import type { RenewedCertificate } from '../../contract/cluster-certificates.ts';
 import { CLUSTER_ARGUMENT, resolveClusterName } from '../arguments.ts';
-import { addNamespaceOptions, addOutputOptions, type NamespaceOptions } from '../kubectl-options.ts';
+import { addOutputOptions, addTargetOptions } from '../kubectl-options.ts';
 import { formatInstant, formatOutput, note, type OutputOptions, print } from '../output.ts';
 import { commandLine } from '../program-name.ts';
+import type { RenewSelectionOptions } from '../renew-selection.ts';
 
 const POLL_INTERVAL_MS = 500;
 
-interface RenewOptions extends NamespaceOptions, OutputOptions {
-  readonly bundle?: string;
-}
+interface RenewOptions extends RenewSelectionOptions, OutputOptions {}
 
 /** `certman renew`: orders a new certificate now, ahead of schedule. */
 export function renewCommand(): Command {
   const command = new Command('renew')
-    .summary('renew certificates of a cluster now')
+    .summary('renew certificates of clusters now')
     .description(
-      'Orders new certificates for a cluster or a standalone CertificateRequest now, and waits until they are in their Secrets. The renewal continues when this command is interrupted.',
+      'Orders new certificates for a cluster or a standalone CertificateRequest now, and waits until they are in their Secrets. The renewal continues when this command is interrupted.\n' +
+        'With -l or --all, for all that are selected, ten at once; those that were not asked for yet when it is interrupted are not renewed.',
     )
-    .argument('<cluster>', CLUSTER_ARGUMENT);
-  addNamespaceOptions(command);
+    .argument('[cluster]', CLUSTER_ARGUMENT);
+  addTargetOptions(command);
   addOutputOptions(command);
   return command
     .option('--bundle <name>', 'only this certificate bundle')
-    .addHelpText('after', `\nExample:\n  ${commandLine('renew demo -n uhc-production-1 --bundle primary')}`)
-    .action(async (text: string, options: RenewOptions) => {
-      const cluster = await resolveClusterName(text, options);
-      const { updateResult, withClusterWorkflow } = await import('../cluster-workflow.ts');
-      const { renew } = await import('../../contract/cluster-certificates.ts');
-      const renewed = await withClusterWorkflow(cluster, options, async (handle, client) => {
-        const update = handle.executeUpdate(renew, { args: [{ bundleName: options.bundle }] });
-        return await withProgress(client, handle, updateResult(update));
-      });
-      print(await formatOutput(options, { renewed }, () => renewed.map(asText).join('\n')));
+    .addHelpText(
+      'after',
+      `\nExamples:\n  ${commandLine('renew demo -n uhc-production-1 --bundle primary')}\n  ${commandLine('renew -l team=payments -A --dry-run')}`,
+    )
+    .action(async (text: string | undefined, options: RenewOptions) => {
+      const isOne = text !== undefined && options.dryRun !== true && !isSelection(options);
+      await (isOne ? renewOne(text, options) : renewSeveral(text, options));
     });
+}
+
+function isSelection({ selector, all, allNamespaces }: RenewOptions): boolean {
+  return selector !== undefined || all === true || allNamespaces === true;
+}
+
+async function renewSeveral(text: string | undefined, options: RenewOptions): Promise<void> {
+  const [{ renewSelection }, { formatResults, throwIfFailed }] = await Promise.all([
+    import('../renew-selection.ts'),
+    import('../targets.ts'),
+  ]);
+  const results = await renewSelection(text, options);
+  print(await formatOutput(options, { results }, () => formatResults(results)));
+  throwIfFailed(results);
+}
+
+async function renewOne(text: string, options: RenewOptions): Promise<void> {
+  const cluster = await resolveClusterName(text, options);
+  const { updateResult, withClusterWorkflow } = await import('../cluster-workflow.ts');
+  const { renew } = await import('../../contract/cluster-certificates.ts');
+  const renewed = await withClusterWorkflow(cluster, options, async (handle, client) => {
+    const update = handle.executeUpdate(renew, { args: [{ bundleName: options.bundle }] });
+    return await withProgress(client, handle, updateResult(update));
+  });
+  print(await formatOutput(options, { renewed }, () => renewed.map(asText).join('\n')));
 }
 
 /** Prints the progress until the update has its result. */

@@ -103,12 +103,7 @@ export function actionsForGate(reason: GateReason, { cluster, kind }: ClusterRep
   const object = kind === 'CertificateRequest' ? 'certificaterequest' : 'clusterdeployment';
   switch (reason) {
     case 'ReconcilePaused':
-      return [
-        {
-          text: 'Resume it',
-          command: `kubectl annotate ${object} ${inNamespace(cluster)} hive.openshift.io/reconcile-pause-`,
-        },
-      ];
+      return [{ text: 'Resume it', command: commandLine(`resume ${cluster}`) }];
     case 'NotManaged':
       return [
         {

@@ -15,7 +15,11 @@ async function run(args: readonly string[], environment: Readonly<Record<string,
 describe('wrong use', () => {
   it.each([
     [['bogus'], /unknown command 'bogus'/],
-    [['renew'], /missing required argument 'cluster'/],
+    [['release'], /missing required argument 'cluster'/],
+    [['renew'], /no cluster is named; expected the name of one, or -l <labels> or --all with -n or -A/],
+    [['renew', '-l', 'a=b'], /expected -n <namespace>, or -A/],
+    [['pause', '--all'], /expected -n <namespace>, or -A/],
+    [['resume', 'ns/demo', '--all', '-A'], /exclude each other/],
     [['renew', 'demo'], /"demo" does not say in which namespace.*expected -n <namespace>, or namespace\/name/],
     [['renew', 'Demo', '-n', 'ns'], /"x\/Demo" does not name a cluster/],
     [['renew', 'ns/demo', '-n', 'other'], /ns\/demo is in the namespace ns, but -n says other/],

@@ -69,6 +69,19 @@ test('the history has each certificate, why it was ordered, who asked, and which
   expect(table.output).toContain(firstSerial);
 });
 
+test('a selection is renewed, after a preview that renews nothing', async () => {
+  const all = ['renew', '--all', '-n', cluster.namespace];
+  const planned = await certman([...all, '--dry-run']);
+  expect(planned.code, planned.output).toBe(0);
+  expect(planned.output).toMatch(new RegExp(`^${cluster.namespace}/${cluster.name}: would be renewed \\(expires in`));
+  expect((await certman(all)).code).toBe(2);
+  await expect.poll(async () => (await historyOf()).certificates.length).toBe(2);
+  const done = await certman([...all, '--yes']);
+  expect(done.code, done.output).toBe(0);
+  expect(done.output).toContain('primary renewed, expires');
+  await expect.poll(async () => (await historyOf()).certificates.length).toBe(3);
+});
+
 test('a cluster that is not installed is explained by the gate that holds it', async () => {
   const waiting = await createCluster(lab(), 'waits', { installed: false });
   const { served, actions } = await explained(waiting.name, waiting.namespace);
@@ -127,7 +140,7 @@ test('of a deleted cluster, the decommission is explained and the history stays'
   await expect.poll(async () => (await certman(['explain', ...at])).output).toContain('It is gone: decommissioned at');
   expect((await explained(cluster.name, cluster.namespace)).served).toContain('Nothing was left behind.');
   const { certificates } = await historyOf();
-  expect(certificates.map(({ fate }) => fate)).toEqual(['revoked', 'revoked']);
+  expect(certificates.map(({ fate }) => fate)).toEqual(['revoked', 'revoked', 'revoked']);
 });
 
 test('without a worker, the resources explain and the workers are to be looked at', async () => {

@@ -120,11 +120,7 @@ describe('a failure', () => {
 
 describe('a cluster that is not served', () => {
   const gates: readonly [Partial<ClusterView>, RegExp, string | undefined][] = [
-    [
-      { paused: true },
-      /reconcile-pause/,
-      'kubectl annotate clusterdeployment c1 -n ns-c1 hive.openshift.io/reconcile-pause-',
-    ],
+    [{ paused: true }, /reconcile-pause/, 'certman resume ns-c1/c1'],
     [
       { managed: false },
       /label api.openshift.com\/managed/,

@@ -1,0 +1,80 @@
+/** Renewal of several clusters, or a preview of a renewal. */
+import type { Client } from '@temporalio/client';
+import { loadSettings } from '../configuration/load-configuration.ts';
+import { renew } from '../contract/cluster-certificates.ts';
+import { CertmanError } from '../failures/failure.ts';
+import { findClusterWorkflow, updateResult } from './cluster-workflow.ts';
+import { type ConfirmOptions, confirm } from './confirm.ts';
+import type { TargetOptions } from './kubectl-options.ts';
+import { withKubernetes } from './kubernetes-client.ts';
+import { assertSameManagementCluster } from './management-cluster.ts';
+import { formatInstant, formatRelative } from './output.ts';
+import { commandLine } from './program-name.ts';
+import { fleetFromTemporal } from './status/from-temporal.ts';
+import type { FleetRow } from './status/status-view.ts';
+import { forEachTarget, parseTarget, readTargets, type TargetResult, type Targets } from './targets.ts';
+import { withTemporal } from './temporal-client.ts';
+
+/** Flags of a renewal. */
+export interface RenewSelectionOptions extends TargetOptions, ConfirmOptions {
+  /** Only bundles of this name. */
+  readonly bundle?: string;
+}
+
+/**
+ * Renews what is selected, or with `--dry-run` says what would be renewed, and what is refused now.
+ * @param text the name of one cluster; absent: a selection.
+ */
+export async function renewSelection(
+  text: string | undefined,
+  options: RenewSelectionOptions,
+): Promise<readonly TargetResult[]> {
+  const { managementCluster } = loadSettings(process.env, ['managementCluster']);
+  const target = await parseTarget(text, options);
+  const targets = await withKubernetes((kubernetes) => readTargets(kubernetes, target), options);
+  return await withTemporal(async (client) => {
+    await assertSameManagementCluster(client, managementCluster, options);
+    if (options.dryRun === true) return await preview(client, managementCluster, targets);
+    await confirm(
+      `This would order new certificates for ${targets.described}; a new certificate of its API restarts a cluster's kube-apiserver.`,
+      options,
+    );
+    return await forEachTarget(targets, async ({ namespace, name }) => {
+      const handle = await findClusterWorkflow(client, managementCluster, { namespace, name });
+      if (handle === undefined) throw notServed(`${namespace}/${name}`);
+      const update = handle.executeUpdate(renew, { args: [{ bundleName: options.bundle }] });
+      const renewed = await updateResult(update);
+      return renewed
+        .map(({ bundleName, certificate: { notAfter } }) => `${bundleName} renewed, expires ${formatInstant(notAfter)}`)
+        .join('; ');
+    });
+  });
+}
+
+async function preview(client: Client, managementCluster: string, targets: Targets): Promise<readonly TargetResult[]> {
+  const [only] = targets.objects;
+  const namespace = targets.objects.length === 1 ? only?.namespace : undefined;
+  const { clusters } = await fleetFromTemporal(client, managementCluster, namespace);
+  const rows = new Map(clusters.map((row) => [row.cluster, row]));
+  return await forEachTarget(targets, ({ namespace: where, name }) =>
+    Promise.resolve(previewOf(rows.get(`${where}/${name}`))),
+  );
+}
+
+/** What a renewal would do now. @param row undefined: it has no workflow. */
+export function previewOf(row: FleetRow | undefined): string {
+  if (row === undefined) return 'would be refused: it is not served';
+  const { state, reason, notAfter } = row;
+  if (state === 'Paused' || state === 'Decommissioning') return `would be refused: ${state}`;
+  if (state === 'Issuing' || state === 'Renewing') return 'is being ordered already: its certificate would be awaited';
+  const why = state === 'Ready' ? '' : `${state}${reason === undefined || reason === state ? '' : `, ${reason}`}; `;
+  return `would be renewed (${why}${notAfter === undefined ? 'no certificate yet' : `expires ${formatRelative(notAfter)}`})`;
+}
+
+function notServed(cluster: string): CertmanError {
+  return new CertmanError({
+    code: 'kubernetes/notFound',
+    message: 'it has no workflow: it is not served.',
+    remedy: `See why: ${commandLine(`explain ${cluster}`)}`,
+  });
+}
