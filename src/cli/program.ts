@@ -4,6 +4,7 @@ import { VERSION } from '../version.ts';
 import { accountCommand } from './commands/account.ts';
 import { budgetCommand } from './commands/budget.ts';
 import { codecServerCommand } from './commands/codec-server.ts';
+import { completeCommand, completionCommand } from './commands/completion.ts';
 import { configCommand } from './commands/config.ts';
 import { dnsCommand } from './commands/dns.ts';
 import { explainCommand } from './commands/explain.ts';
@@ -30,6 +31,7 @@ const COMMANDS: readonly (() => Command)[] = [
   dnsCommand,
   codecServerCommand,
   configCommand,
+  completionCommand,
 ];
 
 const EXIT_CODES = `
@@ -42,6 +44,7 @@ export function createProgram(): Command {
     .version(VERSION)
     .addHelpText('after', EXIT_CODES);
   for (const command of COMMANDS) program.addCommand(command());
+  program.addCommand(completeCommand(), { hidden: true });
   prepare(program, '--help');
   return program;
 }

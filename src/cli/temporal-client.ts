@@ -52,7 +52,7 @@ const NO_WORKER = 9;
 export function unavailableMessage(error: unknown): string {
   if (error instanceof CertmanError) return error.message;
   const cause = error instanceof ServiceError ? error.cause : error;
-  return isGrpcServiceError(cause) && cause.code === NO_WORKER
+  return isGrpcServiceError(cause) && Number(cause.code) === NO_WORKER
     ? 'No worker of this management cluster answers.'
     : 'Temporal does not respond.';
 }

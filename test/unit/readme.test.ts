@@ -65,7 +65,8 @@ describe.each(DOCUMENTS)('%s', (document) => {
   });
 
   it('names existing certman commands and options only', () => {
-    const wrong = commandsIn(text, 'npx certman').flatMap((words) => {
+    const starts = ['npx certman', 'certman', 'kubectl certman', 'oc certman'];
+    const wrong = starts.flatMap((start) => commandsIn(text, start)).flatMap((words) => {
       const unknown = firstUnknownWord(words);
       return unknown === undefined ? [] : [`${words.join(' ')}: ${unknown}`];
     });

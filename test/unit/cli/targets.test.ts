@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { describe, expect, it, test } from 'vitest';
 import { UsageError } from '../../../src/cli/arguments.ts';
 import { confirm } from '../../../src/cli/confirm.ts';
@@ -24,12 +25,9 @@ function apiWith(objects: Readonly<Record<string, readonly KubernetesObject[]>>)
     return found;
   };
   return {
-    // oxlint-disable-next-line typescript/require-await -- as the API
-    async *list(resource: ResourceType) {
-      yield* of(resource);
-    },
-    get: async (resource: ResourceType, { name }: { readonly name: string }) =>
-      of(resource).find(({ metadata }) => metadata.name === name),
+    list: (resource: ResourceType) => Readable.from(of(resource)),
+    get: (resource: ResourceType, { name }: { readonly name: string }) =>
+      Promise.resolve(resource).then((kind) => of(kind).find(({ metadata }) => metadata.name === name)),
   } as unknown as KubernetesApi;
 }
 
