@@ -157,6 +157,25 @@ export class GoogleDnsApi implements ZonesApi {
     return sets;
   }
 
+  /** TXT sets without a routing policy, of one page of all record sets. @param at `next` of the page before. */
+  async listTxtSets(
+    zoneId: string,
+    at: string | undefined,
+  ): Promise<{ readonly sets: readonly TxtRecordSet[]; readonly next: string | undefined }> {
+    const call = {
+      precedence: 'sweep',
+      action: 'resourceRecordSets.list',
+      doing: `list records of managed zone ${zoneId}`,
+      path: [zoneId, 'rrsets'],
+      query: { pageToken: at },
+    } as const;
+    const { rrsets, nextPageToken } = await this.#request(call, recordSetPageSchema);
+    const sets = rrsets
+      .filter(({ type, rrdatas }) => type === 'TXT' && rrdatas.length > 0)
+      .map(({ name, ttl, rrdatas }) => ({ name, ttlSeconds: ttl, values: rrdatas }));
+    return { sets, next: nextPageToken || undefined };
+  }
+
   /** @throws ChangeRefusedError when Google rejects the change, of which nothing is done then. */
   async change(zoneId: string, changes: readonly TxtChange[], precedence: Precedence): Promise<SubmittedChange> {
     const replaced = changes.filter(({ action }) => action === 'UPSERT').map(({ set }) => set.name);

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { Dispatcher } from 'undici';
 import type { TxtRecord } from '../../certificates/dns-name.ts';
-import { CertmanError } from '../../failures/failure.ts';
+import { CertmanError, isFailure } from '../../failures/failure.ts';
 import type { KubernetesApi, ObjectKey } from '../../kubernetes/api/kubernetes-api.ts';
 import { readGoogleCredentials } from '../../kubernetes/objects/google-credentials.ts';
 import { abortable } from '../abortable.ts';
@@ -13,8 +13,10 @@ import type {
   DnsTarget,
   Publication,
   ZoneDelegation,
+  ZoneRecords,
 } from '../provider.ts';
 import { ChangePoller } from '../zone-changes/change-poller.ts';
+import { plainRecords } from '../zone-changes/quote-txt.ts';
 import { RequestRateLimiter } from '../zone-changes/rate-limiter.ts';
 import type { ZoneApi, ZoneBatcher } from '../zone-changes/zone-batcher.ts';
 import { ZoneBatchers } from '../zone-changes/zone-batchers.ts';
@@ -88,6 +90,31 @@ export class GoogleDnsProvider implements DnsProvider {
     await this.#access.inZone(target, signal, (api, zone) =>
       this.#batcher(api, zone).submit({ action: 'withdraw', records }, signal),
     );
+  }
+
+  async listRecords(target: DnsTarget, signal: AbortSignal): Promise<ZoneRecords> {
+    const [zone, account] = await this.#access.withApi(target, signal, async (api) => {
+      const found = await abortable(this.#zones.find(api, target), signal);
+      return [found, api.credentials.account] as const;
+    });
+    const inZone = <T>(work: (api: GoogleDnsApi) => Promise<T>): Promise<T> =>
+      this.#access.withApi(target, signal, (api) =>
+        work(api).catch((error: unknown) => {
+          if (isFailure(error, 'dns/zoneNotFound')) this.#zones.invalidate(api, target);
+          throw error;
+        }),
+      );
+    return {
+      // Names of zones are unique in their project only.
+      zoneId: `${account} ${zone.id}`,
+      page: async (at) => {
+        const { sets, next } = await inZone((api) => api.listTxtSets(zone.id, at));
+        return { records: sets.flatMap(plainRecords), next };
+      },
+      withdraw: async (records) => {
+        await inZone((api) => this.#batcher(api, zone).submit({ action: 'withdraw', records }, signal));
+      },
+    };
   }
 
   async awaitLive(target: DnsTarget, handle: ChangeHandle, signal: AbortSignal): Promise<void> {

@@ -11,9 +11,9 @@ import type {
   ZoneDelegation,
   ZoneRecords,
 } from '../provider.ts';
-import type { SubmittedChange, TxtRecordSet } from '../zone-changes/change-batch.ts';
+import type { SubmittedChange } from '../zone-changes/change-batch.ts';
 import { ChangePoller, type PendingChange } from '../zone-changes/change-poller.ts';
-import { plainTextOf } from '../zone-changes/quote-txt.ts';
+import { plainRecords } from '../zone-changes/quote-txt.ts';
 import { RequestRateLimiter } from '../zone-changes/rate-limiter.ts';
 import type { ZoneApi, ZoneBatcher } from '../zone-changes/zone-batcher.ts';
 import { ZoneBatchers } from '../zone-changes/zone-batchers.ts';
@@ -179,13 +179,6 @@ function zoneOf(id: string | undefined): KnownZone | undefined {
 
 function hiveZoneId({ status }: HiveDnsZone): string | undefined {
   return status?.aws?.zoneID && stripIdPrefix(status.aws.zoneID);
-}
-
-function plainRecords({ name, values }: TxtRecordSet): readonly TxtRecord[] {
-  return values.flatMap((quoted) => {
-    const value = plainTextOf(quoted);
-    return value === undefined ? [] : [{ name, value }];
-  });
 }
 
 /** `<change> <zone> <sent at, epoch ms>`: another worker polls it when this one would. */

@@ -1,3 +1,5 @@
+import type { TxtRecord } from '../../certificates/dns-name.ts';
+
 /** Longest character-string of a TXT record (RFC 1035 §3.3.14). */
 const MAX_CHARACTER_STRING_BYTES = 255;
 
@@ -14,9 +16,18 @@ export function quoteTxt(text: string): string {
   return strings.join(' ');
 }
 
-/** The text that {@link quoteTxt} writes as this, where that is short and plain; undefined for any other. */
-export function plainTextOf(quoted: string): string | undefined {
-  return /^"([^"\\]*)"$/.exec(quoted)?.[1];
+/** The values of a record set that {@link quoteTxt} writes as they are: short and plain. Without any other. */
+export function plainRecords({
+  name,
+  values,
+}: {
+  readonly name: string;
+  readonly values: readonly string[];
+}): readonly TxtRecord[] {
+  return values.flatMap((quoted) => {
+    const value = /^"([^"\\]*)"$/.exec(quoted)?.[1];
+    return value === undefined ? [] : [{ name, value }];
+  });
 }
 
 function escapeString(bytes: Buffer): string {
