@@ -71,7 +71,7 @@ describe('installing', () => {
     lab.proxy.clearSeen();
     const again = await runAcmeActivity(activities, 'installCertificate', input, { attempt: 2 });
     expect(again).not.toHaveProperty('suggestedWindow');
-    expect(lab.proxy.seen.filter(({ path }) => path.includes('renewal'))).toEqual([]);
+    expect(lab.proxy.seen.filter(({ path }) => path.includes('/renewalInfo/'))).toEqual([]);
   });
 
   it('has the certificate also where the CA does not say when to renew it', async () => {
@@ -79,7 +79,7 @@ describe('installing', () => {
     const input = await issuance().finalizeOrder();
     const endless = new Gate();
     lab.proxy.inject({
-      when: ({ path }) => path.includes('renewal-info'),
+      when: ({ path }) => path.includes('/renewalInfo/'),
       fault: { kind: 'hold', until: endless.opened },
     });
     const wanted = { ...input, returnWindow: true } as const;
