@@ -24,6 +24,8 @@ export interface KubernetesActivityDeps {
   readonly kubernetes: KubernetesApi;
   readonly settings: OperatorSettings;
   readonly caHost: () => Promise<string | undefined>;
+  /** Directory hosts of the CAs that stand in for it. */
+  readonly fallbackCaHosts?: readonly string[];
   /** Directory host of the CA that may replace certificates of others; undefined: none may. */
   readonly caChangeAllowedTo?: string | undefined;
   readonly decommission: DecommissionRules;
@@ -59,7 +61,13 @@ export function createKubernetesActivities(deps: KubernetesActivityDeps): Kubern
   const withCa = async (observation: RequestObservation): Promise<RequestObservation> => {
     const caHost = await deps.caHost();
     const caChangeAllowed = caHost !== undefined && caHost === caChangeAllowedTo;
-    return { ...observation, caHost, ...(caChangeAllowed && { caChangeAllowed }) };
+    const { fallbackCaHosts = [] } = deps;
+    return {
+      ...observation,
+      caHost,
+      ...(fallbackCaHosts.length > 0 && { fallbackCaHosts }),
+      ...(caChangeAllowed && { caChangeAllowed }),
+    };
   };
   return {
     applyCertificateRequest: wrapActivity(

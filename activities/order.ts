@@ -1,6 +1,5 @@
 import { Context } from '@temporalio/activity';
 import { z } from 'zod';
-import type { AcmeClient } from '../src/acme/client.ts';
 import { uniqueRecords } from '../src/certificates/dns-name.ts';
 import type {
   CompletedOrder,
@@ -13,6 +12,7 @@ import type {
 import { NotVisibleError } from '../src/dns/propagation-check.ts';
 import { CertmanError, type FailureCode, isFailure } from '../src/failures/failure.ts';
 import { answerChallenges } from '../src/issuance/answer-challenges.ts';
+import { type CaOfOrder, withCaOfOrder } from '../src/issuance/ca-of-order.ts';
 import type { AttemptContext, IssuanceContext } from '../src/issuance/context.ts';
 import { finalizeOrder } from '../src/issuance/finalize-order.ts';
 import { installCertificate } from '../src/issuance/install-certificate.ts';
@@ -175,7 +175,8 @@ class OrderCompletion {
   /** @throws ErrorWithDetails of an {@link UnfinishedStep}, and what the steps throw. */
   async run(): Promise<CompletedOrder> {
     try {
-      return await this.#acme.ca.withClient((ca) => this.#complete(ca), this.#attempt.signal);
+      const { ca: cas } = this.#acme;
+      return await withCaOfOrder(cas, this.#input, (at) => this.#complete(at), this.#attempt.signal);
     } catch (error) {
       const isNotFinalized = this.#isNotFinalized(error);
       if (isNotFinalized) this.#advance({ notFinalizedUntil: this.#attempt.attempt });
@@ -185,10 +186,10 @@ class OrderCompletion {
     }
   }
 
-  async #complete(ca: AcmeClient): Promise<CompletedOrder> {
+  async #complete(at: CaOfOrder): Promise<CompletedOrder> {
     const input = this.#input;
     if (this.#progress.step === 'answerChallenges') {
-      await answerChallenges(this.#inStep(ca), input);
+      await answerChallenges(this.#inStep(at), input);
       this.#enter('finalizeOrder');
     }
     // It need not delay the certificate.
@@ -197,13 +198,13 @@ class OrderCompletion {
     let completed: Omit<CompletedOrder, 'withdrawn'>;
     try {
       if (this.#progress.certificateUrl === undefined) {
-        const { certificateUrl } = await finalizeOrder(this.#inStep(ca), input);
+        const { certificateUrl } = await finalizeOrder(this.#inStep(at), input);
         this.#enter('installCertificate', certificateUrl);
       }
       const { certificateUrl = '' } = this.#progress;
       completed = {
         certificateUrl,
-        installed: await installCertificate(this.#inStep(ca), { ...input, certificateUrl }),
+        installed: await installCertificate(this.#inStep(at), { ...input, certificateUrl }),
       };
     } finally {
       const longEnough = Promise.withResolvers<void>();
@@ -229,14 +230,14 @@ class OrderCompletion {
   }
 
   /** The context of the step under way, as in an activity of its own. */
-  #inStep(ca: AcmeClient): IssuanceContext {
+  #inStep(at: CaOfOrder): IssuanceContext {
     const { since, recorded } = this.#progress;
     const record = (found: unknown): void => {
       this.#advance({ recorded: found });
       heartbeat(this.#progress);
       this.#heartbeatFromNow();
     };
-    return { ...this.#attempt, ca, attempt: this.#attempt.attempt - since + 1, recorded, record };
+    return { ...this.#attempt, ...at, attempt: this.#attempt.attempt - since + 1, recorded, record };
   }
 
   #enter(step: OrderProgress['step'], certificateUrl?: string): void {

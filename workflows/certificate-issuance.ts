@@ -108,7 +108,8 @@ class Issuance {
 
   async #place(ownershipProof: OwnershipProof | undefined): Promise<PlacedOrder> {
     const { names, input } = this.#state;
-    const { cluster, bundleName, dnsNames, caHost, resumeOrder, replaces, renewal, turn, urgent, inWindow } = input;
+    const { cluster, bundleName, dnsNames, caHost, resumeOrder, replaces, renewal, turn } = input;
+    const { limitedCas, urgent, inWindow } = input;
     try {
       const priority = placementPriority(input);
       const order = await placeOrder.executeWithOptions({ summary: `order ${names}`, priority }, [
@@ -121,12 +122,14 @@ class Issuance {
           replaces,
           renewal,
           turn,
+          limitedCas,
           urgent,
           inWindow,
           ownershipProof,
         },
       ]);
       this.#state.order = order.orderUrl;
+      this.#state.caHost = order.caHost;
       return order;
     } catch (error) {
       this.#state.order = orderInHeartbeat(error) ?? this.#state.order;

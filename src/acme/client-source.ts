@@ -1,6 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import { CertmanError, type FailureCode } from '../failures/failure.ts';
 import { parseAccount, parseAccountKey, type StoredAccount } from './account.ts';
+import { CaHealth, type CaHealthOptions } from './ca-health.ts';
 import { AcmeClient } from './client.ts';
 import { caNameOf } from './directory.ts';
 import type { Seals } from './seals.ts';
@@ -21,6 +22,8 @@ export interface AcmeClientSourceOptions extends TransportOptions {
   /** Default: Let's Encrypt's directory, by the host of the account URL. */
   readonly directoryUrl?: string | undefined;
   readonly onRequest?: RequestObserver | undefined;
+  /** Default: it never counts as failing. */
+  readonly health?: CaHealthOptions;
   /** Receives what an operator must know. */
   readonly onWarning?: ((message: string) => void) | undefined;
 }
@@ -38,11 +41,20 @@ const NO_ACCOUNT_CODES = new Set<FailureCode>(['acme/accountMissing', 'acme/acco
 export class AcmeClientSource {
   readonly #options: AcmeClientSourceOptions;
   readonly #transport: AcmeTransport;
+  /** Of the CA, whatever its account. */
+  readonly health: CaHealth;
   #current: { readonly stored: StoredAccount; readonly session: AcmeSession } | undefined;
 
   constructor(options: AcmeClientSourceOptions) {
     this.#options = options;
     this.#transport = new AcmeTransport(options);
+    this.health = new CaHealth(options.health ?? { failoverAfterMs: Number.POSITIVE_INFINITY });
+  }
+
+  /** Name (`caNameOf`) of the CA; empty while it is not known, because no account was read and none is configured. */
+  get name(): string {
+    const directoryUrl = this.#options.directoryUrl ?? this.#current?.session.account.directoryUrl;
+    return directoryUrl === undefined ? '' : caNameOf(directoryUrl);
   }
 
   /** @throws CertmanError `acme/accountMissing`, `acme/accountInvalid`, or what `work` throws; the signal's reason. */
@@ -90,6 +102,7 @@ export class AcmeClientSource {
     const session = createSession(account, this.#transport, {
       observe: this.#options.onRequest,
       otherKey: (thumbprint) => this.#otherKey(account.url, thumbprint),
+      health: this.health,
     });
     // After a rollover, it is the same account: nonces, limits and orders stay.
     const isSameAccount = current?.session.account.url === account.url && current.session.seals.equals(session.seals);

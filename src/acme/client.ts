@@ -75,7 +75,7 @@ export class AcmeClient {
 
   /** Cached. @throws CertmanError when there is none to return. */
   directory(): Promise<AcmeDirectory> {
-    return this.session.directory();
+    return this.#learn('directory', () => this.session.directory());
   }
 
   /** Whether a URL belongs to this CA: its host is that of the directory or of newOrder. */
@@ -91,12 +91,28 @@ export class AcmeClient {
   /** Sends a signed request. @throws CertmanError of any `acme/` code. */
   post<Body>(options: PostOptions<Body>): Promise<AcmeResponse<Body>> {
     const signed = { kid: this.session.account.url, ...options };
-    return this.#answer(options, () => sendSigned(this.session, signed, this.signal));
+    return this.#learn(options.resource, () =>
+      this.#answer(options, () => sendSigned(this.session, signed, this.signal)),
+    );
   }
 
   /** Sends an unsigned GET, as renewal information allows (RFC 9773 §4.1). @throws like {@link post}. */
   get<Body>(options: GetOptions<Body>): Promise<AcmeResponse<Body>> {
-    return this.#answer(options, () => this.session.transport.send('GET', options.url, undefined, this.signal));
+    return this.#learn(options.resource, () =>
+      this.#answer(options, () => this.session.transport.send('GET', options.url, undefined, this.signal)),
+    );
+  }
+
+  async #learn<Result>(resource: string, request: () => Promise<Result>): Promise<Result> {
+    const { health } = this.session;
+    try {
+      const result = await request();
+      health?.succeeded(resource);
+      return result;
+    } catch (error) {
+      health?.failed(resource, error);
+      throw error;
+    }
   }
 
   async #answer<Body>(options: GetOptions<Body>, send: () => Promise<TransportResponse>): Promise<AcmeResponse<Body>> {

@@ -24,6 +24,8 @@ const directorySchema = z.object({
         .max(32)
         .optional()
         .catch(undefined),
+      /** By name, each with its description (draft-ietf-acme-profiles §3); absent: the CA has none to choose from. */
+      profiles: z.record(z.string().max(64), z.string().max(2048)).optional().catch(undefined),
     })
     .optional()
     .catch(undefined),

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { CertmanError } from '../failures/failure.ts';
 import { failedAuthorizationsError, fetchAuthorization, isFailed } from './authorization.ts';
+import { isCaFailure } from './ca-health.ts';
 import type { AcmeClient, AcmeResponse } from './client.ts';
 import { AcmeProblemError, describeProblem, identifierSchema, isGone, problemCode, problemSchema } from './problems.ts';
 import { acmeUrlSchema } from './url.ts';
@@ -62,7 +63,13 @@ async function postNewOrder(ca: AcmeClient, url: string, order: NewOrder): Promi
   const payload = { identifiers: dnsNames.map((value) => ({ type: 'dns', value })), profile, replaces };
   const { newOrderLimit } = ca.session;
   const isRenewal = renewal === true;
-  newOrderLimit.admit(ca.host, { exempt: isRenewal || replaces !== undefined, turn });
+  try {
+    newOrderLimit.admit(ca.host, { exempt: isRenewal || replaces !== undefined, turn });
+  } catch (error) {
+    // While the CA pauses, no request shows that.
+    if (isCaFailure(error)) ca.session.health?.failed('newOrder', error);
+    throw error;
+  }
   const answer = await ca.post({ resource: 'newOrder', url, payload, schema: orderSchema }).catch((error: unknown) => {
     // What replaces a certificate for other names is exempt within the CA's renewal window only. Outside, it gets a turn.
     throw newOrderLimit.onRefused(error, { exempt: isRenewal });

@@ -44,11 +44,23 @@ type Owner = Pick<ClusterIdentity, 'managementCluster' | 'namespace' | 'name' | 
 
 /** Seals and verifies under one account. A seal is for one object, by its uid. */
 export class Seals {
+  readonly #accountKey: KeyObject;
   readonly #key: Buffer;
+  readonly #others: readonly Seals[];
 
-  /** @param kept the key that a rollover of the account key has kept; default: derived from the account key. */
-  constructor(accountKey: KeyObject, kept = deriveSealKey(accountKey)) {
+  /**
+   * @param kept the key that a rollover of the account key has kept; default: derived from the account key.
+   * @param others verify as well.
+   */
+  constructor(accountKey: KeyObject, kept = deriveSealKey(accountKey), others: readonly Seals[] = []) {
+    this.#accountKey = accountKey;
     this.#key = kept;
+    this.#others = others;
+  }
+
+  /** The same, which also verify what others have sealed. */
+  accepting(others: readonly Seals[]): Seals {
+    return others.length === 0 ? this : new Seals(this.#accountKey, this.#key, others);
   }
 
   /** Whether the other verifies what these seal. */
@@ -64,7 +76,8 @@ export class Seals {
   verify(owner: Owner, sealed: Sealed, seal: string | undefined): boolean {
     if (typeof seal !== 'string') return false;
     const [given, expected] = [Buffer.from(seal, 'base64url'), this.#mac(owner, sealed)];
-    return given.length === expected.length && timingSafeEqual(given, expected);
+    if (given.length === expected.length && timingSafeEqual(given, expected)) return true;
+    return this.#others.some((other) => other.verify(owner, sealed, seal));
   }
 
   /** The URL of an order with its seal. */

@@ -1,6 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { AcmeAccount } from './account.ts';
+import type { CaHealth } from './ca-health.ts';
 import { cachedDirectory } from './directory.ts';
 import { NewOrderLimit } from './new-order-limit.ts';
 import { NoncePool } from './nonce-pool.ts';
@@ -16,6 +17,8 @@ export interface SessionOptions {
   readonly observe?: RequestObserver | undefined;
   /** Called when the CA refuses the key of this thumbprint. @returns another key of the account. */
   readonly otherKey?: ((thumbprint: string) => Promise<KeyObject | undefined>) | undefined;
+  /** Learns how each request ends. */
+  readonly health?: CaHealth | undefined;
 }
 
 const MAX_READY_ORDERS = 2_000;
@@ -27,7 +30,7 @@ export type AcmeSession = ReturnType<typeof createSession>;
 export function createSession(
   account: AcmeAccount,
   transport: AcmeTransport,
-  { observe, otherKey }: SessionOptions = {},
+  { observe, otherKey, health }: SessionOptions = {},
 ) {
   transport.trust(account.directoryUrl);
   let signer = new Signer(account.key);
@@ -35,6 +38,7 @@ export function createSession(
     account,
     transport,
     observe,
+    health,
     /** Of the account key, which changes in a key rollover. */
     get signer(): Signer {
       return signer;

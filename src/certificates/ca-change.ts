@@ -20,6 +20,8 @@ export interface CaChangeInputs {
   readonly issuedByCaHost?: string | undefined;
   /** Host that an order would go to now; undefined without a usable account. */
   readonly caHost?: string | undefined;
+  /** Hosts of CAs that stand in for it: their certificates are kept until their renewal. */
+  readonly fallbackCaHosts?: readonly string[] | undefined;
   /** Whether a person has allowed changes to the CA that an order would go to. */
   readonly caChangeAllowed?: boolean | undefined;
 }
@@ -28,14 +30,28 @@ export interface CaChangeInputs {
  * The CA that issued the bundle's last certificate, where it is known to be another one than orders go to now: its host, or
  * words for it; undefined: the same one, or not known.
  */
-export function formerCa({ secret, issuedByCaHost, caHost }: CaChangeInputs): string | undefined {
+export function formerCa({ secret, issuedByCaHost, caHost, fallbackCaHosts = [] }: CaChangeInputs): string | undefined {
   if (caHost === undefined) return undefined;
   const present = caHost.toLowerCase();
   const former = issuedByCaHost?.toLowerCase() ?? recognizedCa(secret);
   // Not recorded and not recognized, but not of staging either.
   if (former === undefined && present === LETS_ENCRYPT_STAGING && secret.kind === 'valid')
     return `another CA (${secret.certificate.issuerName})`;
-  return former === present ? undefined : former;
+  // Whatever the list says, a wrong account Secret must not replace what clients trust.
+  const standsIn = present !== LETS_ENCRYPT_STAGING && fallbackCaHosts.some((host) => host.toLowerCase() === former);
+  return former === present || standsIn ? undefined : former;
+}
+
+/** What a certificate of a fallback CA is: a sentence; undefined: it is from the first CA, or of an unknown one. */
+export function fallbackNote({
+  issuedByCaHost,
+  caHost,
+  fallbackCaHosts = [],
+}: Omit<CaChangeInputs, 'secret'>): string | undefined {
+  if (issuedByCaHost === undefined || issuedByCaHost === caHost || !fallbackCaHosts.includes(issuedByCaHost)) {
+    return undefined;
+  }
+  return `It is from the fallback CA ${issuedByCaHost}; its renewal is ordered from ${caHost ?? 'the first CA'} again.`;
 }
 
 /**

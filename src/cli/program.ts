@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { VERSION } from '../version.ts';
 import { accountCommand } from './commands/account.ts';
 import { budgetCommand } from './commands/budget.ts';
+import { caCommand } from './commands/ca.ts';
 import { codecServerCommand } from './commands/codec-server.ts';
 import { completeCommand, completionCommand } from './commands/completion.ts';
 import { configCommand } from './commands/config.ts';
@@ -27,6 +28,7 @@ const COMMANDS: readonly (() => Command)[] = [
   resumeCommand,
   releaseCommand,
   accountCommand,
+  caCommand,
   budgetCommand,
   dnsCommand,
   codecServerCommand,

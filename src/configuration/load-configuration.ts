@@ -84,7 +84,9 @@ function shorten(text: string): string {
 }
 
 function* crossCheck(values: Partial<SettingValues>): Generator<ConfigurationProblem> {
-  const { dohQuorum, dohResolvers, deploymentName, buildId } = values;
+  const { dohQuorum, dohResolvers, deploymentName, buildId, acmeDirectoryUrl, fallbackAccounts = [] } = values;
+  if (fallbackAccounts.some(({ directoryUrl }) => directoryUrl === acmeDirectoryUrl))
+    yield { setting: 'CERTMAN_FALLBACK_ACCOUNTS', expected: 'other CAs than that of CERTMAN_ACME_DIRECTORY_URL' };
   if (values.requireEncryptedPayloads === true && values.payloadKeys === undefined)
     yield { setting: 'CERTMAN_PAYLOAD_KEYS', expected: 'the keys, because CERTMAN_REQUIRE_ENCRYPTED_PAYLOADS is true' };
   if (values.fedramp === true && values.hostedZoneId === undefined)

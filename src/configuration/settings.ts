@@ -5,6 +5,7 @@ import { parsePatchId } from '../contract/patches.ts';
 import { isWritableName } from '../dns/writable-name.ts';
 import { parseNetwork } from '../network/public-address.ts';
 import { KUBERNETES_AND_AWS_SETTINGS, TEMPORAL_SDK_SETTINGS } from './external-settings.ts';
+import { fallbackAccounts } from './fallback-accounts.ts';
 import { optional, type Setting, type SettingRow, withDefault } from './setting.ts';
 import { statedLimits } from './stated-limits.ts';
 import {
@@ -100,6 +101,17 @@ const CERTIFICATE_AUTHORITY = {
     example: 'acme-v02.api.letsencrypt.org',
     meaning:
       "Host of the ACME directory of the CA that may replace certificates of other CAs, with the path of the directory unless that is /directory or /dir. Without it, an account of another CA than the one that issued a certificate replaces nothing, unless that was Let's Encrypt's staging.",
+  }),
+  fallbackAccounts: optional('CERTMAN_FALLBACK_ACCOUNTS', fallbackAccounts, {
+    whenUnset: 'none',
+    example: 'google-account=https://dv.acme-v02.api.pki.goog/directory',
+    meaning:
+      'ACME accounts of other CAs, comma separated, that orders go to while those before fail: each is a Secret in `CERTMAN_NAMESPACE` and the directory of its CA. Check them with `certman ca check` (docs/ca-failover.md).',
+  }),
+  failoverAfterMs: withDefault('CERTMAN_FAILOVER_AFTER', duration('1s', '1d'), '15m', {
+    example: '1h',
+    meaning:
+      'How long a CA must have failed, without a success between, before orders go to the next account; a tenth of it for a certificate that is about to expire.',
   }),
   acmeCaBundle: optional('CERTMAN_ACME_CA_BUNDLE', caBundleFile, {
     whenUnset: "Node's own roots",

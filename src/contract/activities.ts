@@ -68,6 +68,8 @@ export interface PlacedOrder {
   readonly caHost: string;
   /** Empty when every authorization is valid. */
   readonly challenges: readonly PendingChallenge[];
+  /** Why it is at a fallback CA, in a sentence; absent: it is at the first. */
+  readonly failover?: string;
 }
 
 /** The instant that an earlier attempt had to wait for (RFC 3339), and by which limit. */
@@ -88,7 +90,9 @@ export interface PlaceOrderInput extends BundleRef {
   /** Renews a certificate of this CA for the same names, which its limits for new orders exempt. */
   readonly renewal?: true;
   readonly turn?: OrderTurn;
-  /** A certificate in use expires soon or is gone: the order goes before others in the budget of the CA. */
+  /** Fallback CAs whose limit for these names is used up. */
+  readonly limitedCas?: readonly string[];
+  /** A certificate in use expires soon or is gone: the order goes before others, and a failing CA is waited for less long. */
   readonly urgent?: true;
   /** The CA's renewal window of `replaces` is open: its limits exempt the order. */
   readonly inWindow?: true;
@@ -330,6 +334,8 @@ export interface RequestObservation {
   readonly secret: SecretObservation;
   /** Directory host of the CA of the present account; absent while there is no usable account. */
   readonly caHost?: string;
+  /** Those of the CAs that orders go to while the ones before fail; absent: there are none. */
+  readonly fallbackCaHosts?: readonly string[];
   /** The worker's settings allow that CA to replace certificates of others. */
   readonly caChangeAllowed?: true;
   /** Directory host of the CA that issued the bundle's last certificate, as the request's status has it. */

@@ -25,6 +25,8 @@ export interface BundleFacts {
   readonly certificate?: CertificateFacts;
   /** Directory host of the CA that issued `certificate`, else the last one, if known. */
   readonly caHost?: string;
+  /** That `certificate` is from a fallback CA, in a sentence. */
+  readonly fallback?: string;
   readonly suggestedWindow?: RenewalWindow;
   /** Serial number of a certificate that was found revoked. */
   readonly revokedSerialNumber?: string;

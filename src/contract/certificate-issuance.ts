@@ -27,6 +27,7 @@ export interface CertificateIssuanceInput {
   readonly renewal?: true;
   readonly inWindow?: true;
   readonly turn?: OrderTurn;
+  readonly limitedCas?: readonly string[];
   /** A certificate in use expires soon or is gone: the order does not wait behind others. */
   readonly urgent?: true;
   /** Return the certificate in the Secret, which certman did not issue. */
@@ -44,6 +45,8 @@ export interface CertificateIssuanceResult {
   /** With `returnWindow`, if the CA suggested one at once. */
   readonly suggestedWindow?: RenewalWindow;
   readonly caHost: string;
+  /** Why it is from a fallback CA, in a sentence. */
+  readonly failover?: string;
   readonly orderUrl: string;
   readonly leftoverRecords?: readonly SealedTxtRecord[];
 }
@@ -55,6 +58,8 @@ export interface IssuanceFailureContext {
   readonly leftoverRecords?: readonly SealedTxtRecord[];
   /** URL, if the CA may have issued a certificate that did not reach its Secret. */
   readonly unclaimedOrder?: string;
+  /** Directory host of the CA of `unclaimedOrder`. */
+  readonly unclaimedAt?: string;
 }
 
 /** Failure type of a cancelled issuance with an {@link IssuanceFailureContext}: a cancellation has no details. */

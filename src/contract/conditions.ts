@@ -32,7 +32,7 @@ function condition(
 }
 
 function readyCondition(record: BundleRecord, now: number): ReportedCondition {
-  const { state, message, certificate } = record;
+  const { state, message, certificate, fallback } = record;
   // The certificate may be revoked already.
   if (state === 'Decommissioning') return condition('Ready', false, 'Decommissioning', message);
   if (certificate === undefined) return condition('Ready', false, reasonOf(record), message);
@@ -49,7 +49,7 @@ function readyCondition(record: BundleRecord, now: number): ReportedCondition {
     );
   }
   const issued = `Certificate ${serialNumber} by ${issuerName} is valid until ${notAfter}.`;
-  return condition('Ready', true, 'Issued', issued);
+  return condition('Ready', true, 'Issued', fallback === undefined ? issued : `${issued} ${fallback}`);
 }
 
 function renewingCondition(record: BundleRecord): ReportedCondition {

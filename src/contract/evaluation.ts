@@ -3,7 +3,7 @@
  * the workflow will find where nothing is due. Pure.
  */
 import type { BundleNames } from '../certificates/bundle-names.ts';
-import { refusedCaChange } from '../certificates/ca-change.ts';
+import { fallbackNote, refusedCaChange } from '../certificates/ca-change.ts';
 import type { CertificateFacts } from '../certificates/certificate-facts.ts';
 import {
   followsWindow,
@@ -27,6 +27,7 @@ export type ObservedFacts = Pick<
   | 'renewalPolicy'
   | 'renewalPolicyProblem'
   | 'caHost'
+  | 'fallback'
   | 'suggestedWindow'
   | 'revokedSerialNumber'
 >;
@@ -48,12 +49,14 @@ export function observedFacts(known: KnownFacts, observation: RequestObservation
   const ofCertificate: KnownFacts = isSame ? known : {};
   const { caHost, suggestedWindow, revokedSerialNumber } = ofCertificate;
   const terms = { ...termsOf(observation, now), suggestedWindow };
+  const issuedBy = caHost ?? issuedByCaHost;
   return {
     certificate,
     renewBeforeDays,
     renewalPolicy: certificate === undefined ? terms.policy : policyOf(ofCertificate, certificate, terms),
     renewalPolicyProblem,
-    caHost: caHost ?? issuedByCaHost,
+    caHost: issuedBy,
+    fallback: certificate && fallbackNote({ ...observation, issuedByCaHost: issuedBy }),
     suggestedWindow,
     revokedSerialNumber,
   };
@@ -79,7 +82,7 @@ export function decideRenewal(
   observation: RequestObservation,
   { now, renewRequested = false }: { readonly now: number; readonly renewRequested?: boolean },
 ): NextAction {
-  const { secret, caHost } = observation;
+  const { secret, caHost, fallbackCaHosts } = observation;
   const terms = termsOf(observation, now);
   const isKept = terms.policy === undefined && followsWindow({ ...terms, policy });
   return nextAction({
@@ -92,6 +95,7 @@ export function decideRenewal(
     suggestedWindow,
     issuedByCaHost,
     caHost,
+    fallbackCaHosts,
     revoked: secret.kind === 'valid' && secret.certificate.serialNumber === revokedSerialNumber,
   });
 }
@@ -102,9 +106,19 @@ export function termsOf(observation: RequestObservation, now: number): RenewalTe
   return { jitterKey: `${request.namespace}/${request.name}`, now, renewBeforeDays, policy, policyNote };
 }
 
-/** The message of a Ready bundle. @param rule why it is renewed then, as a clause. */
-export function readyMessage({ notAfter }: CertificateFacts, renewalTime: string, rule: string): string {
-  return `Valid until ${notAfter}; renews at ${renewalTime}: ${rule}.`;
+/**
+ * The message of a Ready bundle.
+ * @param rule why it is renewed then, as a clause.
+ * @param fallback that it is from a fallback CA, in a sentence.
+ */
+export function readyMessage(
+  { notAfter }: CertificateFacts,
+  renewalTime: string,
+  rule: string,
+  fallback: string | undefined,
+): string {
+  const message = `Valid until ${notAfter}; renews at ${renewalTime}: ${rule}.`;
+  return fallback === undefined ? message : `${message} ${fallback}`;
 }
 
 /** What an activity reports by. */
@@ -134,7 +148,7 @@ export function settledReport(inputs: SettledInputs): StatusReport | undefined {
     ...facts,
     state: 'Ready',
     since: renewalTime,
-    message: readyMessage(certificate, renewalTime, action.message),
+    message: readyMessage(certificate, renewalTime, action.message, facts.fallback),
     certificate,
     renewalTime,
     secretName,

@@ -24,10 +24,14 @@ interface PolledCertificate extends CertificateInUse {
 
 /** Polls renewal information (RFC 9773), and signals clusters whose certificate is to be renewed at another time. */
 export function ariPollClient(context: ControllerContext): PollClient<PolledCertificate> {
-  const { cache, ca, workflows, signaller, settings, metrics, logger, signal } = context;
+  const { cache, ca, fallbackCas = [], workflows, signaller, settings, metrics, logger, signal } = context;
   const certificates = new CertificateIndex(cache, ({ request }) => request.certId);
   /** By `certId`. */
   const recentSignals = new LRUCache<string, RenewalWindow>({ ttl: SIGNAL_TTL_MS, ttlAutopurge: true });
+
+  /** The fallback CA that issued it; undefined: the first CA is asked. */
+  const fallbackOf = (certificate: PolledCertificate | undefined) =>
+    fallbackCas.find(({ name }) => name === certificate?.request.acmeServer);
 
   /** @returns false when Temporal refused the signal. */
   const signalIfMoved = async (certificate: PolledCertificate, window: RenewalWindow): Promise<boolean> => {
@@ -90,9 +94,9 @@ export function ariPollClient(context: ControllerContext): PollClient<PolledCert
       return certificate && { certId, ...certificate };
     },
     keyOf: ({ certId }) => certId,
-    hostOf: () => 'CA',
+    hostOf: (certificate) => fallbackOf(certificate)?.name ?? 'CA',
     poll: (batch) =>
-      ca.withClient(async (client) => {
+      (fallbackOf(batch[0]) ?? ca).withClient(async (client) => {
         await client.directory();
         return await Promise.all(batch.map((certificate) => pollOne(client, certificate)));
       }, signal),

@@ -21,6 +21,8 @@ export interface ControllerSettings {
   readonly operatorNamespace: string;
   /** Name of the Secret there with the credentials of the challenge zone. */
   readonly challengeZoneSecret?: string;
+  /** Secrets in `operatorNamespace` with the accounts of fallback CAs. */
+  readonly fallbackAccountSecrets?: readonly string[] | undefined;
   /** Namespaces that are served; undefined: all. */
   readonly namespaces?: readonly string[] | undefined;
   /** Directory host of the CA that may replace certificates of others; undefined: none may. */
@@ -56,6 +58,8 @@ export interface ControllerDependencies {
   /** Host of the directory that an order would go to now; undefined without a usable account. */
   readonly caHost: () => Promise<string | undefined>;
   readonly ca: Pick<AcmeClientSource, 'withClient'>;
+  /** Those that stand in for it. */
+  readonly fallbackCas?: readonly Pick<AcmeClientSource, 'withClient' | 'name'>[];
   /** Undefined: CRLs are not checked. */
   readonly crlSource?: Pick<CrlFetcher, 'fetch'>;
   /** Undefined: issuers are not checked. */

@@ -79,7 +79,12 @@ export function secretHandler(
   /** Secrets with a role, by `namespace/name`: those of certificates, and the resourceVersion of the others. */
   const secrets = new Map<string, ObservedSecret | string>();
 
-  const operatorWide = new Set([ACCOUNT_SECRET, OPERATOR_AWS_SECRET, settings.challengeZoneSecret]);
+  const operatorWide = new Set([
+    ACCOUNT_SECRET,
+    OPERATOR_AWS_SECRET,
+    settings.challengeZoneSecret,
+    ...(settings.fallbackAccountSecrets ?? []),
+  ]);
 
   const roleOf = ({ namespace, name }: NamespacedName): SecretRole | undefined => {
     if (namespace === settings.operatorNamespace && operatorWide.has(name)) return { kind: 'operatorWide' };

@@ -95,6 +95,7 @@ export class OwnedObjectsResync {
     { requests, secrets }: ListedObjects,
     caHost: string | undefined,
   ): Generator<DriftedCertificate | undefined> {
+    const fallbackCaHosts = this.#context.fallbackCas?.map(({ name }) => name);
     for (const [cluster, certificate] of this.#servedCertificates()) {
       const { kind, namespace, uid } = cluster;
       const drift = driftOf({
@@ -104,6 +105,7 @@ export class OwnedObjectsResync {
         request: requests.get(keyOf({ namespace, name: certificate.requestName })),
         secret: secrets.get(keyOf({ namespace, name: certificate.secretName })),
         caHost,
+        fallbackCaHosts,
       });
       yield drift && { id: `${kind ?? ''} ${uid} ${certificate.requestName}`, cluster, drift };
     }

@@ -50,12 +50,8 @@ export class Preflight {
    * @returns what could not be decided, which the CA decides.
    * @throws CertmanError `dns/notDelegated`, `dns/dnssecBroken`, `dns/caaForbids`; the signal's reason.
    */
-  async check({ dnsNames, zone, applicant }: PreflightRequest, signal: AbortSignal): Promise<readonly string[]> {
-    const checks = [
-      ...(zone === undefined ? [] : [(view: PublicView) => checkDelegation(view, zone)]),
-      ...(applicant === undefined ? [] : dnsNames.map((name) => (view: PublicView) => checkCaa(view, name, applicant))),
-    ];
-    const findings = await this.#inTime(Promise.all(checks.map((check) => agreedFinding(this.#views, check))), signal);
+  async check(request: PreflightRequest, signal: AbortSignal): Promise<readonly string[]> {
+    const findings = await this.findings(request, signal);
     const refused = findings.filter((finding) => finding.kind === 'refused');
     const [first] = refused;
     if (first !== undefined) {
@@ -68,6 +64,15 @@ export class Preflight {
       });
     }
     return [...new Set(findings.flatMap((finding) => (finding.kind === 'undecided' ? [finding.why] : [])))];
+  }
+
+  /** What is found of the zone, then of each name. @throws the signal's reason. */
+  async findings({ dnsNames, zone, applicant }: PreflightRequest, signal: AbortSignal): Promise<readonly Finding[]> {
+    const checks = [
+      ...(zone === undefined ? [] : [(view: PublicView) => checkDelegation(view, zone)]),
+      ...(applicant === undefined ? [] : dnsNames.map((name) => (view: PublicView) => checkCaa(view, name, applicant))),
+    ];
+    return await this.#inTime(Promise.all(checks.map((check) => agreedFinding(this.#views, check))), signal);
   }
 
   async close(): Promise<void> {

@@ -15,6 +15,7 @@ const RETRY_MODES = {
   'acme/accountUnknown': 'onChange',
   'acme/accountKeyChanged': 'backoff',
   'acme/caChanged': 'onChange',
+  'acme/caFailing': 'backoff',
   'acme/unauthorized': 'backoff',
   'acme/rateLimited': 'backoff',
   'acme/rejectedIdentifier': 'onChange',

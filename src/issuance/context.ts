@@ -1,5 +1,6 @@
 import type { AcmeClient } from '../acme/client.ts';
 import type { KeyType } from '../acme/private-key.ts';
+import type { Seals } from '../acme/seals.ts';
 import type { ChallengeDelegation } from '../dns/challenge-delegation.ts';
 import type { RecordZone } from '../dns/record-zone.ts';
 import type { KubernetesApi } from '../kubernetes/api/kubernetes-api.ts';
@@ -63,4 +64,6 @@ export interface IssuanceSettings {
 /** An attempt with a client of the CA, whose requests end with the attempt's signal. */
 export interface IssuanceContext extends AttemptContext {
   readonly ca: AcmeClient;
+  /** Verify what any of the accounts has sealed; absent: that of `ca` is the only one. */
+  readonly seals?: Seals | undefined;
 }

@@ -24,7 +24,7 @@ export async function finalizeOrder(
   const { ca, attempt, checks } = context;
   const orderUrl = requireOrder(ca, input);
   // Its names may be authorized by what others have proved, so the CA's word is not enough.
-  if (isStandalone(input.cluster)) requireOwnershipProof(ca, input);
+  if (isStandalone(input.cluster)) requireOwnershipProof(context, input);
   await checks.requireBundle(input, input);
   let order = await finalizeIfReady(context, { ...input, orderUrl });
   if (order.status === 'processing') {

@@ -31,26 +31,17 @@ const DEFAULT_ORDER_MS = 7 * 86_400_000;
  * `rateLimit/namespace`, `rateLimit/newOrders`; any `acme/` code.
  */
 export async function placeOrder(context: IssuanceContext, input: PlaceOrderInput): Promise<PlacedOrder> {
-  const { ca, checks } = context;
-  await checks.requireBundle(input, input);
-  if (input.caHost !== undefined && ca.host !== input.caHost) throw otherCaError(ca.host, input.caHost);
+  const { ca } = context;
+  const zone = await zoneFor(context, input);
+  const resumed = await resume(context, input, zone);
+  if (resumed !== undefined) return resumed;
   const { cluster, bundleName, dnsNames, renewal, turn: announced } = input;
-  const zone = await checks.zoneOf(cluster);
-  const standalone = isStandalone(cluster);
-  if (standalone) requireOwnershipProof(ca, input);
   const { seals } = ca.session;
-  // Of another bundle, an order would become this one's: its certificate could then be revoked with this bundle.
-  const sealed = progressSchema.safeParse(context.recorded).data?.orderUrl ?? input.resume;
-  const earlier = sealed === undefined ? undefined : seals.openOrder(cluster, bundleName, sealed);
-  const resumed = earlier === undefined ? undefined : await resumableOrder(ca, earlier, dnsNames);
-  const open = resumed === undefined ? undefined : await challengesOf(context, resumed, input, zone);
-  if (resumed !== undefined && open !== undefined) return placedOrder(ca, resumed, open, input);
-
   // A CNAME that leads where nothing can be written costs no order.
   const zones = await context.delegation.zonesOf(zone, recordNamesOf(dnsNames), context.signal);
   await context.preflight?.require({ ca, zones, dnsNames }, context);
   // What replaces a certificate counts as well: outside of the CA's renewal window, the CA does not exempt other names.
-  const isLimited = standalone && renewal !== true;
+  const isLimited = isStandalone(cluster) && renewal !== true;
   if (isLimited) context.standaloneOrders.admit(cluster.namespace, announced);
   const order = await orderNow(context, input).catch((error: unknown) => {
     if (isLimited) context.standaloneOrders.onFailed(cluster.namespace, error);
@@ -80,6 +71,46 @@ async function orderNow({ ca, budget, settings, log }: IssuanceContext, input: P
   } catch (error) {
     throw budgeted === undefined ? error : await budget?.onRefused(ca, budgeted, error);
   }
+}
+
+/** The order of an earlier attempt; undefined: it had none at this CA, or it is not usable. @throws as {@link placeOrder}. */
+export async function resumeOrder(context: IssuanceContext, input: PlaceOrderInput): Promise<PlacedOrder | undefined> {
+  return await resume(context, input, await zoneFor(context, input));
+}
+
+/** The zone of the records of an order that the object asks for. @throws as {@link placeOrder}. */
+async function zoneFor(context: IssuanceContext, input: PlaceOrderInput): Promise<ZoneTarget> {
+  const { ca, checks } = context;
+  await checks.requireBundle(input, input);
+  requireCa(ca.host, input);
+  const zone = await checks.zoneOf(input.cluster);
+  if (isStandalone(input.cluster)) requireOwnershipProof(context, input);
+  return zone;
+}
+
+async function resume(
+  context: IssuanceContext,
+  input: PlaceOrderInput,
+  zone: ZoneTarget,
+): Promise<PlacedOrder | undefined> {
+  const { ca } = context;
+  const { cluster, bundleName, dnsNames } = input;
+  // Of another bundle, an order would become this one's: its certificate could then be revoked with this bundle.
+  const sealed = earlierOrder(context, input);
+  const earlier = sealed === undefined ? undefined : ca.session.seals.openOrder(cluster, bundleName, sealed);
+  const resumed = earlier === undefined ? undefined : await resumableOrder(ca, earlier, dnsNames);
+  const open = resumed === undefined ? undefined : await challengesOf(context, resumed, input, zone);
+  return resumed === undefined || open === undefined ? undefined : placedOrder(ca, resumed, open, input);
+}
+
+/** URL with its seal, at whichever CA; undefined: there is none. */
+export function earlierOrder({ recorded }: Pick<IssuanceContext, 'recorded'>, input: PlaceOrderInput) {
+  return progressSchema.safeParse(recorded).data?.orderUrl ?? input.resume;
+}
+
+/** @throws CertmanError `acme/caChanged` when the order was decided for another CA than the present first one. */
+export function requireCa(present: string, { caHost }: PlaceOrderInput): void {
+  if (caHost !== undefined && present !== caHost) throw otherCaError(present, caHost);
 }
 
 /** The account was replaced after the order was decided: whether its CA may issue is for the workflow to decide. */

@@ -1,6 +1,6 @@
-import type { AcmeClient } from '../acme/client.ts';
 import type { BundleRef, OwnershipProof } from '../contract/activities.ts';
 import { notAskedFor } from '../kubernetes/objects/asked-for.ts';
+import type { IssuanceContext } from './context.ts';
 
 /** Longer than an order takes that waits for its turn in its zone, and whose other steps are all retried to their end. */
 const MAX_AGE_MS = 4 * 3_600_000;
@@ -16,12 +16,12 @@ export interface ClaimedNames extends BundleRef {
  * @throws CertmanError `kubernetes/notAskedFor`.
  */
 export function requireOwnershipProof(
-  ca: AcmeClient,
+  { ca, seals = ca.session.seals }: Pick<IssuanceContext, 'ca' | 'seals'>,
   { cluster, dnsNames, ownershipProof }: ClaimedNames,
   now = Date.now(),
 ): void {
   const { verifiedAt = '', seal } = ownershipProof ?? {};
-  if (!ca.session.seals.verify(cluster, { of: 'ownership', dnsNames, verifiedAt }, seal)) {
+  if (!seals.verify(cluster, { of: 'ownership', dnsNames, verifiedAt }, seal)) {
     throw notAskedFor(cluster, 'Control of its names was not verified.');
   }
   if (Date.parse(verifiedAt) + MAX_AGE_MS > now) return;

@@ -1,4 +1,5 @@
 import type { X509Certificate } from 'node:crypto';
+import type { CaList } from '../acme/ca-list.ts';
 import { downloadChain, readLeaf, revokeCertificate } from '../acme/certificate.ts';
 import type { AcmeClient } from '../acme/client.ts';
 import type { AcmeClientSource } from '../acme/client-source.ts';
@@ -8,6 +9,7 @@ import { isGone } from '../acme/problems.ts';
 import type { IssuedCertificate } from '../certificates/certificate-facts.ts';
 import { isUsedElsewhere } from '../clusters/gate.ts';
 import type { BundleRef, RevocationEntry, RevokeCertificatesInput } from '../contract/activities.ts';
+import { CertmanError } from '../failures/failure.ts';
 import type { ObjectMeta } from '../kubernetes/api/kubernetes-api.ts';
 import { notAskedFor } from '../kubernetes/objects/asked-for.ts';
 import { type BundleOwner, readBundleOwner } from '../kubernetes/objects/bundle-owner.ts';
@@ -16,8 +18,8 @@ import { readTlsSecret, type TlsSecret } from '../kubernetes/objects/tls-secret.
 import { serialNumberOf } from '../x509/certificate.ts';
 import type { AttemptContext } from './context.ts';
 
-/** An attempt that asks for a client of the CA only when it needs one. */
-export type RevocationContext = AttemptContext & { readonly source: Pick<AcmeClientSource, 'withClient'> };
+/** An attempt that asks for a client of a CA only when it needs one. */
+export type RevocationContext = AttemptContext & { readonly cas: CaList };
 
 /**
  * Revokes the certificates of the Secret, the list and the orders, each once. Needs no ACME account when none is valid. Of
@@ -28,7 +30,7 @@ export async function revokeCertificates(
   context: RevocationContext,
   input: RevokeCertificatesInput,
 ): Promise<readonly RevocationEntry[]> {
-  const { signal, source } = context;
+  const { signal, cas } = context;
   const entries: RevocationEntry[] = [];
   const failures: unknown[] = [];
   const seen = new Set<string>();
@@ -40,11 +42,11 @@ export async function revokeCertificates(
       failures.push(error);
     }
   };
-  const revokeOnce = async (leaf: X509Certificate): Promise<void> => {
+  const revokeOnce = async (leaf: X509Certificate, start?: AcmeClientSource): Promise<void> => {
     const serialNumber = serialNumberOf(leaf);
     if (seen.has(serialNumber)) return;
     seen.add(serialNumber);
-    entries.push(await revoke(context, leaf, input));
+    entries.push(await revoke(context, leaf, input, start));
   };
 
   // Read before its owner, so that an adoption in between is seen.
@@ -53,7 +55,7 @@ export async function revokeCertificates(
   const revocation: Revocation = { ...input, issuedTo: bundlesOf(input, owner) };
   const installed = await installedCertificate(context, revocation, secret, owner);
   if ('leaf' in installed) {
-    await attempt(() => revokeOnce(installed.leaf));
+    await attempt(() => revokeOnce(installed.leaf, installed.source));
   } else {
     entries.push(installed);
     // In use, also when it is listed: a re-created cluster has adopted it.
@@ -66,8 +68,9 @@ export async function revokeCertificates(
   }
   for (const url of input.orders ?? []) {
     await attempt(async () => {
+      const source = (await caOfOrder(cas, url, revocation)) ?? cas.first;
       const leaf = await source.withClient((ca) => orderedCertificate(ca, url, revocation), signal);
-      if (leaf !== undefined) await revokeOnce(leaf);
+      if (leaf !== undefined) await revokeOnce(leaf, source);
     });
   }
   if (failures.length > 0) throw failures[0];
@@ -116,7 +119,7 @@ async function installedCertificate(
   input: Revocation,
   secret: TlsSecret,
   { ownsSecret }: BundleOwner,
-): Promise<RevocationEntry | { readonly leaf: X509Certificate }> {
+): Promise<RevocationEntry | { readonly leaf: X509Certificate; readonly source?: AcmeClientSource }> {
   const { secretName, issued, cluster } = input;
   const where = `Secret ${cluster.namespace}/${secretName}`;
   if (secretName === '') return missing('', 'There was no Secret for it.');
@@ -130,7 +133,8 @@ async function installedCertificate(
   }
   if (isExpired(leaf)) return { leaf };
   const listed = issued.filter((one) => one.serialNumber === serialNumber);
-  if (listed.length > 0 && (await isSealedForBundle(context, listed, input))) return { leaf };
+  const source = listed.length === 0 ? undefined : await sealingCa(context, listed, input);
+  if (source !== undefined) return { leaf, source };
   if (secret.kind === 'valid' && (await isPrivateKeyOf(secret.keyPem, leaf.publicKey))) return { leaf };
   const message = `${where} contains certificate ${serialNumber}, which was not issued for it, without its private key: it is left valid. The holder of the key can revoke it.`;
   return { serialNumber, outcome: 'notIssuedHere', message };
@@ -151,12 +155,15 @@ async function revokeIssued(
   if (certificateUrl === undefined && leaf === undefined) {
     return missing(serialNumber, 'Neither its URL nor the certificate itself is known.');
   }
-  if (!(await isSealedForBundle(context, [issued], input))) {
+  const source = await sealingCa(context, [issued], input);
+  if (source === undefined) {
     const message = `Nothing shows that the account that is configured now issued it for ${input.bundleName}: it is left valid.`;
     return { serialNumber, outcome: 'unknownToAccount', message };
   }
-  if (certificateUrl === undefined) return revoke(context, readLeaf(Buffer.from(leaf ?? '', 'base64')), input);
-  return context.source.withClient(async (ca): Promise<RevocationEntry> => {
+  if (certificateUrl === undefined) {
+    return revoke(context, readLeaf(Buffer.from(leaf ?? '', 'base64')), input, source);
+  }
+  return source.withClient(async (ca): Promise<RevocationEntry> => {
     if (!(await ca.ownsUrl(certificateUrl))) {
       const message = `${certificateUrl} does not belong to the CA ${ca.host}, whose account is configured now.`;
       return { serialNumber, outcome: 'unknownToAccount', message };
@@ -167,29 +174,55 @@ async function revokeIssued(
   }, context.signal);
 }
 
-/** The list comes from Temporal: an entry of another's certificate would have that revoked. */
-async function isSealedForBundle(
-  { source, signal }: RevocationContext,
+/** The CA whose account has sealed an entry of the list: it comes from Temporal, and one of another's would have that revoked. */
+async function sealingCa(
+  { cas }: RevocationContext,
   listed: readonly IssuedCertificate[],
   { issuedTo }: Revocation,
-): Promise<boolean> {
-  return await source.withClient(async (ca) => {
-    return listed.some(({ serialNumber, certificateUrl, leaf = '', seal }) => {
+): Promise<AcmeClientSource | undefined> {
+  const found = await cas.find((seals) =>
+    listed.some(({ serialNumber, certificateUrl, leaf = '', seal }) => {
       const certificate = { of: 'certificate', serialNumber, source: certificateUrl ?? leaf } as const;
-      return issuedTo.some(({ cluster, bundleName }) =>
-        ca.session.seals.verify(cluster, { ...certificate, bundleName }, seal),
-      );
-    });
-  }, signal);
+      return issuedTo.some(({ cluster, bundleName }) => seals.verify(cluster, { ...certificate, bundleName }, seal));
+    }),
+  );
+  // Without the first account, its seals are not known.
+  if (found === undefined) await cas.first.seals();
+  return found;
 }
 
+async function caOfOrder(cas: CaList, sealed: string, { issuedTo }: Revocation): Promise<AcmeClientSource | undefined> {
+  for (const bundle of issuedTo) {
+    const source = await cas.ofOrder(bundle, sealed);
+    if (source !== undefined) return source;
+  }
+  return undefined;
+}
+
+/** At `start` first: a certificate that was in the Secret before can be from any of the CAs. */
 async function revoke(
-  { source, signal }: RevocationContext,
+  { cas, signal }: RevocationContext,
   leaf: X509Certificate,
   { reason }: RevokeCertificatesInput,
+  start = cas.first,
 ): Promise<RevocationEntry> {
   if (isExpired(leaf)) return expired(serialNumberOf(leaf), leaf.validToDate.toISOString());
-  return source.withClient((ca) => revokeCertificate(ca, leaf, reason), signal);
+  let unknown: RevocationEntry | undefined;
+  let failure: unknown;
+  for (const source of cas.from(start)) {
+    try {
+      const entry = await source.withClient((ca) => revokeCertificate(ca, leaf, reason), signal);
+      if (entry.outcome !== 'unknownToAccount') return entry;
+      unknown ??= entry;
+    } catch (error) {
+      signal.throwIfAborted();
+      // A fallback account that cannot be used blocks no decommission.
+      if (source === cas.first || !(error instanceof CertmanError) || error.info.retry === 'transient')
+        failure ??= error;
+    }
+  }
+  if (failure !== undefined || unknown === undefined) throw failure;
+  return unknown;
 }
 
 /** The certificate of an order that was finalized but never installed; undefined when there will be none. */

@@ -1,5 +1,5 @@
 /** Metrics of a worker process. src/observability/fleet-gauges.ts: the fleet's, of the controller's worker only. */
-import { Counter, Histogram, type Registry } from 'prom-client';
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 
 type Labels<Name extends string> = Readonly<Record<Name, string | number>>;
 
@@ -27,6 +27,22 @@ export function createMetrics(registry: Registry) {
   ): { observe(labels: Labels<Name>, seconds: number): void } =>
     new Histogram({ name, help, labelNames, buckets, registers });
   return {
+    caUp: new Gauge({
+      name: 'certman_ca_up',
+      help: '0 while requests of this process to a CA have failed for CERTMAN_FAILOVER_AFTER, 1 again once they succeed; by CA.',
+      labelNames: ['ca'],
+      registers,
+    }) as { set(labels: Labels<'ca'>, value: number): void },
+    caFailovers: counter(
+      'certman_ca_failovers_total',
+      'Orders of this process that went to a fallback CA, by the CA that failed and the one that was used.',
+      { from: [], to: [] },
+    ),
+    caFailoverRefusals: counter(
+      'certman_ca_failover_refusals_total',
+      'Orders of this process that a fallback CA could not take, by that CA and failure code.',
+      { ca: [], code: [] },
+    ),
     issuedCertificates: counter(
       'certman_operator_issued_certificates_count',
       'Certificates issued and installed by this process, by action: create or renew.',

@@ -11,7 +11,6 @@ import {
 import { createKubernetesActivities } from '../../activities/kubernetes.ts';
 import { createOrderActivities } from '../../activities/order.ts';
 import { createWatchActivities } from '../../activities/watch.ts';
-import { AcmeClientSource } from '../acme/client-source.ts';
 import type { TxtRecord } from '../certificates/dns-name.ts';
 import type { ClusterIdentity } from '../clusters/cluster-identity.ts';
 import type { Configuration } from '../configuration/load-configuration.ts';
@@ -28,6 +27,7 @@ import type { CertmanError } from '../failures/failure.ts';
 import { oneLine } from '../failures/printable.ts';
 import { ChainGate } from '../issuance/chain-gate.ts';
 import { IssuerCheck } from '../issuance/issuer-check.ts';
+import { openCas } from '../issuance/open-cas.ts';
 import { OrderBudget } from '../issuance/order-budget.ts';
 import { OrderPreflight, type PreflightOutcome } from '../issuance/order-preflight.ts';
 import { StandaloneOrders } from '../issuance/standalone-orders.ts';
@@ -82,18 +82,30 @@ export function composeActivities(
   const metrics = createMetrics(exposition.registry);
   const kubernetes = new KubernetesClient(loadKubeConfig(), { namespaces: configuration.watchNamespaces });
   const settings = createOperatorSettings({ kubernetes, operatorNamespace });
-  const ca = new AcmeClientSource({
-    accounts: settings,
-    directoryUrl: configuration.acmeDirectoryUrl,
-    userAgent,
-    caBundlePem: configuration.acmeCaBundle,
-    privateNetworks,
-    onRequest: (resource, status, seconds) => metrics.acmeRequestDuration.observe({ resource, status }, seconds),
-    onWarning: (message) => logger.warn(message),
-  });
+  const onWarning = (message: string): void => logger.warn(message);
+  const ca = openCas(
+    {
+      kubernetes,
+      settings,
+      userAgent,
+      onRequest: (resource, status, seconds) => metrics.acmeRequestDuration.observe({ resource, status }, seconds),
+      onWarning,
+      onHealth: (name, isUp) => {
+        metrics.caUp.set({ ca: name }, isUp ? 1 : 0);
+        if (isUp) logger.info({ ca: name }, 'The CA answers again');
+        else
+          logger.warn(
+            { ca: name },
+            'The CA has failed for CERTMAN_FAILOVER_AFTER; orders go to the next one, where there is one that may issue',
+          );
+      },
+    },
+    configuration,
+  );
+  for (const { name } of ca.fallbacks) metrics.caUp.set({ ca: name }, 1);
+  const fallbackCaHosts = ca.fallbacks.map(({ name }) => name);
   const caHost = (): Promise<string | undefined> => ca.caHost();
   const crlSource = configuration.crlCheck === 'on' ? new CrlFetcher({ userAgent, privateNetworks }) : undefined;
-  const onWarning = (message: string): void => logger.warn(message);
   const { trustBundle: bundleFile, acmeCaBundle } = configuration;
   const roots = new TrustRoots({ bundleFile, acmeCaBundle, onWarning });
   const onCrlFetch = (outcome: string): void => metrics.crlFetches.inc({ outcome });
@@ -159,6 +171,10 @@ export function composeActivities(
     delegation,
     chainGate,
     projection,
+    onFailover: (from: string, to: string, refused: string | undefined): void => {
+      if (refused === undefined) metrics.caFailovers.inc({ from, to });
+      else metrics.caFailoverRefusals.inc({ ca: to, code: refused });
+    },
   };
   const dnsDeps = {
     ...acme,
@@ -183,6 +199,7 @@ export function composeActivities(
         kubernetes,
         settings,
         caHost,
+        fallbackCaHosts,
         caChangeAllowedTo,
         decommission,
         bundles,
@@ -204,6 +221,7 @@ export function composeActivities(
         client: () => client,
         caHost,
         ca,
+        fallbackCas: ca.fallbacks,
         metrics,
         exposeFleet: (fleet) => fleetMetrics.expose(fleet),
         crlSource,
@@ -215,6 +233,7 @@ export function composeActivities(
           managementCluster,
           operatorNamespace,
           challengeZoneSecret,
+          fallbackAccountSecrets: configuration.fallbackAccounts?.map(({ secretName }) => secretName),
           namespaces: configuration.watchNamespaces,
           resyncIntervalMs,
           workerName,

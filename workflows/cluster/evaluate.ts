@@ -119,7 +119,7 @@ async function waitForRenewal(
   const { objectWriteError } = bundle.record;
   await bundle.transition(
     { state: 'Ready', certificate, renewalTime },
-    { message: readyMessage(certificate, renewalTime, message) },
+    { message: readyMessage(certificate, renewalTime, message, bundle.record.fallback) },
     objectWriteError && {
       type: 'Warning',
       reason: 'ObjectWriteFailed',

@@ -128,14 +128,14 @@ async function showFailing(
 /** Records what an order left behind, so that the next order or the decommission cleans it up. */
 export function recordLeftovers(
   bundle: Bundle,
-  { leftoverRecords, unclaimedOrder }: IssuanceFailureContext,
+  { leftoverRecords, unclaimedOrder, unclaimedAt }: IssuanceFailureContext,
   caHost: string | undefined,
 ): void {
   if (leftoverRecords !== undefined) bundle.learn({ leftoverRecords });
   const { unclaimedOrders = [], rateLimitState = [], certificate, dnsNames } = bundle.record;
   // Each order counts once, however often it fails.
   if (unclaimedOrder === undefined || unclaimedOrders.includes(unclaimedOrder)) return;
-  const set = { nameSet: nameSetDigest(dnsNames), caHost };
+  const set = { nameSet: nameSetDigest(dnsNames), caHost: unclaimedAt ?? caHost };
   bundle.learn({
     unclaimedOrders: [...unclaimedOrders, unclaimedOrder].slice(-MAX_UNCLAIMED_ORDERS),
     // The CA may have issued it, and counts it then.

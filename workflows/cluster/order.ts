@@ -1,4 +1,5 @@
 import { executeChild, ParentClosePolicy } from '@temporalio/workflow';
+import { fallbackNote } from '../../src/certificates/ca-change.ts';
 import { nameSetDigest } from '../../src/certificates/digest.ts';
 import { expiryLevel } from '../../src/certificates/expiry-level.ts';
 import { followsWindow, lifetimeOf, plannedRenewal } from '../../src/certificates/planned-renewal.ts';
@@ -90,11 +91,11 @@ function issuanceInput(
   observation: RequestObservation,
   cause: OrderCause,
 ): CertificateIssuanceInput {
-  const { request, caHost = '' } = observation;
+  const { request, caHost = '', fallbackCaHosts = [] } = observation;
   const { certificate, issued, leftoverRecords } = record;
   const { dnsNames, commonName } = view.names;
   const last = lastAttemptOf(record);
-  const isSameCa = cause.reason !== 'CaChanged';
+  const isSameCa = cause.reason !== 'CaChanged' && (record.caHost ?? caHost) === caHost;
   const isForeign = certificate !== undefined && !issued.some((one) => one.serialNumber === certificate.serialNumber);
   const { identity } = cluster.view;
   // Into the Secret of a standalone request, its users can put any certificate: they would have no limit.
@@ -116,10 +117,23 @@ function issuanceInput(
     renewal: wasIssuedBefore(record, { nameSet: nameSetDigest(dnsNames), caHost }, isEvidence) ? true : undefined,
     inWindow: isSameCa && isWindowOpen(record, Date.now()) ? true : undefined,
     turn: last && turnOf(last.failure),
+    limitedCas: limitedCas(record, nameSetDigest(dnsNames), fallbackCaHosts),
     returnReplaced: isForeign ? true : undefined,
     returnWindow: followsWindow(termsOf(observation, Date.now())) ? true : undefined,
     urgent: isUrgent(record, cause.reason) ? true : undefined,
   };
+}
+
+/** The CAs that may issue no more for exactly these names now; undefined: each of them may. */
+function limitedCas(
+  { rateLimitState = [], certificate }: BundleRecord,
+  nameSet: string,
+  caHosts: readonly string[],
+): readonly string[] | undefined {
+  const now = Date.now();
+  const lifetime = certificate && lifetimeOf(certificate);
+  const limited = caHosts.filter((caHost) => orderAllowedAt(rateLimitState, { nameSet, caHost }, lifetime, now) > now);
+  return limited.length === 0 ? undefined : limited;
 }
 
 /** Whether a cluster has no certificate that serves any more, or soon none. */
@@ -156,11 +170,13 @@ async function recordIssued(
   bundle: Bundle,
   view: OrderableView,
   observation: RequestObservation,
-  { certificate, issued, replaced, suggestedWindow, caHost, orderUrl, leftoverRecords }: CertificateIssuanceResult,
+  result: CertificateIssuanceResult,
   isRenewal: boolean,
 ): Promise<Wake> {
   const { record } = bundle;
+  const { certificate, issued, replaced, suggestedWindow, caHost, failover, orderUrl, leftoverRecords } = result;
   const now = Date.now();
+  const fallback = fallbackNote({ ...observation, issuedByCaHost: caHost });
   const renewal = plannedRenewal(certificate, { ...termsOf(observation, now), suggestedWindow });
   const renewalTime = new Date(renewal.at).toISOString();
   const { unclaimedOrders = [], rateLimitState = [] } = record;
@@ -171,9 +187,10 @@ async function recordIssued(
   await bundle.transition(
     { state: 'Ready', certificate, renewalTime },
     {
-      message: readyMessage(certificate, renewalTime, renewal.message),
+      message: readyMessage(certificate, renewalTime, renewal.message, fallback),
       certificate,
       caHost,
+      fallback,
       suggestedWindow,
       renewalPolicy: observation.renewalPolicy,
       revokedSerialNumber: undefined,
@@ -188,7 +205,7 @@ async function recordIssued(
     {
       type: 'Normal',
       reason: isRenewal ? 'Renewed' : 'Issued',
-      message: `Certificate ${certificate.serialNumber} by ${certificate.issuerName} for ${describeNames(certificate.dnsNames)} is in Secret ${view.secretName}, valid until ${certificate.notAfter}.`,
+      message: `Certificate ${certificate.serialNumber} by ${certificate.issuerName} for ${describeNames(certificate.dnsNames)} is in Secret ${view.secretName}, valid until ${certificate.notAfter}.${failover === undefined ? '' : ` It is from the fallback CA ${caHost}: ${failover}`}`,
     },
   );
   return readyWake(bundle.record, renewal.at);

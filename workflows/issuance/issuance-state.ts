@@ -9,6 +9,8 @@ export class IssuanceState {
   readonly names: string;
   /** URL, once there is one. */
   order: string | undefined;
+  /** Of its CA, once it was placed or resumed. */
+  caHost: string | undefined;
   mayBePublished = false;
   isPublished = false;
   /** Whether the CA may have issued a certificate that is not in its Secret. */
@@ -21,7 +23,8 @@ export class IssuanceState {
   }
 
   failureContext(): Omit<IssuanceFailureContext, 'leftoverRecords'> {
-    return { openOrder: this.order, unclaimedOrder: this.mayBeIssued ? this.order : undefined };
+    const [unclaimedOrder, unclaimedAt] = this.mayBeIssued ? [this.order, this.caHost] : [];
+    return { openOrder: this.order, unclaimedOrder, unclaimedAt };
   }
 
   /** Shows progress in the Web UI. */

@@ -63,7 +63,7 @@ export class CombinedSteps implements OrderSteps {
   }
 
   async complete(
-    { orderUrl, caHost, challenges }: PlacedOrder,
+    { orderUrl, caHost, challenges, failover }: PlacedOrder,
     ownershipProof: OwnershipProof | undefined,
     otherRecords: readonly SealedTxtRecord[],
     withdraw: () => Promise<void>,
@@ -98,7 +98,7 @@ export class CombinedSteps implements OrderSteps {
       const { replaced, suggestedWindow, seal, ...certificate } = installed;
       const { serialNumber, notAfter } = certificate;
       const issued = { certificateUrl, serialNumber, notAfter, seal };
-      return { certificate, issued, replaced, suggestedWindow, caHost, orderUrl };
+      return { certificate, issued, replaced, suggestedWindow, caHost, failover, orderUrl };
     } catch (error) {
       if (unfinishedStepIn(error)?.notFinalized === true) this.#state.mayBeIssued = false;
       throw error;

@@ -81,7 +81,7 @@ export class SeparateSteps implements OrderSteps {
   }
 
   async #finalize(
-    { orderUrl, caHost }: PlacedOrder,
+    { orderUrl, caHost, failover }: PlacedOrder,
     ownershipProof: OwnershipProof | undefined,
   ): Promise<CertificateIssuanceResult> {
     const { cluster, bundleName, dnsNames, commonName, request, secretName, returnReplaced } = this.#state.input;
@@ -97,6 +97,7 @@ export class SeparateSteps implements OrderSteps {
     );
     this.#state.mayBeIssued = false;
     const { serialNumber, notAfter } = certificate;
-    return { certificate, issued: { certificateUrl, serialNumber, notAfter, seal }, replaced, caHost, orderUrl };
+    const issued = { certificateUrl, serialNumber, notAfter, seal };
+    return { certificate, issued, replaced, caHost, failover, orderUrl };
   }
 }

@@ -1,21 +1,27 @@
 import { CertmanError } from '../../failures/failure.ts';
 import type { KubernetesApi, KubernetesObject } from '../../kubernetes/api/kubernetes-api.ts';
 import { patchIfUnchanged } from '../../kubernetes/api/patch-if-unchanged.ts';
-import { ACCOUNT_KEY_ENTRY, ACCOUNT_SECRET, ACCOUNT_URL_ENTRY } from '../../kubernetes/objects/operator-settings.ts';
+import { ACCOUNT_KEY_ENTRY, ACCOUNT_URL_ENTRY } from '../../kubernetes/objects/operator-settings.ts';
 import { SECRETS } from '../../kubernetes/objects/resources.ts';
 import { encodeSecretText, readSecretText } from '../../kubernetes/objects/secret-data.ts';
 import { withKubernetes } from '../kubernetes-client.ts';
 import { note, print } from '../output.ts';
 
+/** Which Secret. */
+export interface AccountSecretName {
+  readonly namespace: string;
+  readonly name: string;
+}
+
 /** The Secret that the worker reads. Without a URL: its account is not registered yet. */
 export function accountSecret(
-  namespace: string,
+  { namespace, name }: AccountSecretName,
   { privateKeyPem, accountUrl }: { readonly privateKeyPem: string; readonly accountUrl?: string },
 ): KubernetesObject {
   return {
     apiVersion: 'v1',
     kind: 'Secret',
-    metadata: { namespace, name: ACCOUNT_SECRET },
+    metadata: { namespace, name },
     type: 'Opaque',
     stringData: {
       [ACCOUNT_KEY_ENTRY]: privateKeyPem,
@@ -31,45 +37,45 @@ export function accountSecret(
  * @param register returns the account's URL. @throws CertmanError `kubernetes/conflict` when there is an account already.
  */
 export async function storeAccount(
-  namespace: string,
+  secretName: AccountSecretName,
   makeKey: () => Promise<string>,
   register: (privateKeyPem: string) => Promise<string>,
 ): Promise<void> {
   await withKubernetes(async (kubernetes) => {
-    const { secret, privateKeyPem } = await secretWithKey(kubernetes, namespace, makeKey);
+    const { secret, privateKeyPem } = await secretWithKey(kubernetes, secretName, makeKey);
     const accountUrl = encodeSecretText(await register(privateKeyPem));
     const entries = { [`/data/${ACCOUNT_URL_ENTRY}`]: accountUrl };
     const stored = await patchIfUnchanged(kubernetes, SECRETS, secret.metadata, entries);
-    if (stored === undefined) throw conflict(namespace, 'was deleted meanwhile', 'Run the command again.');
+    if (stored === undefined) throw conflict(secretName, 'was deleted meanwhile', 'Run the command again.');
   });
-  print(`Secret ${namespace}/${ACCOUNT_SECRET} created. Certificates that wait for it are ordered now.`);
+  print(`Secret ${secretName.namespace}/${secretName.name} created. Certificates that wait for it are ordered now.`);
 }
 
 async function secretWithKey(
   kubernetes: KubernetesApi,
-  namespace: string,
+  secretName: AccountSecretName,
   makeKey: () => Promise<string>,
 ): Promise<{ readonly secret: KubernetesObject; readonly privateKeyPem: string }> {
-  const existing = await kubernetes.get(SECRETS, { namespace, name: ACCOUNT_SECRET });
+  const existing = await kubernetes.get(SECRETS, secretName);
   if (existing === undefined) {
     const privateKeyPem = await makeKey();
-    const secret = await kubernetes.create(SECRETS, accountSecret(namespace, { privateKeyPem }));
+    const secret = await kubernetes.create(SECRETS, accountSecret(secretName, { privateKeyPem }));
     if (secret !== undefined) return { secret, privateKeyPem };
   }
   const read = (entry: string) => readSecretText(existing?.['data'], entry);
   const stored = read(ACCOUNT_KEY_ENTRY);
   if (existing !== undefined && read(ACCOUNT_URL_ENTRY).kind === 'absent' && stored.kind === 'text') {
-    note(`registering the account of the key in Secret ${namespace}/${ACCOUNT_SECRET}`);
+    note(`registering the account of the key in Secret ${secretName.namespace}/${secretName.name}`);
     return { secret: existing, privateKeyPem: stored.text };
   }
   throw conflict(
-    namespace,
+    secretName,
     'exists already and was not changed',
     'Delete it first if its account is no longer needed: without its key, its certificates cannot be revoked.',
   );
 }
 
-function conflict(namespace: string, what: string, remedy: string): CertmanError {
-  const message = `The Secret ${namespace}/${ACCOUNT_SECRET} ${what}.`;
+function conflict({ namespace, name }: AccountSecretName, what: string, remedy: string): CertmanError {
+  const message = `The Secret ${namespace}/${name} ${what}.`;
   return new CertmanError({ code: 'kubernetes/conflict', message, remedy });
 }

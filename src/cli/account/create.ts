@@ -2,6 +2,8 @@ import { generatePrivateKey } from '../../acme/private-key.ts';
 import { checkConditions, registerAccount } from '../../acme/register-account.ts';
 import { AcmeTransport } from '../../acme/transport.ts';
 import { loadSettings } from '../../configuration/load-configuration.ts';
+import { isObjectName } from '../../kubernetes/api/resource-path.ts';
+import { ACCOUNT_SECRET } from '../../kubernetes/objects/operator-settings.ts';
 import { VERSION } from '../../version.ts';
 import { note, print } from '../output.ts';
 import { accountSecret, storeAccount } from './account-secret.ts';
@@ -21,12 +23,14 @@ export interface CreateOptions {
   readonly eabSecret?: string;
   readonly keyType: string;
   readonly caBundle?: string;
+  readonly secret?: string;
   readonly apply?: true;
 }
 
 /** Registers an account, and prints or creates the Secret that the worker reads. @throws CertmanError */
 export async function createAccount(options: CreateOptions): Promise<void> {
-  const { directory, email, agreeTos, eabSecret, caBundle, apply } = options;
+  const { directory, email, agreeTos, eabSecret, caBundle, secret = ACCOUNT_SECRET, apply } = options;
+  if (!isObjectName(secret)) throw wrongOption('--secret', secret, 'the name of a Secret');
   const directoryUrl = DIRECTORIES[directory] ?? directory;
   if (!URL.canParse(directoryUrl) || new URL(directoryUrl).protocol !== 'https:') {
     throw wrongOption('--directory', directory, `an https URL or ${Object.keys(DIRECTORIES).join(', ')}`);
@@ -51,11 +55,11 @@ export async function createAccount(options: CreateOptions): Promise<void> {
   const makeKey = () => generatePrivateKey(keyType);
   try {
     await checkConditions(transport, account);
-    if (apply === true) return await storeAccount(namespace, makeKey, register);
+    if (apply === true) return await storeAccount({ namespace, name: secret }, makeKey, register);
     const privateKeyPem = await makeKey();
     const accountUrl = await register(privateKeyPem);
     const { dumpYaml } = await import('../yaml.ts');
-    print(dumpYaml(accountSecret(namespace, { privateKeyPem, accountUrl })).trimEnd());
+    print(dumpYaml(accountSecret({ namespace, name: secret }, { privateKeyPem, accountUrl })).trimEnd());
   } finally {
     await transport.close();
   }

@@ -38,6 +38,11 @@ function create(): Command {
       "PEM file of the CA certificates that the CA's server is verified with (default: CERTMAN_ACME_CA_BUNDLE)",
     )
     .option(
+      '--secret <name>',
+      'the Secret: another one for an account of CERTMAN_FALLBACK_ACCOUNTS',
+      'lets-encrypt-account',
+    )
+    .option(
       '--apply',
       'create the Secret on the management cluster instead of printing it: the key is stored before the CA is asked, so that no account is lost when the command is interrupted',
     )

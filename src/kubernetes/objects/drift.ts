@@ -21,6 +21,8 @@ export interface OwnedObjects {
   readonly secret?: ObservedSecret;
   /** Host of the CA's directory that an order would go to now; undefined when that is not known. */
   readonly caHost?: string;
+  /** Of CAs that stand in for it: their certificates are kept until their renewal. */
+  readonly fallbackCaHosts?: readonly string[];
   /** Epoch milliseconds. */
   readonly now: number;
 }
@@ -100,8 +102,9 @@ const DRIFT_CHECKS: readonly DriftCheck[] = [
       statusWrites.otherWrite,
     );
   },
-  function isOfAnotherCa({ acmeServer }, { caHost, certificate }) {
-    if (acmeServer === undefined || caHost === undefined || acmeServer === caHost) return undefined;
+  function isOfAnotherCa({ acmeServer }, { caHost, fallbackCaHosts = [], certificate }) {
+    if (acmeServer === undefined || caHost === undefined) return undefined;
+    if (acmeServer === caHost || fallbackCaHosts.includes(acmeServer)) return undefined;
     return drift(
       `The certificate in the Secret ${certificate.secretName} is from ${acmeServer}; orders go to ${caHost} now.`,
     );

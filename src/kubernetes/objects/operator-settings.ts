@@ -52,7 +52,7 @@ export function createOperatorSettings(deps: {
   const account = new LoadingCache<AcmeAccountSettings>({ max: 1, ttlMs: CACHE_TTL_MS });
   const email = new LoadingCache<string>({ max: 1, ttlMs: CACHE_TTL_MS });
   return {
-    account: () => account.get(ACCOUNT_SECRET, () => readAccount(kubernetes, operatorNamespace)),
+    account: () => account.get(ACCOUNT_SECRET, () => readAccount(kubernetes, operatorNamespace, ACCOUNT_SECRET)),
     notificationEmail: () => email.get(EMAIL_ENTRY, () => readEmail(kubernetes, operatorNamespace)),
     invalidate: () => {
       account.delete(ACCOUNT_SECRET);
@@ -61,13 +61,33 @@ export function createOperatorSettings(deps: {
   };
 }
 
-async function readAccount(kubernetes: KubernetesApi, namespace: string): Promise<AcmeAccountSettings> {
-  return accountIn(await kubernetes.get(SECRETS, { namespace, name: ACCOUNT_SECRET }), namespace);
+/** The account in a Secret of another name, cached as that of {@link OperatorSettings}. */
+export function createAccountStore(
+  { kubernetes, operatorNamespace }: { readonly kubernetes: KubernetesApi; readonly operatorNamespace: string },
+  secretName: string,
+): Pick<OperatorSettings, 'account' | 'invalidate'> {
+  const account = new LoadingCache<AcmeAccountSettings>({ max: 1, ttlMs: CACHE_TTL_MS });
+  return {
+    account: () => account.get(secretName, () => readAccount(kubernetes, operatorNamespace, secretName)),
+    invalidate: () => account.delete(secretName),
+  };
+}
+
+async function readAccount(
+  kubernetes: KubernetesApi,
+  namespace: string,
+  secretName: string,
+): Promise<AcmeAccountSettings> {
+  return accountIn(await kubernetes.get(SECRETS, { namespace, name: secretName }), namespace, secretName);
 }
 
 /** The account in its Secret. @throws CertmanError as {@link OperatorSettings.account}. */
-export function accountIn(secret: KubernetesObject | undefined, namespace: string): AcmeAccountSettings {
-  const where = `Secret ${namespace}/${ACCOUNT_SECRET}`;
+export function accountIn(
+  secret: KubernetesObject | undefined,
+  namespace: string,
+  secretName = ACCOUNT_SECRET,
+): AcmeAccountSettings {
+  const where = `Secret ${namespace}/${secretName}`;
   const remedy = `Put the ACME account into ${where} with the keys ${ACCOUNT_KEY_ENTRY} (PEM) and ${ACCOUNT_URL_ENTRY} (as the CA gave it at registration); issuance then continues by itself.`;
   const missing = (what: string): CertmanError => {
     const message = `No certificate can be ordered: ${where} ${what}.`;

@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { createAcmeActivities } from '../../../activities/acme.ts';
 import { parseAccountKey } from '../../../src/acme/account.ts';
 import { fetchAccount } from '../../../src/acme/account-object.ts';
+import { CaList } from '../../../src/acme/ca-list.ts';
 import { type AccountStore, AcmeClientSource } from '../../../src/acme/client-source.ts';
 import { placeNewOrder } from '../../../src/acme/order.ts';
 import { Signer } from '../../../src/acme/signer.ts';
@@ -56,7 +57,7 @@ function startWorker(sources: AcmeClientSource[] = []): typeof worker {
     warnings.push(message);
   });
   sources.push(source);
-  return { source, activities: createAcmeActivities({ ...lab.deps(kubernetes), ca: source }) };
+  return { source, activities: createAcmeActivities({ ...lab.deps(kubernetes), ca: new CaList(source) }) };
 }
 
 const order = (source: AcmeClientSource) =>

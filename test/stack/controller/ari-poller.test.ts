@@ -7,6 +7,7 @@ import type { AcmeClientSource } from '../../../src/acme/client-source.ts';
 import type { RenewalPolicy } from '../../../src/certificates/planned-renewal.ts';
 import { watchWorkflowId } from '../../../src/contract/ids.ts';
 import { watchStatus } from '../../../src/contract/management-cluster-watch.ts';
+import { CertmanError } from '../../../src/failures/failure.ts';
 import { type KubernetesObject } from '../../../src/kubernetes/api/kubernetes-api.ts';
 import { RENEWAL_POLICY_ANNOTATION } from '../../../src/kubernetes/objects/renewal-policy-annotation.ts';
 import { CERTIFICATE_REQUESTS } from '../../../src/kubernetes/objects/resources.ts';
@@ -131,6 +132,14 @@ describe('certificates', () => {
     expect(run.movedWindows()).toBe(0);
     await expect.poll(() => run.fleet()?.ari?.certificates).toBeGreaterThanOrEqual(2);
   });
+});
+
+test('certificates of a fallback CA are polled there, whatever the first one does', async () => {
+  const { certificate } = await certified();
+  const away = new CertmanError({ code: 'acme/unreachable', message: 'The first CA is away.' });
+  const first = { withClient: () => Promise.reject(away) };
+  await harness().startController({ ca: first, fallbackCas: [source] });
+  await polled(certificate);
 });
 
 describe('a certificate', () => {

@@ -2,6 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createAcmeActivities } from '../../../activities/acme.ts';
+import { CaList } from '../../../src/acme/ca-list.ts';
 import { AcmeClientSource } from '../../../src/acme/client-source.ts';
 import type { IssuedCertificate } from '../../../src/certificates/certificate-facts.ts';
 import type { ObjectRef } from '../../../src/clusters/cluster-identity.ts';
@@ -234,12 +235,12 @@ describe('revoking at decommission', () => {
 
   it('needs no account without a valid certificate', async () => {
     const missing = new CertmanError({ code: 'acme/accountMissing', message: 'no account' });
-    const ca = new AcmeClientSource({
+    const source = new AcmeClientSource({
       accounts: { account: () => Promise.reject(missing), invalidate: () => undefined },
       userAgent: 'certman/test',
     });
     const without = createAcmeActivities({
-      ca,
+      ca: new CaList(source),
       kubernetes: managementCluster().certman,
       settings: { keyType: 'p-256' },
       standaloneOrders: new StandaloneOrders(1),
@@ -247,7 +248,7 @@ describe('revoking at decommission', () => {
       ...ASKED_FOR,
     });
     expect(outcomes(await revoke([], without))).toEqual(['missing']);
-    await ca.close();
+    await source.close();
   });
 
   it.each<[string, (leaf: X509Certificate) => string]>([

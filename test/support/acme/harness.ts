@@ -3,6 +3,7 @@
 import { type AcmeActivityDeps, createAcmeActivities } from '../../../activities/acme.ts';
 import type { PebbleOptions } from '../../../local/stack/parts/pebble.ts';
 import type { StoredAccount } from '../../../src/acme/account.ts';
+import { CaList } from '../../../src/acme/ca-list.ts';
 import type { AcmeClientSource } from '../../../src/acme/client-source.ts';
 import type { KeyType } from '../../../src/acme/private-key.ts';
 import type { CertificateFacts } from '../../../src/certificates/certificate-facts.ts';
@@ -71,7 +72,7 @@ export async function startAcmeHarness(settings: PebbleOptions = {}): Promise<Ac
     return source;
   };
   const deps = (kubernetes: KubernetesApi, options: WorkerOptions = {}): AcmeActivityDeps => ({
-    ca: openSource(options.account ?? account),
+    ca: new CaList(openSource(options.account ?? account)),
     kubernetes,
     settings: { keyType: options.keyType ?? 'p-256', profile: options.profile },
     standaloneOrders: options.standaloneOrders ?? new StandaloneOrders(Number.MAX_SAFE_INTEGER),

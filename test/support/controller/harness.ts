@@ -71,6 +71,8 @@ export interface ControllerOptions {
   readonly operatorNamespace?: string;
   /** Default: the one of the account in the operator's namespace. */
   readonly ca?: Pick<AcmeClientSource, 'withClient'>;
+  /** Default: none. */
+  readonly fallbackCas?: readonly Pick<AcmeClientSource, 'withClient' | 'name'>[];
   /** Of the frontend that the controller reaches Temporal by. Default: the server itself. */
   readonly temporalAddress?: string;
   /** Default: CRLs are not checked. */
@@ -153,6 +155,7 @@ async function startController(
         client: () => controllerClient,
         caHost: () => Promise.resolve(options.caHost),
         ca,
+        ...(options.fallbackCas === undefined ? {} : { fallbackCas: options.fallbackCas }),
         ...(options.crlCheck === undefined ? {} : { crlSource: options.crlCheck }),
         ...(options.issuerCheck === undefined ? {} : { issuerCheck: options.issuerCheck }),
         settings: {

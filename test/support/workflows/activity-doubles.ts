@@ -43,6 +43,8 @@ export class ActivityDoubles {
   lifetimeDays = 90;
   /** Directory host of the CA. */
   caHost = 'ca.test';
+  /** Directory hosts of the CAs that stand in for it. */
+  fallbackCaHosts: readonly string[] | undefined;
   /** Whether that CA may replace certificates of another one. */
   caChangeAllowed: true | undefined;
   /** Directory host of the CA that the request's status names. */
@@ -85,6 +87,7 @@ export class ActivityDoubles {
         ...(this.renewalPolicy === undefined ? {} : { renewalPolicy: this.renewalPolicy }),
         secret: this.secrets.get(`${bundleName}-cert`) ?? { kind: 'missing' },
         caHost: this.caHost,
+        ...(this.fallbackCaHosts && { fallbackCaHosts: this.fallbackCaHosts }),
         ...(this.caChangeAllowed && { caChangeAllowed: this.caChangeAllowed }),
         ...(this.issuedByCaHost && { issuedByCaHost: this.issuedByCaHost }),
       }),

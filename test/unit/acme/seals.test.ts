@@ -117,3 +117,15 @@ test('an order is opened by its own bundle only', () => {
   expect(seals.openOrder(owner, 'b', sealed)).toBeUndefined();
   expect(seals.openOrder(owner, 'a', url)).toBeUndefined();
 });
+
+test('verify what accepted seals have made, and seal with their own key', () => {
+  const [own, other, third] = [newSeals(), newSeals(), newSeals()];
+  const both = own.accepting([other]);
+  const order = { of: 'order', bundleName: 'primary', url: 'https://ca.example/order/1' } as const;
+  expect([own, other, third].map((one) => both.verify(owner, order, one.seal(owner, order)))).toEqual([
+    true,
+    true,
+    false,
+  ]);
+  expect(both.seal(owner, order)).toBe(own.seal(owner, order));
+});

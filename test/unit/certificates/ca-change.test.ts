@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type CaChangeInputs, refusedCaChange } from '../../../src/certificates/ca-change.ts';
+import { type CaChangeInputs, fallbackNote, formerCa, refusedCaChange } from '../../../src/certificates/ca-change.ts';
 import type { CertificateFacts } from '../../../src/certificates/certificate-facts.ts';
 import { certificateWithLifetime, DAY_MS } from '../../support/certificates/certificate-facts.ts';
 
@@ -62,5 +62,30 @@ describe('an order is not refused', () => {
     ['without an account: it fails by itself', { secret: byProduction, issuedByCaHost: PRODUCTION }],
   ])('%s', (_what, inputs) => {
     expect(refusedCaChange(inputs)).toBeUndefined();
+  });
+});
+
+describe('a certificate of a fallback CA', () => {
+  const inputs = { secret: bySomebody, issuedByCaHost: PRIVATE, caHost: PRODUCTION, fallbackCaHosts: [PRIVATE] };
+
+  test('is none of another CA', () => {
+    expect(refusedCaChange(inputs)).toBeUndefined();
+    expect(formerCa(inputs)).toBeUndefined();
+    expect(fallbackNote(inputs)).toBe(
+      `It is from the fallback CA ${PRIVATE}; its renewal is ordered from ${PRODUCTION} again.`,
+    );
+    expect(fallbackNote({ ...inputs, issuedByCaHost: PRODUCTION })).toBeUndefined();
+  });
+
+  test('nor is one of the first CA, when that is on the list after a change of the order', () => {
+    const swapped = { secret: byProduction, caHost: PRIVATE, fallbackCaHosts: [PRODUCTION] };
+    expect(refusedCaChange(swapped)).toBeUndefined();
+  });
+
+  test('is still not replaced by one of staging, nor by one of a CA that is on no list', () => {
+    expect(refusedCaChange({ ...inputs, caHost: STAGING })).toMatchObject({ code: 'acme/caChanged' });
+    expect(refusedCaChange({ ...inputs, fallbackCaHosts: ['third.example'] })).toMatchObject({
+      code: 'acme/caChanged',
+    });
   });
 });

@@ -52,6 +52,24 @@ describe('a configuration', () => {
     expect(configuration.acmeDirectoryUrl).toBeUndefined();
   });
 
+  it('has the fallback accounts in their order, and refuses those that cannot serve', () => {
+    const [one, other] = ['https://ca.example/directory', 'https://other.example/dir'];
+    const load = (text: string) => loadConfiguration({ CERTMAN_FALLBACK_ACCOUNTS: text }).fallbackAccounts;
+    expect(load(`one = ${one}, other=${other}`)).toEqual([
+      { secretName: 'one', directoryUrl: one },
+      { secretName: 'other', directoryUrl: other },
+    ]);
+    const problem = (text: string, more: Environment = {}) =>
+      problemsOf({ CERTMAN_FALLBACK_ACCOUNTS: text, ...more })['CERTMAN_FALLBACK_ACCOUNTS'];
+    expect(problem('one')).toContain('pairs of <Secret>=<https URL of the directory>');
+    expect(problem('one=http://ca.example/directory')).toContain('pairs of');
+    expect(problem(`One=${one}`)).toContain('pairs of');
+    expect(problem(`one=${one},two=${one}`)).toContain('each Secret and each CA once');
+    expect(problem(`lets-encrypt-account=${one}`)).toContain('which is the first account anyway');
+    expect(problem('one=https://acme-staging-v02.api.letsencrypt.org/directory')).toContain('staging');
+    expect(problem(`one=${one}`, { CERTMAN_ACME_DIRECTORY_URL: one })).toContain('other CAs than that of');
+  });
+
   it('is frozen', () => {
     const configuration = loadConfiguration({});
     expect(Object.isFrozen(configuration)).toBe(true);

@@ -4,11 +4,13 @@ import { beforeEach, describe, expect, test, vi } from 'vitest';
 import type { AcmeActivityDeps } from '../../../activities/acme.ts';
 import type { DnsSteps } from '../../../activities/dns.ts';
 import { createOrderActivities } from '../../../activities/order.ts';
+import { CaHealth } from '../../../src/acme/ca-health.ts';
 import type { AcmeClient } from '../../../src/acme/client.ts';
 import type { CompleteOrderInput } from '../../../src/contract/activities.ts';
 import { CertmanError, type FailureCode } from '../../../src/failures/failure.ts';
 import { ANY_BUNDLE } from '../../support/acme/run-activity.ts';
 import { zoneTarget } from '../../support/dns/route53-proxy.ts';
+import { SEALED } from '../../support/dns/sealed-records.ts';
 import { type Attempt, runActivity } from '../../support/temporal/run-activity.ts';
 import { WAIT_TIMEOUT_MS } from '../../support/vitest/timeouts.ts';
 
@@ -46,7 +48,11 @@ beforeEach(() => {
 
 /** One attempt, of a new worker. */
 async function attempted(attempt: Attempt = {}) {
-  const acme = { ca: { withClient: (work: (ca: AcmeClient) => unknown) => work({} as AcmeClient) } };
+  const first = {
+    health: new CaHealth({ failoverAfterMs: 0 }),
+    withClient: (work: (ca: AcmeClient) => unknown) => work({} as AcmeClient),
+  };
+  const acme = { ca: { ...SEALED.ca, first, ofOrder: () => Promise.resolve(first) } };
   const unused = () => Promise.reject(new Error('not a step of this activity'));
   const activities = createOrderActivities({
     acme: acme as unknown as AcmeActivityDeps,

@@ -160,6 +160,12 @@ describe('drift of a certificate', () => {
     expect(ofRequest(change)).toContain(said);
   });
 
+  test('is not a certificate of a fallback CA, which is kept until its renewal', () => {
+    const ofFallback = observeRequest(request({ status: { ...STATUS, acmeServer: 'fallback.example' } }));
+    expect(drift({ request: ofFallback })).toContain('is from fallback.example');
+    expect(drift({ request: ofFallback, fallbackCaHosts: ['fallback.example'] })).toBeUndefined();
+  });
+
   test('is a ClusterDeployment without the finalizer', () => {
     expect(drift({ cluster: { ...CLUSTER, finalizer: false } })).toBe('The ClusterDeployment c1 lacks its finalizer.');
   });

@@ -1,0 +1,155 @@
+/** Which CA an order goes to. */
+
+import { type CaOutage, isCaFailure } from '../acme/ca-health.ts';
+import type { CaList } from '../acme/ca-list.ts';
+import type { AcmeClient } from '../acme/client.ts';
+import type { AcmeClientSource } from '../acme/client-source.ts';
+import type { Seals } from '../acme/seals.ts';
+import type { PlacedOrder, PlaceOrderInput } from '../contract/activities.ts';
+import { CertmanError, isFailure, isTurn } from '../failures/failure.ts';
+import { oneLine } from '../failures/printable.ts';
+import type { AttemptContext } from './context.ts';
+import { earlierOrder, placeOrder, requireCa, resumeOrder } from './place-order.ts';
+
+const MAX_REASON_LENGTH = 400;
+
+/** An attempt at an order, with the CAs in their order. */
+export interface FailoverContext extends AttemptContext {
+  readonly cas: CaList;
+  /** Verify what any of the accounts has sealed. */
+  readonly seals: Seals;
+  /** Called for each order at a fallback CA, and with the reason for each fallback CA that may not be used. */
+  readonly onFailover?: ((from: string, to: string, refused: string | undefined) => void) | undefined;
+}
+
+/**
+ * Places an order at the first CA. While that one fails for longer than the setting says, the order goes to the next one that
+ * may issue: by its account, CAA records, profile, limits, and by its last chain. One order in a minute is tried at the first
+ * CA all the same; where no other CA may issue, every order is. An order that is open at a fallback CA is resumed there.
+ * @throws as {@link placeOrder}; for the failure of the first CA with the reason of each other one.
+ */
+export async function placeOrderWithFailover(context: FailoverContext, input: PlaceOrderInput): Promise<PlacedOrder> {
+  const { cas, signal, log } = context;
+  const { first, fallbacks } = cas;
+  const atFirst = () => first.withClient((ca) => placeOrder({ ...context, ca }, input), signal);
+  if (fallbacks.length === 0) return await atFirst();
+  const host = await first.withClient((ca) => Promise.resolve(ca.host), signal);
+  requireCa(host, input);
+  const urgent = input.urgent === true;
+  const resumed = await resumeAtFallback(context, input);
+  if (resumed !== undefined) return { ...resumed, failover: `It was ordered there while ${host} failed.` };
+
+  let failure: unknown;
+  if (first.health.outage({ urgent }) === undefined || first.health.takeProbe()) {
+    try {
+      return await atFirst();
+    } catch (error) {
+      if (!isCaFailure(error) || first.health.outage({ urgent }) === undefined) throw error;
+      failure = error;
+    }
+  }
+  const outage = first.health.outage({ urgent });
+  const refusals: string[] = [];
+  for (const fallback of fallbacks) {
+    if (fallback.name === host) continue;
+    const placed = await placeAtFallback(context, input, fallback);
+    context.onFailover?.(host, fallback.name, placed.order === undefined ? placed.code : undefined);
+    if (placed.order !== undefined) {
+      const failover = describeOutage(host, outage);
+      log.info('An order goes to a fallback CA', { ca: fallback.name, dnsNames: input.dnsNames, reason: failover });
+      return { ...placed.order, failover };
+    }
+    refusals.push(`${fallback.name}: ${oneLine(placed.why, MAX_REASON_LENGTH)}`);
+  }
+  try {
+    if (failure === undefined) return await atFirst();
+  } catch (error) {
+    failure = error;
+  }
+  throw isCaFailure(failure) ? withRefusals(failure, refusals) : failure;
+}
+
+/** The order that an earlier attempt placed at a fallback CA, unless that one fails, or clients do not trust it. */
+async function resumeAtFallback(context: FailoverContext, input: PlaceOrderInput): Promise<PlacedOrder | undefined> {
+  const { cas, signal } = context;
+  const sealed = earlierOrder(context, input);
+  const source = sealed === undefined ? undefined : await cas.ofOrder(input, sealed);
+  if (source === undefined || source === cas.first || source.health.untrusted() !== undefined) return undefined;
+  try {
+    return await source.withClient((ca) => resumeOrder({ ...context, ca }, elsewhere(input)), signal);
+  } catch (error) {
+    if (isCaFailure(error)) return undefined;
+    throw error;
+  }
+}
+
+type AtFallback =
+  | { readonly order: PlacedOrder }
+  | { readonly order?: undefined; readonly code: string; readonly why: string };
+
+/** @throws what is no reason to go on to the next CA: an order that waits for its turn, and whatever concerns all CAs. */
+async function placeAtFallback(
+  context: FailoverContext,
+  input: PlaceOrderInput,
+  source: AcmeClientSource,
+): Promise<AtFallback> {
+  const { signal, settings } = context;
+  const { name, health } = source;
+  const untrusted = health.untrusted();
+  if (untrusted !== undefined) return { code: 'certificate/chainNotTrusted', why: `Its last one: ${untrusted}` };
+  if (input.limitedCas?.includes(name) === true) {
+    return { code: 'rateLimit/exactSet', why: 'Rate limit: five certificates for exactly these names within 7 days.' };
+  }
+  const outage = health.outage();
+  if (outage !== undefined && !health.takeProbe()) return { code: 'acme/unreachable', why: outage.message };
+  try {
+    const order = await source.withClient(async (ca) => {
+      await requireProfile(ca, settings.profile);
+      return await placeOrder({ ...context, ca }, elsewhere(input));
+    }, signal);
+    return { order };
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!(error instanceof CertmanError) || !isOfOneCa(error)) throw error;
+    return { code: error.code, why: error.message };
+  }
+}
+
+/** Whether a failure may be that of one CA or account only. */
+function isOfOneCa(error: CertmanError): boolean {
+  if (isTurn(error.code)) return false;
+  if (error.code.startsWith('acme/') || error.code === 'configuration/invalid') return true;
+  return isFailure(error, 'dns/caaForbids') || isFailure(error, 'kubernetes/forbidden');
+}
+
+async function requireProfile(ca: AcmeClient, profile: string | undefined): Promise<void> {
+  if (profile === undefined) return;
+  const { meta } = await ca.directory();
+  if (Object.hasOwn(meta?.profiles ?? {}, profile)) return;
+  const message = `The CA ${ca.host} does not offer the profile ${profile} of CERTMAN_ACME_PROFILE.`;
+  throw new CertmanError({ code: 'configuration/invalid', message });
+}
+
+function describeOutage(host: string, outage: CaOutage | undefined): string {
+  if (outage === undefined) return `The CA ${host} failed.`;
+  const { since, failures, message } = outage;
+  const last = oneLine(message, MAX_REASON_LENGTH);
+  return `${host} has failed since ${new Date(since).toISOString()} (${failures} requests, the last one: ${last})`;
+}
+
+/** For another CA: it knows neither the certificate that is replaced nor what the first one exempts. */
+function elsewhere(input: PlaceOrderInput): PlaceOrderInput {
+  const { caHost: _caHost, replaces: _replaces, renewal: _renewal, inWindow: _inWindow, ...rest } = input;
+  return rest;
+}
+
+function withRefusals(failure: CertmanError, refusals: readonly string[]): CertmanError {
+  const { code, message, remedy, notBefore } = failure.info;
+  return new CertmanError({
+    code,
+    message: `${message} No other CA may issue instead. ${refusals.join(' ')}`,
+    remedy,
+    notBefore,
+    cause: failure,
+  });
+}
