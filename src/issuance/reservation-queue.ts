@@ -4,7 +4,7 @@ import type { BudgetOrder } from '../rate-limit/budget-order.ts';
 import type { Reservation } from '../rate-limit/ca-budget.ts';
 
 /** An order is held so long at most before it is known when it may be placed. */
-const MAX_WAIT_MS = 5_000;
+const MAX_WAIT_MS = 20_000;
 
 /** Names of all orders of a request, in characters. */
 const MAX_REQUEST_CHARACTERS = 200_000;
