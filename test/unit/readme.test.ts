@@ -66,10 +66,12 @@ describe.each(DOCUMENTS)('%s', (document) => {
 
   it('names existing certman commands and options only', () => {
     const starts = ['npx certman', 'certman', 'kubectl certman', 'oc certman'];
-    const wrong = starts.flatMap((start) => commandsIn(text, start)).flatMap((words) => {
-      const unknown = firstUnknownWord(words);
-      return unknown === undefined ? [] : [`${words.join(' ')}: ${unknown}`];
-    });
+    const wrong = starts
+      .flatMap((start) => commandsIn(text, start))
+      .flatMap((words) => {
+        const unknown = firstUnknownWord(words);
+        return unknown === undefined ? [] : [`${words.join(' ')}: ${unknown}`];
+      });
     expect(wrong).toEqual([]);
   });
 });
