@@ -9,19 +9,20 @@ const MAX_GRANTS = 10_000;
 export class KeptGrants {
   readonly #grants = new LRUCache<string, true>({ max: MAX_GRANTS, ttl: KEPT_MS });
 
-  keep(order: BudgetOrder): void {
-    this.#grants.set(keyOf(order), true);
+  keep(accountUrl: string, order: BudgetOrder): void {
+    this.#grants.set(keyOf(accountUrl, order), true);
   }
 
-  has(order: BudgetOrder): boolean {
-    return this.#grants.has(keyOf(order));
+  has(accountUrl: string, order: BudgetOrder): boolean {
+    return this.#grants.has(keyOf(accountUrl, order));
   }
 
-  use(order: BudgetOrder): void {
-    this.#grants.delete(keyOf(order));
+  use(accountUrl: string, order: BudgetOrder): void {
+    this.#grants.delete(keyOf(accountUrl, order));
   }
 }
 
-function keyOf({ id, nameSet, exemption }: BudgetOrder): string {
-  return `${id} ${nameSet} ${exemption ?? ''}`;
+/** What one account's budget granted is none of another's: an order may go to another CA meanwhile. */
+function keyOf(accountUrl: string, { id, nameSet, exemption }: BudgetOrder): string {
+  return `${accountUrl} ${id} ${nameSet} ${exemption ?? ''}`;
 }

@@ -69,7 +69,8 @@ export class OrderBudget {
   readonly #limits = new Map<string, WorkerLimits | undefined>();
   readonly #grants = new KeptGrants();
   readonly #queues = new Map<string, ReservationQueue>();
-  #pausedUntil = 0;
+  /** By account, until when (epoch milliseconds) it is not asked. */
+  readonly #pauses = new Map<string, number>();
   #warnedAt = 0;
 
   constructor(options: OrderBudgetOptions) {
@@ -97,7 +98,7 @@ export class OrderBudget {
   async admit(ca: AcmeClient, order: BudgetOrder, turn?: number): Promise<Admission> {
     const { onOutcome } = this.#options;
     const limits = this.limitsOf(ca.host);
-    if (limits === undefined || this.#grants.has(order)) return 'granted';
+    if (limits === undefined || this.#grants.has(accountOf(ca).accountUrl, order)) return 'granted';
     const reservation = await this.#reserve(ca, order, limits);
     if (reservation === undefined) {
       onOutcome?.('unavailable');
@@ -106,7 +107,7 @@ export class OrderBudget {
     const now = Date.now();
     if (reservation.granted) {
       onOutcome?.('granted');
-      this.#grants.keep(order);
+      this.#grants.keep(accountOf(ca).accountUrl, order);
       return 'granted';
     }
     const isUrgent = order.urgency === 'expiring';
@@ -125,8 +126,8 @@ export class OrderBudget {
   }
 
   /** Call after newOrder has succeeded. */
-  placed(order: BudgetOrder): void {
-    this.#grants.use(order);
+  placed(ca: AcmeClient, order: BudgetOrder): void {
+    this.#grants.use(accountOf(ca).accountUrl, order);
   }
 
   /**
@@ -144,7 +145,7 @@ export class OrderBudget {
       return new CertmanError({ ...turn.info, message, cause: error });
     }
     // The model has no limit that it waits for: Retry-After and the retry schedule decide.
-    this.#grants.use(order);
+    this.#grants.use(accountOf(ca).accountUrl, order);
     return error;
   }
 
@@ -154,7 +155,7 @@ export class OrderBudget {
     if (refusal === undefined) return undefined;
     const { counted, until } = refusal;
     this.#options.onOutcome?.('refused');
-    this.#grants.use(order);
+    this.#grants.use(accountOf(ca).accountUrl, order);
     const isTold = await this.#tell((gateway) => gateway.orderRefused(accountOf(ca), order, counted, until));
     return isTold ? refusal : undefined;
   }
@@ -166,12 +167,12 @@ export class OrderBudget {
   }
 
   async #reserve(ca: AcmeClient, order: BudgetOrder, limits: WorkerLimits) {
-    if (Date.now() < this.#pausedUntil) return undefined;
+    if (Date.now() < (this.#pauses.get(accountOf(ca).accountUrl) ?? 0)) return undefined;
     try {
       const answer = await this.#queueOf(accountOf(ca), limits).ask(order);
       return reservationSchema.parse(answer);
     } catch (error) {
-      this.#onUnavailable(ca.host, error);
+      this.#onUnavailable(accountOf(ca), error);
       return undefined;
     }
   }
@@ -197,14 +198,14 @@ export class OrderBudget {
     }
   }
 
-  #onUnavailable(host: string, error: unknown): void {
+  #onUnavailable({ caHost, accountUrl }: BudgetedAccount, error: unknown): void {
     const now = Date.now();
-    this.#pausedUntil = now + PAUSE_MS;
+    this.#pauses.set(accountUrl, now + PAUSE_MS);
     if (now - this.#warnedAt < WARNING_INTERVAL_MS) return;
     this.#warnedAt = now;
     const reason = error instanceof Error ? (error.message.split('\n')[0] ?? '').slice(0, 300) : String(error);
     this.#options.onWarning?.(
-      `The budget of the CA ${host} does not answer, so orders are placed without it until it does: ${reason}`,
+      `The budget of the CA ${caHost} does not answer, so orders are placed without it until it does: ${reason}`,
     );
   }
 }

@@ -66,7 +66,7 @@ async function orderNow({ ca, budget, settings, log }: IssuanceContext, input: P
     const order = await placeNewOrder(ca, newOrder, ({ message }) =>
       log.info('The CA does not accept the order as a renewal', { replaces, problem: message }),
     );
-    if (budgeted !== undefined) budget?.placed(budgeted);
+    if (budgeted !== undefined) budget?.placed(ca, budgeted);
     return order;
   } catch (error) {
     throw budgeted === undefined ? error : await budget?.onRefused(ca, budgeted, error);

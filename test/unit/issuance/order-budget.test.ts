@@ -137,7 +137,7 @@ describe('an order that may be placed', () => {
     const { budget, requests, outcomes } = budgetWith(granting);
     for (let time = 0; time < 3; time += 1) expect(await budget.admit(CA, order())).toBe('granted');
     expect(requests).toHaveLength(1);
-    budget.placed(order());
+    budget.placed(CA, order());
     await budget.admit(CA, order());
     expect(requests).toHaveLength(2);
     expect(outcomes).toEqual(['granted', 'granted']);
@@ -148,6 +148,37 @@ describe('an order that may be placed', () => {
     await budget.admit(CA, order());
     await budget.admit(CA, { ...order(), nameSet: 'other' });
     expect(requests).toHaveLength(2);
+  });
+});
+
+describe('an order that goes to another CA meanwhile', () => {
+  const other = caAt('other.test');
+  const stated = [{ ca: 'other.test', of: 'orders', limit: { burst: 3, intervalMs: 1_000 } }] as const;
+
+  test('asks the budget of its account, whatever the first one granted', async () => {
+    const asked: string[] = [];
+    const { budget } = budgetWith(
+      (account, orders, limits) => {
+        asked.push(`${account.caHost} ${limits.account?.burst}`);
+        return granting(account, orders, limits);
+      },
+      { stated },
+    );
+    await budget.admit(CA, order());
+    await budget.admit(other, order());
+    budget.placed(other, order());
+    await budget.admit(CA, order());
+    expect(asked).toEqual([`${HOST} 300`, 'other.test 3']);
+  });
+
+  test('asks it also while the first one does not answer', async () => {
+    const { budget } = budgetWith(
+      (account, orders, limits) =>
+        account.caHost === HOST ? Promise.reject(new Error('no worker')) : granting(account, orders, limits),
+      { stated },
+    );
+    expect(await budget.admit(CA, order())).toBe('unavailable');
+    expect(await budget.admit(other, order())).toBe('granted');
   });
 });
 
