@@ -6,12 +6,23 @@ import type { AcmeClient } from '../acme/client.ts';
 import type { AcmeClientSource } from '../acme/client-source.ts';
 import type { Seals } from '../acme/seals.ts';
 import type { PlacedOrder, PlaceOrderInput } from '../contract/activities.ts';
-import { CertmanError, isFailure, isTurn } from '../failures/failure.ts';
+import { CertmanError, type FailureCode, isFailure } from '../failures/failure.ts';
 import { oneLine } from '../failures/printable.ts';
 import type { AttemptContext } from './context.ts';
 import { earlierOrder, placeOrder, requireCa, resumeOrder } from './place-order.ts';
 
 const MAX_REASON_LENGTH = 400;
+
+/** An order that waits for a limit of a fallback CA asks again so much later: the first CA may work again, long before. */
+const MAX_FALLBACK_TURN_MS = 3_600_000;
+
+/** The account is not accepted, whatever its order. */
+const ACCOUNT_CODES: ReadonlySet<FailureCode> = new Set([
+  'acme/accountInvalid',
+  'acme/accountUnknown',
+  'acme/accountKeyChanged',
+  'acme/unauthorized',
+]);
 
 /** An attempt at an order, with the CAs in their order. */
 export interface FailoverContext extends AttemptContext {
@@ -25,7 +36,8 @@ export interface FailoverContext extends AttemptContext {
 /**
  * Places an order at the first CA. While that one fails for longer than the setting says, the order goes to the next one that
  * may issue: by its account, CAA records, profile, limits, and by its last chain. One order in a minute is tried at the first
- * CA all the same; where no other CA may issue, every order is. An order that is open at a fallback CA is resumed there.
+ * CA all the same; where no other CA may issue, every order is, unless it waits for a limit of a fallback CA. An order that is
+ * open at a fallback CA is resumed there.
  * @throws as {@link placeOrder}; for the failure of the first CA with the reason of each other one.
  */
 export async function placeOrderWithFailover(context: FailoverContext, input: PlaceOrderInput): Promise<PlacedOrder> {
@@ -44,12 +56,15 @@ export async function placeOrderWithFailover(context: FailoverContext, input: Pl
     try {
       return await atFirst();
     } catch (error) {
-      if (!isCaFailure(error) || first.health.outage({ urgent }) === undefined) throw error;
+      // Whoever waits for a limit of a CA that fails waits for nothing.
+      const mayLeave = isCaFailure(error) || isFailure(error, 'rateLimit/newOrders');
+      if (!mayLeave || first.health.outage({ urgent }) === undefined) throw error;
       failure = error;
     }
   }
   const outage = first.health.outage({ urgent });
   const refusals: string[] = [];
+  const turns: CertmanError[] = [];
   for (const fallback of fallbacks) {
     if (fallback.name === host) continue;
     const placed = await placeAtFallback(context, input, fallback);
@@ -59,8 +74,11 @@ export async function placeOrderWithFailover(context: FailoverContext, input: Pl
       log.info('An order goes to a fallback CA', { ca: fallback.name, dnsNames: input.dnsNames, reason: failover });
       return { ...placed.order, failover };
     }
+    if (placed.turn !== undefined) turns.push(placed.turn);
     refusals.push(`${fallback.name}: ${oneLine(placed.why, MAX_REASON_LENGTH)}`);
   }
+  const turn = turns.sort((one, other) => turnAt(one) - turnAt(other))[0];
+  if (turn !== undefined) throw untilNextTry(turn);
   try {
     if (failure === undefined) return await atFirst();
   } catch (error) {
@@ -69,7 +87,7 @@ export async function placeOrderWithFailover(context: FailoverContext, input: Pl
   throw isCaFailure(failure) ? withRefusals(failure, refusals) : failure;
 }
 
-/** The order that an earlier attempt placed at a fallback CA, unless that one fails, or clients do not trust it. */
+/** The order that an earlier attempt placed at a fallback CA, unless that one fails, is not to be used, or is not trusted. */
 async function resumeAtFallback(context: FailoverContext, input: PlaceOrderInput): Promise<PlacedOrder | undefined> {
   const { cas, signal } = context;
   const sealed = earlierOrder(context, input);
@@ -78,16 +96,23 @@ async function resumeAtFallback(context: FailoverContext, input: PlaceOrderInput
   try {
     return await source.withClient((ca) => resumeOrder({ ...context, ca }, elsewhere(input)), signal);
   } catch (error) {
-    if (isCaFailure(error)) return undefined;
+    // The failure of an account that is of no use any more would come back with each attempt.
+    if (isCaFailure(error) || (error instanceof CertmanError && ACCOUNT_CODES.has(error.code))) return undefined;
     throw error;
   }
 }
 
 type AtFallback =
   | { readonly order: PlacedOrder }
-  | { readonly order?: undefined; readonly code: string; readonly why: string };
+  | {
+      readonly order?: undefined;
+      readonly code: string;
+      readonly why: string;
+      /** The failure, where that CA's limits have an instant for the order. */
+      readonly turn?: CertmanError | undefined;
+    };
 
-/** @throws what is no reason to go on to the next CA: an order that waits for its turn, and whatever concerns all CAs. */
+/** @throws what is no reason to go on to the next CA: whatever concerns all CAs. */
 async function placeAtFallback(
   context: FailoverContext,
   input: PlaceOrderInput,
@@ -111,13 +136,14 @@ async function placeAtFallback(
   } catch (error) {
     signal.throwIfAborted();
     if (!(error instanceof CertmanError) || !isOfOneCa(error)) throw error;
-    return { code: error.code, why: error.message };
+    const turn = isFailure(error, 'rateLimit/newOrders') ? error : undefined;
+    return { code: error.code, why: error.message, turn };
   }
 }
 
 /** Whether a failure may be that of one CA or account only. */
 function isOfOneCa(error: CertmanError): boolean {
-  if (isTurn(error.code)) return false;
+  if (error.code === 'rateLimit/newOrders') return true;
   if (error.code.startsWith('acme/') || error.code === 'configuration/invalid') return true;
   return isFailure(error, 'dns/caaForbids') || isFailure(error, 'kubernetes/forbidden');
 }
@@ -128,6 +154,24 @@ async function requireProfile(ca: AcmeClient, profile: string | undefined): Prom
   if (Object.hasOwn(meta?.profiles ?? {}, profile)) return;
   const message = `The CA ${ca.host} does not offer the profile ${profile} of CERTMAN_ACME_PROFILE.`;
   throw new CertmanError({ code: 'configuration/invalid', message });
+}
+
+function turnAt({ info }: CertmanError): number {
+  return Date.parse(info.notBefore ?? '');
+}
+
+/** The turn of an order at a fallback CA, with an instant at which the first CA is looked at again. */
+function untilNextTry(turn: CertmanError): CertmanError {
+  const again = new Date(Date.now() + MAX_FALLBACK_TURN_MS);
+  if (turnAt(turn) <= again.getTime()) return turn;
+  const { code, message, remedy } = turn.info;
+  return new CertmanError({
+    code,
+    message,
+    remedy: `At ${again.toISOString()}, it is tried at the first CA again. ${remedy ?? ''}`.trimEnd(),
+    notBefore: again,
+    cause: turn,
+  });
 }
 
 function describeOutage(host: string, outage: CaOutage | undefined): string {
