@@ -7,6 +7,7 @@ import {
   orderRefused,
   reserveOrders,
   SHARED_TASK_QUEUE,
+  type UsedBefore,
   type WorkerLimits,
 } from '../contract/ca-budget.ts';
 import type { BudgetGateway } from '../issuance/order-budget.ts';
@@ -29,15 +30,17 @@ export interface BudgetGatewayOptions {
   readonly client: Client;
   /** Issuances of all management clusters that completed since (epoch milliseconds). */
   readonly list: (closedSince: number, signal: AbortSignal) => AsyncIterable<CountedIssuance>;
+  /** Name of the CA that these were ordered from, but for a few during its outages; undefined: it is not known. */
+  readonly firstCa: () => Promise<string | undefined>;
   /** Makes this process run workflow tasks of budgets. Called before each request. */
   readonly startWorker: () => void;
 }
 
 /**
  * Budgets by their workflows, each started with what visibility knows to be used: where that cannot be read, no budget is
- * started, since it would take its limits for unused.
+ * started, since it would take its limits for unused. That of a fallback CA starts with nothing used.
  */
-export function createBudgetGateway({ client, list, startWorker }: BudgetGatewayOptions): BudgetGateway {
+export function createBudgetGateway({ client, list, firstCa, startWorker }: BudgetGatewayOptions): BudgetGateway {
   const starts = new Map<string, Promise<void>>();
   const handleOf = (account: BudgetedAccount) =>
     client.workflow.getHandle<typeof caBudget>(caBudgetWorkflowId(account));
@@ -45,13 +48,7 @@ export function createBudgetGateway({ client, list, startWorker }: BudgetGateway
     client.withDeadline(Date.now() + REQUEST_TIMEOUT_MS, request);
 
   async function start(account: BudgetedAccount, limits: WorkerLimits): Promise<void> {
-    const { usedBefore } = await import('../issuance/used-before.ts');
-    const found: CountedIssuance[] = [];
-    for await (const issuance of list(Date.now() - LOOK_BACK_MS, AbortSignal.timeout(LISTING_TIMEOUT_MS))) {
-      found.push(issuance);
-      if (found.length >= MAX_LISTED) break;
-    }
-    const used = usedBefore(found);
+    const used = (await isOther(account)) ? [] : await readUsed();
     await within(() =>
       client.workflow.start<typeof caBudget>('caBudget', {
         workflowId: caBudgetWorkflowId(account),
@@ -61,6 +58,22 @@ export function createBudgetGateway({ client, list, startWorker }: BudgetGateway
         staticSummary: `Budget of ${account.caHost}`.slice(0, 200),
       }),
     );
+  }
+
+  /** Visibility knows no CA: at a fallback CA, what was ordered from the first one would count, and hold up the failover. */
+  async function isOther({ caHost }: BudgetedAccount): Promise<boolean> {
+    const first = await firstCa();
+    return first !== undefined && first !== caHost;
+  }
+
+  async function readUsed(): Promise<UsedBefore> {
+    const { usedBefore } = await import('../issuance/used-before.ts');
+    const found: CountedIssuance[] = [];
+    for await (const issuance of list(Date.now() - LOOK_BACK_MS, AbortSignal.timeout(LISTING_TIMEOUT_MS))) {
+      found.push(issuance);
+      if (found.length >= MAX_LISTED) break;
+    }
+    return usedBefore(found);
   }
 
   function startOnce(account: BudgetedAccount, limits: WorkerLimits): Promise<void> {

@@ -155,7 +155,12 @@ export function composeActivities(
   const preflight = configuration.preflight === 'on' ? new Preflight(publicDns) : undefined;
   const onOutcome = (outcome: PreflightOutcome): void => metrics.preflights.inc({ outcome });
   const budget = new OrderBudget({
-    gateway: createBudgetGateway({ client, list: listCompletedIssuances(client, undefined), startWorker: startShared }),
+    gateway: createBudgetGateway({
+      client,
+      list: listCompletedIssuances(client, undefined),
+      firstCa: caHost,
+      startWorker: startShared,
+    }),
     stated: configuration.caLimits ?? [],
     onOutcome: (outcome) => metrics.budgetOrders.inc({ outcome }),
     onWarning,

@@ -40,7 +40,12 @@ function handleOf({ env }: WorkflowHarness, { host: caHost, session: { account }
 function budgetOfWorker({ env }: WorkflowHarness, onOutcome: (outcome: string) => void = () => undefined): OrderBudget {
   const { client } = env;
   const list = listCompletedIssuances(client, undefined);
-  const gateway = createBudgetGateway({ client, list, startWorker: () => undefined });
+  const gateway = createBudgetGateway({
+    client,
+    list,
+    firstCa: () => Promise.resolve(undefined),
+    startWorker: () => undefined,
+  });
   return new OrderBudget({ gateway, stated: [THREE], onOutcome });
 }
 

@@ -1,0 +1,49 @@
+import { type Client, WorkflowNotFoundError } from '@temporalio/client';
+import { describe, expect, test } from 'vitest';
+import type { CaBudgetInput } from '../../../src/contract/ca-budget.ts';
+import { createBudgetGateway } from '../../../src/worker/budget-gateway.ts';
+
+const CLOSED = Date.now() - 3_600_000;
+
+/** @returns what a budget of `caHost` is started with that no workflow keeps yet. */
+async function startedWith(caHost: string, firstCa: string | undefined): Promise<CaBudgetInput['used']> {
+  let started: CaBudgetInput | undefined;
+  const executeUpdate = () =>
+    started === undefined
+      ? Promise.reject(new WorkflowNotFoundError('none', 'budget', undefined))
+      : Promise.resolve([]);
+  const start = (_type: string, { args }: { readonly args: readonly [CaBudgetInput] }) => {
+    [started] = args;
+    return Promise.resolve();
+  };
+  const client = {
+    workflow: { getHandle: () => ({ executeUpdate }), start },
+    withDeadline: (_deadline: number, request: () => unknown) => request(),
+  } as unknown as Client;
+  async function* list() {
+    yield await Promise.resolve({ closeTime: CLOSED, dnsNames: ['api.c1.example.com'], nameSet: 'set' });
+  }
+  const gateway = createBudgetGateway({
+    client,
+    list,
+    firstCa: () => Promise.resolve(firstCa),
+    startWorker: () => undefined,
+  });
+  await gateway.reserve({ caHost, accountUrl: `https://${caHost}/acct/1` }, [], { since: 0 });
+  return started?.used;
+}
+
+describe('a budget that is not there yet starts', () => {
+  test('with what visibility knows to be used', async () => {
+    const used = [
+      ['account', [CLOSED]],
+      ['domain:example.com', [CLOSED]],
+    ];
+    expect(await startedWith('first.test', 'first.test')).toEqual(used);
+    expect(await startedWith('first.test', undefined)).toEqual(used);
+  });
+
+  test('with nothing used at a fallback CA, from which others were not ordered', async () => {
+    expect(await startedWith('second.test', 'first.test')).toEqual([]);
+  });
+});
