@@ -14,6 +14,8 @@ export interface Selection {
  * @throws UsageError
  */
 export function selectionOf({ selector, all, namespace, allNamespaces }: TargetOptions): Selection {
+  // As of an unset variable of a script: the API server takes it for every label.
+  if (selector?.trim() === '') throw new UsageError('-l is empty, which would select all; expected labels, or --all');
   if (selector === undefined && all !== true)
     throw new UsageError('no cluster is named; expected the name of one, or -l <labels> or --all with -n or -A');
   if (allNamespaces === true) return { selector };

@@ -37,6 +37,8 @@ describe('what a command acts on', () => {
     [{ namespace: 'ns' }, /no cluster is named/],
     [{ selector: 'a=b' }, /-n <namespace>, or -A/],
     [{ all: true }, /-n <namespace>, or -A/],
+    [{ selector: '', allNamespaces: true }, /-l is empty/],
+    [{ selector: ' ', namespace: 'ns' }, /-l is empty/],
   ] as const)('is refused unless it says which clusters and where: %j', (options, message) => {
     expect(() => selectionOf(options)).toThrow(UsageError);
     expect(() => selectionOf(options)).toThrow(message);
