@@ -29,24 +29,28 @@ export function failureCodeOf(reason: string | undefined): FailureCode | undefin
   return reason === undefined ? undefined : CODES_BY_REASON.get(reason);
 }
 
+/** Names of objects and in DNS. Others come from resources as well, and a shell would obey them once they are pasted. */
+const PLAIN_WORD = /^[\w][\w.-]*$/;
+
+/** A name from a resource as a word of a command line; undefined for one that no object or domain can have. */
+const word = (name: string | undefined): string | undefined =>
+  name !== undefined && PLAIN_WORD.test(name) ? name : undefined;
 const see = (text: string, command: string | undefined): readonly Action[] =>
   command === undefined ? [] : [{ text, command }];
 const showAccount = () => see('See the account', commandLine('account show'));
 const showHistory = ({ report }: Subject) =>
   see('See what was ordered, and why', commandLine(`history ${report.cluster}`));
 const showCredentials = ({ report: { cluster, credentialsSecret } }: Subject) =>
-  see('See the Secret', credentialsSecret && `kubectl describe secret ${inNamespace(cluster, credentialsSecret)}`);
+  describeSecret(cluster, credentialsSecret);
 const showZone = ({ report: { cluster, zoneName } }: Subject) => [
-  ...see("See the zone's servers in public DNS", zoneName === undefined ? undefined : `dig NS ${zoneName}`),
+  ...see("See the zone's servers in public DNS", digOf('NS', zoneName)),
   ...see('See the zone that Hive manages', `kubectl get dnszones -n ${namespaceOf(cluster)} -o yaml`),
 ];
 const showObject = ({ report }: Subject) => see('See the object', readObject(report));
-const showSecret = ({ report: { cluster }, secretName }: Subject) =>
-  see('See the Secret', secretName && `kubectl describe secret ${inNamespace(cluster, secretName)}`);
+const showSecret = ({ report: { cluster }, secretName }: Subject) => describeSecret(cluster, secretName);
 const dig = (type: string, prefix: string) => (subject: Subject) => {
   const [name] = subject.dnsNames;
-  const withoutWildcard = name?.replace(/^\*\./, '');
-  return see('See it in public DNS', withoutWildcard && `dig ${type} ${prefix}${withoutWildcard}`);
+  return see('See it in public DNS', digOf(type, name?.replace(/^\*\./, ''), prefix));
 };
 const showChallenge = dig('CNAME', '_acme-challenge.');
 const showTxt = dig('TXT', '_acme-challenge.');
@@ -71,8 +75,7 @@ const BY_CODE: Readonly<Partial<Record<FailureCode, (subject: Subject) => readon
   'dns/zoneNotFound': showZone,
   'dns/zoneAmbiguous': showZone,
   'dns/notDelegated': showZone,
-  'dns/dnssecBroken': ({ report: { zoneName } }) =>
-    see('See it in public DNS', zoneName === undefined ? undefined : `dig SOA ${zoneName}`),
+  'dns/dnssecBroken': ({ report: { zoneName } }) => see('See it in public DNS', digOf('SOA', zoneName)),
   'dns/caaForbids': dig('CAA', ''),
   'dns/delegationMissing': showChallenge,
   'dns/delegationElsewhere': showChallenge,
@@ -133,6 +136,16 @@ export const WORKER_ACTIONS: readonly Action[] = showWorkers();
 
 function readObject({ cluster, kind }: ClusterReport): string {
   return `kubectl get ${kind === 'CertificateRequest' ? 'certificaterequest' : 'clusterdeployment'} ${inNamespace(cluster)} -o yaml`;
+}
+
+function describeSecret(cluster: string, name: string | undefined): readonly Action[] {
+  const secret = word(name);
+  return see('See the Secret', secret && `kubectl describe secret ${inNamespace(cluster, secret)}`);
+}
+
+function digOf(type: string, name: string | undefined, prefix = ''): string | undefined {
+  const domain = word(name);
+  return domain && `dig ${type} ${prefix}${domain}`;
 }
 
 function namespaceOf(cluster: string): string {

@@ -104,6 +104,16 @@ describe('a failure', () => {
     });
   });
 
+  const names = ['$(reboot)', 'a;reboot', 'a b', '`reboot`', '--kubeconfig=/tmp/x', 'a\nreboot', ''];
+  test.each(names)('of a resource that names %j has no command with that', (name) => {
+    for (const code of FAILURE_CODES) {
+      const row = failing(code, { secretName: name, dnsNames: [`*.${name}`] });
+      const [certificate] = explain(report(row, { credentialsSecret: name, zoneName: name })).certificates;
+      for (const { command = '' } of certificate?.actions ?? [])
+        expect(command).not.toMatch(/reboot|tmp|[$;`\n]| {2}| $/);
+    }
+  });
+
   it('that is a turn needs nothing', () => {
     const [certificate] = explain(report(failing('rateLimit/newOrders', { state: 'Waiting' }))).certificates;
     expect(certificate?.actions[0]).toEqual({ text: 'Nothing' });
