@@ -96,9 +96,15 @@ export class Seals {
     return createOwnerTag(this.#key, record, expires);
   }
 
-  /** @returns undefined for a value that is no tag, or one of another name or account. */
+  /** @returns undefined for a value that is no tag, or one of another name, or of an account that is not accepted. */
   readOwnerTag(name: string, text: string): OwnerTag | undefined {
-    return readOwnerTag(this.#key, name, text);
+    const own = readOwnerTag(this.#key, name, text);
+    if (own !== undefined) return own;
+    for (const other of this.#others) {
+      const tag = other.readOwnerTag(name, text);
+      if (tag !== undefined) return tag;
+    }
+    return undefined;
   }
 
   #mac({ managementCluster, namespace, name, uid }: Owner, sealed: Sealed): Buffer {

@@ -1,9 +1,9 @@
-import { parseAccount } from '../../acme/account.ts';
-import { Seals } from '../../acme/seals.ts';
 import { loadSettings } from '../../configuration/load-configuration.ts';
 import { challengeZoneTarget, type SweptZone, sweepZones } from '../../dns/txt-sweep.ts';
+import { CA_SETTINGS, openCas } from '../../issuance/open-cas.ts';
 import { createOperatorSettings } from '../../kubernetes/objects/operator-settings.ts';
 import { listServedZones } from '../../kubernetes/objects/served-zones.ts';
+import { VERSION } from '../../version.ts';
 import { createDnsProvider } from '../../worker/dns-provider.ts';
 import { UsageError } from '../arguments.ts';
 import type { KubeConnection } from '../kubectl-options.ts';
@@ -31,11 +31,10 @@ export async function sweepDns(options: SweepOptions): Promise<void> {
     throw new UsageError('--zone-id and --credentials-secret are of the zone that --zone names');
   }
   const settings = loadSettings(process.env, [
-    'namespace',
+    ...CA_SETTINGS,
     'managementCluster',
     'extraRecord',
     'standaloneRequests',
-    'acmeDirectoryUrl',
     'dnsBatchWindowMs',
     'fedramp',
     'hostedZoneId',
@@ -52,8 +51,8 @@ export async function sweepDns(options: SweepOptions): Promise<void> {
   const secret = credentialsSecret === undefined ? {} : { challengeZoneSecret: credentialsSecret };
   const challengeZone = zone ?? settings.challengeZone;
   const zones = await withKubernetes(async (kubernetes) => {
-    const account = await createOperatorSettings({ kubernetes, operatorNamespace: settings.namespace }).account();
-    const { key, sealKey } = parseAccount(account, settings.acmeDirectoryUrl);
+    const account = createOperatorSettings({ kubernetes, operatorNamespace: settings.namespace });
+    const cas = openCas({ kubernetes, settings: account, userAgent: `certman/${VERSION}` }, settings);
     const dns = createDnsProvider({ ...settings, ...ofZone, ...secret }, { kubernetes, needsNameServers: false });
     const targets = [
       ...(challengeZone === undefined ? [] : [challengeZoneTarget(challengeZone)]),
@@ -61,9 +60,14 @@ export async function sweepDns(options: SweepOptions): Promise<void> {
     ];
     const { signal } = new AbortController();
     const swept: SweptZone[] = [];
-    for await (const one of sweepZones(targets, { dns, tags: new Seals(key, sealKey), signal, dryRun })) {
-      swept.push(one);
-      note(`${one.zoneName}: ${describe(one, dryRun)}`);
+    try {
+      const tags = await cas.seals();
+      for await (const one of sweepZones(targets, { dns, tags, signal, dryRun })) {
+        swept.push(one);
+        note(`${one.zoneName}: ${describe(one, dryRun)}`);
+      }
+    } finally {
+      await cas.close();
     }
     return swept;
   }, options);

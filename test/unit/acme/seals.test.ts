@@ -129,3 +129,16 @@ test('verify what accepted seals have made, and seal with their own key', () => 
   ]);
   expect(both.seal(owner, order)).toBe(own.seal(owner, order));
 });
+
+test('read the owner tags of accepted seals, such as those of a CA that orders went to meanwhile', () => {
+  const [own, other, third] = [newSeals(), newSeals(), newSeals()];
+  const both = own.accepting([other]);
+  const record = { name: '_acme-challenge.api.example.com', value: 'v' };
+  const tagOf = (one: Seals): string => one.ownerTag(record, new Date(verifiedAt));
+  expect([own, other, third].map((one) => both.readOwnerTag(record.name, tagOf(one))?.proves('v'))).toEqual([
+    true,
+    true,
+    undefined,
+  ]);
+  expect(both.ownerTag(record, new Date(verifiedAt))).toBe(tagOf(own));
+});
