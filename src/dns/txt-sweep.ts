@@ -19,6 +19,9 @@ const MAX_ATTEMPTS: Readonly<Partial<Record<FailureCode, number>>> = {
   'dns/queued': 60,
 };
 
+/** What other credentials may be answered otherwise. */
+const OF_CREDENTIALS: ReadonlySet<FailureCode> = new Set(['dns/accessDenied', 'dns/zoneNotFound']);
+
 /** The challenge zone, for no cluster. */
 export function challengeZoneTarget(zoneName: string): DnsTarget {
   const platform = { kind: 'unsupported', found: 'none' } as const;
@@ -61,14 +64,17 @@ export async function* sweepZones(targets: Iterable<DnsTarget>, options: TxtSwee
   for (const target of targets) {
     options.signal.throwIfAborted();
     const { zoneName } = target;
+    let zone: ZoneRecords | undefined;
     try {
-      const zone = await sweep.find(target);
+      zone = await sweep.find(target);
       if (zone === undefined || swept.has(zone.zoneId)) continue;
       swept.add(zone.zoneId);
       yield { zoneName, outcome: 'swept', ...(await sweep.run(zone)) };
     } catch (error) {
       options.signal.throwIfAborted();
       if (!(error instanceof CertmanError)) throw error;
+      // Its DNSZone may name a zone that is another's, whose credentials reach it.
+      if (zone !== undefined && OF_CREDENTIALS.has(error.code)) swept.delete(zone.zoneId);
       if (error.code === 'dns/zoneNotFound') yield { zoneName, outcome: 'gone' };
       else if (error.code !== 'dns/platformUnsupported') yield { zoneName, outcome: 'failed', failure: error.info };
     }
