@@ -115,8 +115,11 @@ function accessOf(credentials: AzureCredentials, target: DnsTarget): AzureAccess
   return { credentials, cloud, resourceGroup, id };
 }
 
-/** Azure names a zone by resource group and name; Hive writes its name servers when it has created it. */
+/**
+ * Azure names a zone by resource group and name; Hive writes its name servers when it has created it. A group with a slash
+ * would be the id of another zone.
+ */
 function hiveZoneId({ spec, status }: HiveDnsZone): string | undefined {
   const group = spec.azure?.resourceGroupName;
-  return group && status?.nameServers !== undefined ? `${group}/${spec.zone}` : undefined;
+  return group && RESOURCE_GROUP.test(group) && status?.nameServers !== undefined ? `${group}/${spec.zone}` : undefined;
 }

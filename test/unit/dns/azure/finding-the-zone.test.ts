@@ -21,6 +21,14 @@ test('a zone that Hive has not created yet is waited for', async () => {
   });
 });
 
+test('a DNSZone whose resource group would name another zone is not followed', async () => {
+  harness.azure.addZone('example.org', 'others');
+  const spec = { zone: ZONE, azure: { resourceGroupName: 'others/example.org' } };
+  harness.kubernetes.put('DNSZone', 'ns', 'c1', { spec, status: { nameServers: ['ns1.example.net.'] } });
+  await expect(publish()).rejects.toMatchObject({ code: 'dns/zoneNotFound' });
+  expect(harness.azure.counts()).toEqual({});
+});
+
 test('without a DNSZone it is the longest public match in the resource group, of all pages', async () => {
   for (const n of [1, 2, 3]) harness.azure.addZone(`o${n}.example.net`);
   harness.azure.addZone(ZONE, 'another');
