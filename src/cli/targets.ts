@@ -1,10 +1,11 @@
 /** What a command acts on: one cluster by its name, or a selection, after a confirmation. */
 import pLimit from 'p-limit';
-import { CertmanError, isFailure } from '../failures/failure.ts';
-import type { KubernetesApi, ObjectKey, ResourceType } from '../kubernetes/api/kubernetes-api.ts';
+import { CertmanError } from '../failures/failure.ts';
+import type { KubernetesApi } from '../kubernetes/api/kubernetes-api.ts';
 import { clusterOwnersOf } from '../kubernetes/objects/certificate-request.ts';
 import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS } from '../kubernetes/objects/resources.ts';
 import { type ClusterName, resolveClusterName, UsageError } from './arguments.ts';
+import { getIfKnown } from './get-if-known.ts';
 import type { TargetOptions } from './kubectl-options.ts';
 import { describeError } from './output.ts';
 import { commandLine } from './program-name.ts';
@@ -71,16 +72,6 @@ async function readTarget(kubernetes: KubernetesApi, name: ClusterName): Promise
     message: `There is no ClusterDeployment or CertificateRequest ${cluster}.`,
     remedy: `Where it was looked for, and what has its name elsewhere: ${commandLine(`explain ${cluster}`)}`,
   });
-}
-
-/** As `get`. @returns undefined also where the kind is not installed: without Hive, there are no ClusterDeployments. */
-async function getIfKnown(kubernetes: KubernetesApi, resource: ResourceType, key: ObjectKey) {
-  try {
-    return await kubernetes.get(resource, key);
-  } catch (error) {
-    if (isFailure(error, 'kubernetes/notFound')) return undefined;
-    throw error;
-  }
 }
 
 /** Acts on each, several at once; one that fails holds up no other. In the order of the targets. */

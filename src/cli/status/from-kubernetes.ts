@@ -7,6 +7,7 @@ import { type StandaloneSettings, standaloneView } from '../../kubernetes/object
 import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS } from '../../kubernetes/objects/resources.ts';
 import { toRfc3339 } from '../../kubernetes/objects/timestamp.ts';
 import type { ClusterName } from '../arguments.ts';
+import { getIfKnown } from '../get-if-known.ts';
 import {
   byUrgency,
   type CertificateRow,
@@ -62,7 +63,7 @@ export async function clusterFromKubernetes(
   settings: ProjectionSettings & StandaloneSettings,
   name: ClusterName,
 ): Promise<ClusterReport | undefined> {
-  const deployment = await kubernetes.get(CLUSTER_DEPLOYMENTS, name);
+  const deployment = await getIfKnown(kubernetes, CLUSTER_DEPLOYMENTS, name);
   const certificates: CertificateRow[] = [];
   let standalone: KubernetesObject | undefined;
   for await (const object of kubernetes.list(CERTIFICATE_REQUESTS, { namespace: name.namespace })) {

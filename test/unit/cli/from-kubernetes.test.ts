@@ -1,0 +1,25 @@
+import { Readable } from 'node:stream';
+import { expect, test } from 'vitest';
+import { clusterFromKubernetes } from '../../../src/cli/status/from-kubernetes.ts';
+import { CertmanError } from '../../../src/failures/failure.ts';
+import type { KubernetesApi, KubernetesObject } from '../../../src/kubernetes/api/kubernetes-api.ts';
+
+const SETTINGS = { managementCluster: 'hive', extraRecord: undefined, standaloneRequests: 'on' } as const;
+
+/** An API server without Hive. */
+function withoutHive(requests: readonly KubernetesObject[]): KubernetesApi {
+  return {
+    get: () => Promise.reject(new CertmanError({ code: 'kubernetes/notFound', message: 'No such kind.' })),
+    list: () => Readable.from(requests),
+  } as unknown as KubernetesApi;
+}
+
+test('a standalone CertificateRequest is found where Hive is not installed', async () => {
+  const request = { metadata: { namespace: 'ns', name: 'alone', uid: 'u' }, spec: {} };
+  const report = await clusterFromKubernetes(withoutHive([request]), SETTINGS, { namespace: 'ns', name: 'alone' });
+  expect(report).toMatchObject({ cluster: 'ns/alone', kind: 'CertificateRequest' });
+});
+
+test('what is not there is not there, also without Hive', async () => {
+  expect(await clusterFromKubernetes(withoutHive([]), SETTINGS, { namespace: 'ns', name: 'x' })).toBeUndefined();
+});
