@@ -1,4 +1,4 @@
-import { generateKeyPairSync } from 'node:crypto';
+import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { KEY_FILE } from '../../../support/dns/google/fake-cloud-dns.ts';
 import { googleTarget, record, signal, useGoogle, ZONE } from '../../../support/dns/google/harness.ts';
@@ -29,10 +29,19 @@ test('a cluster or a standalone request that names none is told where to', async
 
 const EC_KEY = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ type: 'pkcs8', format: 'pem' });
 
+/** An RSA key as far as it is read; one to sign with takes minutes to make. */
+function rsaKey(bits: number): string | Buffer {
+  const ofBits = (length: number): string => Buffer.alloc(length / 8, 0xff).toString('base64url');
+  const [whole, half] = [ofBits(bits), ofBits(bits / 2)];
+  const key = { kty: 'RSA', e: 'AQAB', n: whole, d: whole, p: half, q: half, dp: half, dq: half, qi: half };
+  return createPrivateKey({ format: 'jwk', key }).export({ type: 'pkcs8', format: 'pem' });
+}
+
 test.each([
   ['no JSON', 'SECRET', 'is no JSON object'],
   ['federated credentials, whose URLs their author chooses', { ...KEY_FILE, type: 'external_account' }, '(type: '],
-  ['no key', { ...KEY_FILE, private_key: 'SECRET' }, '(private_key: it is no RSA private key)'],
+  ['no key', { ...KEY_FILE, private_key: 'SECRET' }, '(private_key: it is no RSA private key'],
+  ['a key that takes long to sign with', { ...KEY_FILE, private_key: rsaKey(5_120) }, '(private_key: '],
   ['a key of another kind', { ...KEY_FILE, private_key: EC_KEY }, '(private_key: '],
   ['no project', { ...KEY_FILE, project_id: '../SECRET' }, '(project_id: '],
   ['an address that is none', { ...KEY_FILE, client_email: 'SECRET' }, '(client_email: '],
