@@ -109,7 +109,7 @@ class Issuance {
   async #place(ownershipProof: OwnershipProof | undefined): Promise<PlacedOrder> {
     const { names, input } = this.#state;
     const { cluster, bundleName, dnsNames, caHost, resumeOrder, replaces, renewal, turn } = input;
-    const { limitedCas, urgent, inWindow } = input;
+    const { limitedCas, urgent, inWindow, moreUrgentAt } = input;
     try {
       const priority = placementPriority(input);
       const order = await placeOrder.executeWithOptions({ summary: `order ${names}`, priority }, [
@@ -124,6 +124,7 @@ class Issuance {
           turn,
           limitedCas,
           urgent,
+          moreUrgentAt,
           inWindow,
           ownershipProof,
         },

@@ -94,6 +94,8 @@ export interface PlaceOrderInput extends BundleRef {
   readonly limitedCas?: readonly string[];
   /** A certificate in use expires soon or is gone: the order goes before others, and a failing CA is waited for less long. */
   readonly urgent?: true;
+  /** When the certificate in use is nearer to its expiry (RFC 3339): an order that waits for its turn asks again then. */
+  readonly moreUrgentAt?: string;
   /** The CA's renewal window of `replaces` is open: its limits exempt the order. */
   readonly inWindow?: true;
   /** Required for a standalone request. */

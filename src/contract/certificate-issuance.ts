@@ -30,6 +30,8 @@ export interface CertificateIssuanceInput {
   readonly limitedCas?: readonly string[];
   /** A certificate in use expires soon or is gone: the order does not wait behind others. */
   readonly urgent?: true;
+  /** As for `placeOrder`. */
+  readonly moreUrgentAt?: string;
   /** Return the certificate in the Secret, which certman did not issue. */
   readonly returnReplaced?: true;
   /** As for `completeOrder`: the renewal follows the window (policy `ari`). */

@@ -92,10 +92,11 @@ export class OrderBudget {
   }
 
   /**
-   * Call before newOrder. @param turn that the order was told before (epoch milliseconds).
+   * Call before newOrder. @param turn that the order was told before (epoch milliseconds). @param moreUrgentAt when it becomes
+   * more urgent: it is held until then at most.
    * @throws CertmanError `rateLimit/newOrders` when it has to wait, with its instant.
    */
-  async admit(ca: AcmeClient, order: BudgetOrder, turn?: number): Promise<Admission> {
+  async admit(ca: AcmeClient, order: BudgetOrder, turn?: number, moreUrgentAt?: string): Promise<Admission> {
     const { onOutcome } = this.#options;
     const limits = this.limitsOf(ca.host);
     if (limits === undefined || this.#grants.has(accountOf(ca).accountUrl, order)) return 'granted';
@@ -117,7 +118,9 @@ export class OrderBudget {
       return 'overdue';
     }
     onOutcome?.('queued');
-    const again = Math.min(reservation.at, now + (isUrgent ? MAX_URGENT_WAIT_MS : MAX_TURN_WAIT_MS));
+    const more = Date.parse(moreUrgentAt ?? '');
+    const latest = now + (isUrgent ? MAX_URGENT_WAIT_MS : MAX_TURN_WAIT_MS);
+    const again = Math.min(reservation.at, latest, more > now ? more : latest);
     throw new CertmanError({
       code: 'rateLimit/newOrders',
       ...turnMessage(ca.host, reservation, again),
@@ -132,13 +135,14 @@ export class OrderBudget {
 
   /**
    * Call when newOrder has failed: a refusal by a limit corrects the budget.
+   * @param moreUrgentAt as for {@link admit}.
    * @returns the error to throw: with the order's next turn where the budget has one for it.
    */
-  async onRefused(ca: AcmeClient, order: BudgetOrder, error: unknown): Promise<unknown> {
+  async onRefused(ca: AcmeClient, order: BudgetOrder, error: unknown, moreUrgentAt?: string): Promise<unknown> {
     const refusal = await this.tellRefusal(ca, order, error);
     if (refusal === undefined) return error;
     try {
-      await this.admit(ca, order);
+      await this.admit(ca, order, undefined, moreUrgentAt);
     } catch (turn) {
       if (!(turn instanceof CertmanError)) throw turn;
       const message = `${refusal.error.message} ${turn.message}`;

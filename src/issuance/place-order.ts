@@ -55,10 +55,10 @@ export async function placeOrder(context: IssuanceContext, input: PlaceOrderInpu
 
 /** @throws CertmanError `rateLimit/newOrders` when the order waits for its turn: nothing was sent, or the CA refused it. */
 async function orderNow({ ca, budget, settings, log }: IssuanceContext, input: PlaceOrderInput): Promise<Order> {
-  const { dnsNames, replaces, renewal, turn: announced } = input;
+  const { dnsNames, replaces, renewal, turn: announced, moreUrgentAt } = input;
   const told = announced?.code === 'rateLimit/newOrders' ? Date.parse(announced.at) : undefined;
   const budgeted = await budget?.orderFor(ca, input);
-  const admission = budgeted && (await budget?.admit(ca, budgeted, told));
+  const admission = budgeted && (await budget?.admit(ca, budgeted, told, moreUrgentAt));
   // What the budget grants waits for no turn of this worker besides.
   const turn = admission === 'granted' ? Date.now() : told;
   const newOrder = { dnsNames, profile: settings.profile, replaces, renewal, turn };
@@ -69,7 +69,7 @@ async function orderNow({ ca, budget, settings, log }: IssuanceContext, input: P
     if (budgeted !== undefined) budget?.placed(ca, budgeted);
     return order;
   } catch (error) {
-    throw budgeted === undefined ? error : await budget?.onRefused(ca, budgeted, error);
+    throw budgeted === undefined ? error : await budget?.onRefused(ca, budgeted, error, moreUrgentAt);
   }
 }
 

@@ -99,12 +99,15 @@ describe('a window that the CA moved', () => {
       const view = await begun(harness);
       const { certificate } = await record(harness, view);
       expect(lastOrder(harness).replaces).toBeUndefined();
+      expect(lastOrder(harness).moreUrgentAt).toBeUndefined();
       await handleOf(harness, view).signal(renewalWindowChanged, {
         bundleName: 'primary',
         window: window(certificate?.certId ?? '', -2 * HOUR_MS, -HOUR_MS),
       });
       const after = await issuedAndReady(harness, view, 2);
       expect(lastOrder(harness).replaces).toBe(certificate?.certId);
+      // A wait for a limit ends once the expiry is near.
+      expect(lastOrder(harness).moreUrgentAt).toBeDefined();
       expect(after.suggestedWindow).toBeUndefined();
       await expect.poll(() => harness.doubles.reports.at(-1)?.event?.reason).toBe('Renewed');
     });

@@ -1,7 +1,7 @@
 import { executeChild, ParentClosePolicy } from '@temporalio/workflow';
 import { fallbackNote } from '../../src/certificates/ca-change.ts';
 import { nameSetDigest } from '../../src/certificates/digest.ts';
-import { expiryLevel } from '../../src/certificates/expiry-level.ts';
+import { expiryLevel, nextExpiryLevelChange } from '../../src/certificates/expiry-level.ts';
 import { followsWindow, lifetimeOf, plannedRenewal } from '../../src/certificates/planned-renewal.ts';
 import type { OrderCause, OrderReason } from '../../src/certificates/renewal-policy.ts';
 import { zoneTargetOf } from '../../src/clusters/zone-target.ts';
@@ -121,6 +121,7 @@ function issuanceInput(
     returnReplaced: isForeign ? true : undefined,
     returnWindow: followsWindow(termsOf(observation, Date.now())) ? true : undefined,
     urgent: isUrgent(record, cause.reason) ? true : undefined,
+    moreUrgentAt: moreUrgentAt(record),
   };
 }
 
@@ -134,6 +135,12 @@ function limitedCas(
   const lifetime = certificate && lifetimeOf(certificate);
   const limited = caHosts.filter((caHost) => orderAllowedAt(rateLimitState, { nameSet, caHost }, lifetime, now) > now);
   return limited.length === 0 ? undefined : limited;
+}
+
+/** When the certificate is nearer to its expiry; undefined: there is none, or it has expired. */
+function moreUrgentAt({ certificate, renewBeforeDays }: BundleRecord): string | undefined {
+  const at = certificate && nextExpiryLevelChange(certificate, Date.now(), renewBeforeDays);
+  return at === undefined ? undefined : new Date(at).toISOString();
 }
 
 /** Whether a cluster has no certificate that serves any more, or soon none. */

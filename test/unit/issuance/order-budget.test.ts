@@ -209,6 +209,16 @@ describe('an order that waits', () => {
     expect(urgent.notBefore).toBe(new Date(NOW + 6 * HOUR_MS).toISOString());
   });
 
+  test('asks again when its certificate is nearer to its expiry', async () => {
+    const { budget } = budgetWith(queueing(NOW + 5 * 24 * HOUR_MS));
+    const near = new Date(NOW + 24 * HOUR_MS).toISOString();
+    const info = await turnOf(budget.admit(CA, order(), undefined, near));
+    expect(info.notBefore).toBe(near);
+    expect(info.remedy).toContain('asks again at 2026-12-02T12:00:00Z');
+    const passed = await turnOf(budget.admit(CA, order(), undefined, new Date(NOW).toISOString()));
+    expect(passed.notBefore).toBe(new Date(NOW + 5 * 24 * HOUR_MS).toISOString());
+  });
+
   test('and is urgent is placed at the instant that it was told, whatever the budget says then', async () => {
     const { budget, outcomes } = budgetWith(queueing(NOW + 365 * 24 * HOUR_MS));
     const urgent = order('urgent.example.com', { urgency: 'expiring' });
