@@ -26,6 +26,21 @@ export function nextExpiryLevelChange(
   return expiryThresholds(certificate, renewBeforeDays).find(({ at }) => at > now)?.at;
 }
 
+/**
+ * When an order that was told a turn asks again (epoch milliseconds): then, or when the certificate in use comes nearer to
+ * its expiry, which may give the order an earlier turn.
+ * @param certificate in use, if there is one.
+ */
+export function askAgainAt(
+  turn: number,
+  certificate: Validity | undefined,
+  now: number,
+  renewBeforeDays?: number,
+): number {
+  const nearer = certificate && nextExpiryLevelChange(certificate, now, renewBeforeDays);
+  return Math.min(turn, nearer ?? turn);
+}
+
 /** From when (epoch milliseconds) which level holds, earliest first. */
 export type ExpiryThresholds = readonly { readonly level: ExpiryLevel; readonly at: number }[];
 

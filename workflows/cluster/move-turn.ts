@@ -1,4 +1,5 @@
 import { patched } from '@temporalio/workflow';
+import { askAgainAt } from '../../src/certificates/expiry-level.ts';
 import { MAX_TURN_WAIT_MS } from '../../src/contract/ca-budget.ts';
 import type { OrderMove } from '../../src/contract/cluster-certificates.ts';
 import { ORDER_MOVED } from '../../src/contract/patches.ts';
@@ -15,8 +16,9 @@ export function moveTurn(bundle: Bundle, { at, message, remedy }: OrderMove): vo
   if (record.state !== 'Waiting' || record.lastAttempt.failure.code !== 'rateLimit/newOrders') return;
   // Only a run that gets the signal has the marker.
   if (!patched(ORDER_MOVED)) return;
-  const { lastAttempt, nextAttempt, renewalTime } = record;
-  const failure = { ...lastAttempt.failure, message, remedy, notBefore: new Date(instant).toISOString() };
+  const { lastAttempt, nextAttempt, renewalTime, certificate, renewBeforeDays } = record;
+  const notBefore = new Date(askAgainAt(instant, certificate, Date.now(), renewBeforeDays)).toISOString();
+  const failure = { ...lastAttempt.failure, message, remedy, notBefore };
   const moved = { ...lastAttempt, failure };
   bundle.enter({ state: 'Waiting', lastAttempt: moved, nextAttempt, renewalTime }, { message: record.message });
   bundle.changes.notify();

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { expiryLevel, nextExpiryLevelChange } from '../../../src/certificates/expiry-level.ts';
+import { askAgainAt, expiryLevel, nextExpiryLevelChange } from '../../../src/certificates/expiry-level.ts';
 import { plannedRenewal } from '../../../src/certificates/planned-renewal.ts';
 import { certificateWithLifetime, DAY_MS, NOT_BEFORE } from '../../support/certificates/certificate-facts.ts';
 
@@ -62,4 +62,15 @@ test('the level is far while renewals are in time, by either policy and whatever
       },
     ),
   );
+});
+
+test('an order whose turn is far off asks again when its certificate comes nearer to its expiry', () => {
+  const certificate = certificateWithLifetime(90 * DAY_MS);
+  const near = Date.parse(certificate.notAfter) - 22.5 * DAY_MS;
+  const now = near - 3 * DAY_MS;
+  expect(askAgainAt(now + 7 * DAY_MS, certificate, now)).toBe(near);
+  expect(askAgainAt(now + DAY_MS, certificate, now)).toBe(now + DAY_MS);
+  expect(askAgainAt(now + 7 * DAY_MS, undefined, now)).toBe(now + 7 * DAY_MS);
+  const expired = Date.parse(certificate.notAfter) + DAY_MS;
+  expect(askAgainAt(expired + DAY_MS, certificate, expired)).toBe(expired + DAY_MS);
 });
