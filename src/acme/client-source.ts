@@ -98,7 +98,7 @@ export class AcmeClientSource {
     if (isSameKey && current.stored.accountUrl === stored.accountUrl && current.stored.sealKey === stored.sealKey) {
       return current.session;
     }
-    const account = parseAccount(stored, this.#options.directoryUrl);
+    const account = this.#parse(stored);
     const session = createSession(account, this.#transport, {
       observe: this.#options.onRequest,
       otherKey: (thumbprint) => this.#otherKey(account.url, thumbprint),
@@ -114,6 +114,16 @@ export class AcmeClientSource {
     if (!isSameKey) current.session.useKey(account.key);
     this.#current = { stored, session: current.session };
     return current.session;
+  }
+
+  /** What cannot be used is read again by the next caller: it may be corrected, and a signal then says so only once. */
+  #parse(stored: StoredAccount): ReturnType<typeof parseAccount> {
+    try {
+      return parseAccount(stored, this.#options.directoryUrl);
+    } catch (error) {
+      this.#options.accounts.invalidate();
+      throw error;
+    }
   }
 
   /** During a rollover, the CA knows one of two keys; after it, the Secret has one that this process has not read yet. */
