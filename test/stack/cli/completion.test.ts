@@ -65,17 +65,19 @@ test('kubectl completes the plugin', async () => {
   expect(await run(kubectl, ['__complete', 'certman', 'explain', '-n', namespace, 'gr'])).toMatch(/^green\s*\n:4\n/);
 });
 
-test.skipIf(onPath('zsh') === undefined)('zsh is given the same candidates', async () => {
-  // Instead of the completion system, whose widgets need a terminal.
-  const script = `compdef() {}; _describe() { print -l -- "\${(@)candidates}" }; _files() { print files }
+if (onPath('zsh') !== undefined)
+  test('zsh is given the same candidates', async () => {
+    // Instead of the completion system, whose widgets need a terminal.
+    const script = `compdef() {}; _describe() { print -l -- "\${(@)candidates}" }; _files() { print files }
     source <(certman completion zsh)
     words=(certman stat); CURRENT=2; _certman
     words=(certman status --kubeconfig ''); CURRENT=4; _certman`;
-  expect(await run('zsh', ['-f', '-c', script])).toMatch(/^status:show where .*\nfiles\n$/);
-});
+    expect(await run('zsh', ['-f', '-c', script])).toMatch(/^status:show where .*\nfiles\n$/);
+  });
 
-test.skipIf(onPath('fish') === undefined)('fish is given the same candidates', async () => {
-  const script = "certman completion fish | source; complete -C 'certman status -o '";
-  const offered = (await run('fish', ['--no-config', '-c', script])).trim().split('\n').sort();
-  expect(offered).toEqual(['json', 'table', 'wide', 'yaml']);
-});
+if (onPath('fish') !== undefined)
+  test('fish is given the same candidates', async () => {
+    const script = "certman completion fish | source; complete -C 'certman status -o '";
+    const offered = (await run('fish', ['--no-config', '-c', script])).trim().split('\n').sort();
+    expect(offered).toEqual(['json', 'table', 'wide', 'yaml']);
+  });
