@@ -36,7 +36,7 @@ export function readOwnerTag(key: Buffer, name: string, text: string): OwnerTag 
   return { expiresAt: Number.parseInt(expiry, 36) * 1_000, proves: (value) => digestOf(value) === digest };
 }
 
-/** Whether a tag is one for this value, whoever made it. */
+/** Whether a tag is one for this value, of any author. */
 export function isOwnerTagFor(value: string, tag: string): boolean {
   return TAG.exec(tag)?.[2] === digestOf(value);
 }

@@ -27,7 +27,7 @@ export function nextExpiryLevelChange(
 }
 
 /**
- * When an order that was told a turn asks again (epoch milliseconds): then, or when the certificate in use comes nearer to
+ * When an order that has a turn asks again (epoch milliseconds): then, or when the certificate in use comes nearer to
  * its expiry, which may give the order an earlier turn.
  * @param certificate in use, if there is one.
  */

@@ -52,7 +52,7 @@ export interface ReserveRequest {
   readonly limits: WorkerLimits;
 }
 
-/** When these may be placed, in their order. One that was told a later instant asks again then, with the same id. */
+/** When these may be placed, in their order. One that got a later instant asks again then, with the same id. */
 export const reserveOrders = defineUpdate<readonly Reservation[], [ReserveRequest]>('reserveOrders');
 /** The CA refused an order by this limit until `until` (RFC 3339). */
 export const orderRefused =

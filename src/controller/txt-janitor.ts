@@ -5,7 +5,7 @@ import { pause, withJitter } from '../kubernetes/api/backoff.ts';
 import { listServedZones } from '../kubernetes/objects/served-zones.ts';
 import type { ControllerContext, SweepSource } from './controller-context.ts';
 
-/** A start is when there is most to do, and what a crash has left is in nobody's way. */
+/** A start is when there is most to do, and what a crash has left hinders nothing. */
 const FIRST_DELAY_MS = 10 * 60_000;
 const INTERVAL_MS = 24 * 3_600_000;
 const RETRY_MS = 3_600_000;

@@ -56,7 +56,7 @@ export async function placeOrderWithFailover(context: FailoverContext, input: Pl
     try {
       return await atFirst();
     } catch (error) {
-      // Whoever waits for a limit of a CA that fails waits for nothing.
+      // A wait for a limit of a CA that fails is in vain.
       const mayLeave = isCaFailure(error) || isFailure(error, 'rateLimit/newOrders');
       if (!mayLeave || first.health.outage({ urgent }) === undefined) throw error;
       failure = error;

@@ -92,7 +92,7 @@ export class OrderBudget {
   }
 
   /**
-   * Call before newOrder. @param turn that the order was told before (epoch milliseconds). @param moreUrgentAt when it becomes
+   * Call before newOrder. @param turn that the order got before (epoch milliseconds). @param moreUrgentAt when it becomes
    * more urgent: it is held until then at most.
    * @throws CertmanError `rateLimit/newOrders` when it has to wait, with its instant.
    */
@@ -112,7 +112,7 @@ export class OrderBudget {
       return 'granted';
     }
     const isUrgent = order.urgency === 'expiring';
-    // It has waited for the instant that it was told: a budget that is wrong must not let a certificate expire.
+    // It has waited for the instant that it got: a budget that is wrong must not let a certificate expire.
     if (isUrgent && turn !== undefined && turn <= now) {
       onOutcome?.('overdue');
       return 'overdue';
@@ -192,7 +192,7 @@ export class OrderBudget {
     return created;
   }
 
-  /** @returns whether the budget was told. Where it was not, it learns by the next refusal. */
+  /** @returns whether the budget knows. Where it does not, it learns by the next refusal. */
   async #tell(what: (gateway: BudgetGateway) => Promise<void>): Promise<boolean> {
     try {
       await what(this.#options.gateway);

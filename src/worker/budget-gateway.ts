@@ -82,7 +82,7 @@ export function createBudgetGateway({ client, list, firstCa, startWorker }: Budg
     if (known !== undefined) return known;
     const started = start(account, limits).finally(() => starts.delete(id));
     starts.set(id, started);
-    // Whoever waits for it may have given up.
+    // The callers that wait for it may have given up.
     started.catch(() => undefined);
     return started;
   }

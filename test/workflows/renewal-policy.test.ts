@@ -102,7 +102,7 @@ test('a policy that changes while the workflow sleeps takes effect, and orders n
     await issuedCount(harness, 1);
     await untilReady(harness, view);
     await untilPlanned(harness, view, 43.9, 45);
-    // Nobody signals: it takes effect when the renewal is due by the earlier plan.
+    // No signal: it takes effect when the renewal is due by the earlier plan.
     harness.doubles.renewalPolicy = 'ari';
     await harness.advanceTime(50 * DAY_MS);
     expect(harness.doubles.issued).toHaveLength(1);

@@ -72,7 +72,7 @@ function order(name: string, fields: Partial<BudgetOrder> = {}): BudgetOrder {
   };
 }
 
-/** The instant that an order was told; undefined: it may be placed. */
+/** The instant that an order got; undefined: it may be placed. */
 async function turnOf(budget: OrderBudget, ca: AcmeClient, one: BudgetOrder): Promise<number | undefined> {
   try {
     expect(await budget.admit(ca, one)).toBe('granted');

@@ -142,7 +142,7 @@ export class Account {
     return { caHost, accountUrl, limits: this.#limits, carried: this.#budget.toState(Date.now()) };
   }
 
-  /** Each order that moved is told so once. Nothing waits for it. */
+  /** Each order that moved gets one signal. Nothing waits for it. */
   async #announceMoves(): Promise<void> {
     this.#announcing = true;
     while (this.#moved.length > 0) {

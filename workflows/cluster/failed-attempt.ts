@@ -69,7 +69,7 @@ export function notBeforeOf(bundle: Bundle, { names }: BundleView): number | und
   if (last === undefined || (bundle.attempts.requested && isTurn(last.failure.code))) return undefined;
   if (names.kind === 'valid' && names.dnsNames.join(' ') !== record.dnsNames.join(' ')) return undefined;
   const notBefore = last.failure.notBefore === undefined ? 0 : Date.parse(last.failure.notBefore);
-  // Others were told the same instant: a change must not undo how the attempts are spread after it. A turn is one order's.
+  // Others got the same instant: a change must not undo how the attempts are spread after it. A turn is one order's.
   const isShared = notBefore > Date.now() && !bundle.attempts.requested && !isTurn(last.failure.code);
   const spread = isShared ? plannedAttempt(bundle, last) : 0;
   const at = Math.max(notBefore, spread, earliestAttempt(bundle, last));

@@ -72,7 +72,7 @@ describe('a cluster by its name', () => {
 describe('a selection', () => {
   const selected = ['-l', 'team=payments'];
 
-  test('is shown with --dry-run, refused without --yes where nobody can be asked, and paused with it', async () => {
+  test('is shown with --dry-run, refused without --yes where no person can be asked, and paused with it', async () => {
     const planned = await certman('pause', ...selected, '-n', namespace, '--dry-run', '-o', 'json');
     expect(planned.code).toBe(0);
     const { results } = JSON.parse(planned.output) as { readonly results: readonly { readonly cluster: string }[] };

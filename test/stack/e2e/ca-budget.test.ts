@@ -69,7 +69,7 @@ test('where the CA has granted more, the setting moves the orders that wait, and
   await startWorkers('example.com=1000/1h', 'three');
   const waiting = (await Promise.all(clusters.map(turnOf))).findIndex((turn) => turn !== undefined);
   const { namespace, name } = clusters[waiting]?.identity ?? { namespace: '', name: '' };
-  // It asks at once; the other one is told.
+  // It asks at once; the other one gets a signal.
   await certman('renew', `${namespace}/${name}`);
   for (const cluster of clusters) await waitUntilCertified(lab(), cluster);
   const status = (await budgets()).budgets[0]?.status;

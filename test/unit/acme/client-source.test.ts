@@ -5,7 +5,7 @@ import { AcmeClientSource } from '../../../src/acme/client-source.ts';
 
 const accountUrl = 'https://ca.test/acct/1';
 
-test('an account that cannot be used is read again by the next caller, whoever found out', async () => {
+test('an account that cannot be used is read again by the next caller, of whatever kind', async () => {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const privateKeyPem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
   let inSecret: StoredAccount = { privateKeyPem: 'not PEM', accountUrl };

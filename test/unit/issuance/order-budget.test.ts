@@ -190,7 +190,7 @@ test('orders that ask at once share a request', async () => {
 });
 
 describe('an order that waits', () => {
-  test('is told its instant, its position and for what it waits', async () => {
+  test('gets its instant, its position and for what it waits', async () => {
     const at = NOW + 2 * HOUR_MS + 20 * 60_000;
     const { budget, outcomes } = budgetWith(queueing(at));
     const info = await turnOf(budget.admit(CA, order()));
@@ -219,7 +219,7 @@ describe('an order that waits', () => {
     expect(passed.notBefore).toBe(new Date(NOW + 5 * 24 * HOUR_MS).toISOString());
   });
 
-  test('and is urgent is placed at the instant that it was told, whatever the budget says then', async () => {
+  test('and is urgent is placed at the instant that it got, whatever the budget says then', async () => {
     const { budget, outcomes } = budgetWith(queueing(NOW + 365 * 24 * HOUR_MS));
     const urgent = order('urgent.example.com', { urgency: 'expiring' });
     await turnOf(budget.admit(CA, urgent, NOW + 1));

@@ -67,7 +67,7 @@ export const BUDGET: readonly HistoryScenario[] = [
       const budget = client.workflow.getHandle(workflowId);
       const reserve = (...orders: readonly BudgetOrder[]) =>
         budget.executeUpdate(reserveOrders, { args: [{ orders, limits: LIMITS }] });
-      // A cluster whose order waits is told when it moves; that of another order is gone.
+      // A cluster whose order waits gets a signal when it moves; that of another order is gone.
       const view = clusterView();
       const waiting = order(budgetOrderId(idOf(view), 'primary'));
       context.doubles.override('placeOrder', () =>
