@@ -1,11 +1,11 @@
 /** What a command acts on: one cluster by its name, or a selection, after a confirmation. */
 import pLimit from 'p-limit';
 import { CertmanError } from '../failures/failure.ts';
+import { getIfKnown } from '../kubernetes/api/discovery.ts';
 import type { KubernetesApi } from '../kubernetes/api/kubernetes-api.ts';
 import { clusterOwnersOf } from '../kubernetes/objects/certificate-request.ts';
 import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS } from '../kubernetes/objects/resources.ts';
 import { type ClusterName, resolveClusterName, UsageError } from './arguments.ts';
-import { getIfKnown } from './get-if-known.ts';
 import type { TargetOptions } from './kubectl-options.ts';
 import { describeError } from './output.ts';
 import { commandLine } from './program-name.ts';

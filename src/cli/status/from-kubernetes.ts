@@ -1,5 +1,6 @@
 /** From the CertificateRequests: while Temporal or the worker is unavailable, and for clusters without a workflow. */
 import { z } from 'zod';
+import { getIfKnown } from '../../kubernetes/api/discovery.ts';
 import { type KubernetesApi, type KubernetesObject } from '../../kubernetes/api/kubernetes-api.ts';
 import { type ProjectionSettings, projectClusterDeployment } from '../../kubernetes/objects/cluster-deployment.ts';
 import { observeRequest } from '../../kubernetes/objects/observed-request.ts';
@@ -7,7 +8,6 @@ import { type StandaloneSettings, standaloneView } from '../../kubernetes/object
 import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS } from '../../kubernetes/objects/resources.ts';
 import { toRfc3339 } from '../../kubernetes/objects/timestamp.ts';
 import type { ClusterName } from '../arguments.ts';
-import { getIfKnown } from '../get-if-known.ts';
 import {
   byUrgency,
   type CertificateRow,

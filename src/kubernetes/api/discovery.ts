@@ -36,7 +36,7 @@ export async function throwIfUnknownKind(
 
 /** Reads an object of a kind that need not be installed. @returns undefined when the object or its kind does not exist. */
 export async function getIfKnown(
-  kubernetes: KubernetesApi,
+  kubernetes: Pick<KubernetesApi, 'get'>,
   resource: ResourceType,
   key: ObjectKey,
 ): Promise<KubernetesObject | undefined> {
