@@ -15,6 +15,7 @@ import type {
   ZoneDelegation,
   ZoneRecords,
 } from '../provider.ts';
+import { changeHandleOf, readChangeHandle } from '../zone-changes/change-handle.ts';
 import { ChangePoller } from '../zone-changes/change-poller.ts';
 import { plainRecords } from '../zone-changes/quote-txt.ts';
 import { RequestRateLimiter } from '../zone-changes/rate-limiter.ts';
@@ -41,7 +42,7 @@ export interface GoogleDnsSettings {
   readonly connections?: Dispatcher;
 }
 
-/** {@link DnsProvider} on Google Cloud DNS; its change handles: see `handleOf`. */
+/** {@link DnsProvider} on Google Cloud DNS; its change handles: see `changeHandleOf`. */
 export class GoogleDnsProvider implements DnsProvider {
   readonly #access: ZoneAccess<ResolvedGoogleCredentials, GoogleDnsApi>;
   readonly #zones: ZoneLookup;
@@ -75,7 +76,7 @@ export class GoogleDnsProvider implements DnsProvider {
       const { change } = await this.#batcher(api, zone).submit({ action: 'publish', records }, signal);
       if (change === undefined) return { zoneId: zone.id, nameServers };
       if (change.live) this.#changes.markLive(pollerIdOf(api, zone.id, change.id));
-      return { zoneId: zone.id, nameServers, change: handleOf(zone.id, change) };
+      return { zoneId: zone.id, nameServers, change: changeHandleOf(zone.id, change) };
     });
   }
 
@@ -118,7 +119,7 @@ export class GoogleDnsProvider implements DnsProvider {
   }
 
   async awaitLive(target: DnsTarget, handle: ChangeHandle, signal: AbortSignal): Promise<void> {
-    const { id, zoneId, sentAt } = readHandle(handle);
+    const { id, zoneId, sentAt } = readChangeHandle(handle);
     const nextPoll = await this.#access.withApi(target, signal, (api) =>
       this.#changes.waitLive({ id: pollerIdOf(api, zoneId, id), sentAt }, () => api.isLive(zoneId, id), signal),
     );
@@ -150,14 +151,4 @@ async function readCredentials(kubernetes: KubernetesApi, secret: ObjectKey): Pr
 /** Ids of changes are small numbers, unique in their zone only. */
 function pollerIdOf({ credentials }: GoogleDnsApi, zoneId: string, changeId: string): string {
   return `${credentials.account} ${zoneId} ${changeId}`;
-}
-
-/** `<change> <zone> <sent at, epoch ms>`: another worker polls it when this one would. */
-function handleOf(zoneId: string, { id, sentAt }: { readonly id: string; readonly sentAt: number }): ChangeHandle {
-  return `${id} ${zoneId} ${sentAt}`;
-}
-
-function readHandle(handle: ChangeHandle): { readonly id: string; readonly zoneId: string; readonly sentAt: number } {
-  const [id = '', zoneId = '', sentAt = '0'] = handle.split(' ');
-  return { id, zoneId, sentAt: Number(sentAt) };
 }

@@ -11,8 +11,8 @@ import type {
   ZoneDelegation,
   ZoneRecords,
 } from '../provider.ts';
-import type { SubmittedChange } from '../zone-changes/change-batch.ts';
-import { ChangePoller, type PendingChange } from '../zone-changes/change-poller.ts';
+import { changeHandleOf, readChangeHandle } from '../zone-changes/change-handle.ts';
+import { ChangePoller } from '../zone-changes/change-poller.ts';
 import { plainRecords } from '../zone-changes/quote-txt.ts';
 import { RequestRateLimiter } from '../zone-changes/rate-limiter.ts';
 import type { ZoneApi, ZoneBatcher } from '../zone-changes/zone-batcher.ts';
@@ -39,7 +39,7 @@ export interface Route53Settings extends CredentialSettings {
   readonly requestsPerSecond: number;
 }
 
-/** {@link DnsProvider} on AWS Route 53; its change handles: see `handleOf`. */
+/** {@link DnsProvider} on AWS Route 53; its change handles: see `changeHandleOf`. */
 export class Route53Provider implements DnsProvider {
   readonly #access: ZoneAccess<ResolvedCredentials, Route53Api>;
   readonly #zones: ZoneLookup;
@@ -124,7 +124,7 @@ export class Route53Provider implements DnsProvider {
   }
 
   async awaitLive(target: DnsTarget, change: ChangeHandle, signal: AbortSignal): Promise<void> {
-    const { id, zoneId, sentAt } = readHandle(change);
+    const { id, zoneId, sentAt } = readChangeHandle(change);
     const nextPoll = await this.#access.withApi(target, signal, async (api) => {
       const next = await this.#changes.waitLive({ id, sentAt }, () => api.isInSync(id), signal);
       if (next === undefined) this.#accounts.memo(api.credentials.account).admission.leave(zoneId);
@@ -156,7 +156,7 @@ export class Route53Provider implements DnsProvider {
       if (change?.live === true) this.#changes.markLive(change.id);
       if (change === undefined || change.live) admission.leave(zone.id);
       else admission.sent(zone.id);
-      return { zoneId: zone.id, nameServers, change: change && handleOf(zone, change) };
+      return { zoneId: zone.id, nameServers, change: change && changeHandleOf(zone.id, change) };
     } catch (error) {
       admission.leave(zone.id);
       throw error;
@@ -179,14 +179,4 @@ function zoneOf(id: string | undefined): KnownZone | undefined {
 
 function hiveZoneId({ status }: HiveDnsZone): string | undefined {
   return status?.aws?.zoneID && stripIdPrefix(status.aws.zoneID);
-}
-
-/** `<change> <zone> <sent at, epoch ms>`: another worker polls it when this one would. */
-function handleOf(zone: KnownZone, { id, sentAt }: SubmittedChange): ChangeHandle {
-  return `${id} ${zone.id} ${sentAt}`;
-}
-
-function readHandle(handle: ChangeHandle): PendingChange & { readonly zoneId: string } {
-  const [id = '', zoneId = '', sentAt = '0'] = handle.split(' ');
-  return { id, zoneId, sentAt: Number(sentAt) };
 }
