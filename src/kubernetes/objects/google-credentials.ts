@@ -1,11 +1,8 @@
 /** Google credentials for a cluster's DNS: the key of a service account, in a Secret as Hive wants it. */
 import { createPrivateKey } from 'node:crypto';
 import { z } from 'zod';
-import { CertmanError } from '../../failures/failure.ts';
 import type { KubernetesApi, ObjectKey } from '../api/kubernetes-api.ts';
-import { describeObject, isObjectName } from '../api/resource-path.ts';
-import { SECRETS } from './resources.ts';
-import { readSecretText } from './secret-data.ts';
+import { readJsonCredentials } from './json-credentials.ts';
 
 /** Entry of the Secret (Hive, `GCPDNSZoneSpec.credentialsSecretRef`). */
 export const GOOGLE_CREDENTIALS_ENTRY = 'osServiceAccount.json';
@@ -41,20 +38,14 @@ const keyFileSchema = z.object({
 
 /** From a Secret. @throws CertmanError `dns/credentialsMissing` (no Secret), `dns/credentialsMalformed` (bad entry). */
 export async function readGoogleCredentials(kubernetes: KubernetesApi, secret: ObjectKey): Promise<GoogleCredentials> {
-  const where = describeObject(SECRETS, secret);
-  const found = isObjectName(secret.name) ? await kubernetes.get(SECRETS, secret) : undefined;
-  if (found === undefined) {
-    throw new CertmanError({
-      code: 'dns/credentialsMissing',
-      message: `${where}, which should hold the Google credentials for the cluster's DNS, does not exist.`,
-      remedy: `Create it with ${GOOGLE_CREDENTIALS_ENTRY}; issuance then continues by itself.`,
-    });
-  }
-  const entry = readSecretText(found['data'], GOOGLE_CREDENTIALS_ENTRY);
-  if (entry.kind !== 'text') throw malformed(where, entry.why);
-  const { data, error } = keyFileSchema.safeParse(parseJson(entry.text));
-  if (data === undefined) throw malformed(where, `${GOOGLE_CREDENTIALS_ENTRY} ${describeIssue(error)}`);
-  return { projectId: data.project_id, clientEmail: data.client_email, privateKey: data.private_key };
+  const keyFile = await readJsonCredentials(kubernetes, secret, {
+    entry: GOOGLE_CREDENTIALS_ENTRY,
+    schema: keyFileSchema,
+    service: 'Google',
+    notA: 'not the key of a service account',
+    remedy: `Put the JSON key of a service account that may change the cluster's managed zone into ${GOOGLE_CREDENTIALS_ENTRY}.`,
+  });
+  return { projectId: keyFile.project_id, clientEmail: keyFile.client_email, privateKey: keyFile.private_key };
 }
 
 function isRsaKey(pem: string): boolean {
@@ -64,26 +55,4 @@ function isRsaKey(pem: string): boolean {
   } catch {
     return false;
   }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-/** The field and zod's own words, never values. */
-function describeIssue({ issues: [issue] }: z.ZodError): string {
-  if (issue === undefined || issue.path.length === 0) return 'is no JSON object';
-  return `is not the key of a service account (${issue.path.map(String).join('.')}: ${issue.message})`;
-}
-
-function malformed(where: string, why: string): CertmanError {
-  return new CertmanError({
-    code: 'dns/credentialsMalformed',
-    message: `${where} has no usable Google credentials: ${why}.`,
-    remedy: `Put the JSON key of a service account that may change the cluster's managed zone into ${GOOGLE_CREDENTIALS_ENTRY}.`,
-  });
 }
