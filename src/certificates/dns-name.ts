@@ -28,9 +28,14 @@ export function normalizeName(name: string): string {
   return (name.endsWith('.') ? name.slice(0, -1) : name).toLowerCase();
 }
 
+/** The name that the CA authorizes for a name of a certificate: normalized, without `*.` (RFC 8555 §7.1.4). */
+export function identifierOf(name: string): string {
+  return normalizeName(name).replace(/^\*\./, '');
+}
+
 /** Whether `name` (a wildcard or not) is the zone or below it. */
 export function isInZone(name: string, zone: string): boolean {
-  const host = normalizeName(name).replace(/^\*\./, '');
+  const host = identifierOf(name);
   const apex = normalizeName(zone);
   return host === apex || host.endsWith(`.${apex}`);
 }

@@ -1,5 +1,5 @@
 /** What CAA records allow (RFC 8659; RFC 8657 for accounts and methods of validation). Pure. */
-import { normalizeName } from '../certificates/dns-name.ts';
+import { identifierOf, normalizeName } from '../certificates/dns-name.ts';
 import { oneLine } from '../failures/printable.ts';
 
 /** A CAA record (RFC 8659 §4.1). */
@@ -36,7 +36,7 @@ const MAX_SHOWN_LENGTH = 200;
 
 /** The names whose CAA records may apply, the first that has any counts (RFC 8659 §3). @param name a wildcard or not. */
 export function caaNamesOf(name: string): readonly string[] {
-  const labels = normalizeName(name).replace(/^\*\./, '').split('.');
+  const labels = identifierOf(name).split('.');
   return labels.map((_, index) => labels.slice(index).join('.'));
 }
 

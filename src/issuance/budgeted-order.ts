@@ -1,5 +1,5 @@
 import { nameSetDigest } from '../certificates/digest.ts';
-import { normalizeName } from '../certificates/dns-name.ts';
+import { identifierOf, normalizeName } from '../certificates/dns-name.ts';
 import type { BundleRef, PlaceOrderInput } from '../contract/activities.ts';
 import { budgetOrderId } from '../contract/ca-budget.ts';
 import { clusterWorkflowId } from '../contract/ids.ts';
@@ -22,7 +22,7 @@ export async function budgetOrderOf(input: OrderedBundle): Promise<BudgetOrder> 
     urgency: urgencyOf(input),
     domains: registeredDomains(names),
     nameSet: nameSetDigest(names),
-    names: [...new Set(names.map((name) => name.replace(/^\*\./, '')))],
+    names: [...new Set(names.map(identifierOf))],
     exemption: exemptionOf(input),
   };
 }

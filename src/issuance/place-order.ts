@@ -9,7 +9,7 @@ import {
 } from '../acme/authorization.ts';
 import type { AcmeClient } from '../acme/client.ts';
 import { findOrder, hasExactNames, isUsable, type Order, orderFailure, placeNewOrder } from '../acme/order.ts';
-import { dns01RecordName, normalizeName } from '../certificates/dns-name.ts';
+import { dns01RecordName, identifierOf, normalizeName } from '../certificates/dns-name.ts';
 import type { ClusterIdentity } from '../clusters/cluster-identity.ts';
 import type { ZoneTarget } from '../clusters/zone-target.ts';
 import type { PendingChallenge, PlacedOrder, PlaceOrderInput, TxtRecordPlace } from '../contract/activities.ts';
@@ -128,7 +128,7 @@ async function resumableOrder(ca: AcmeClient, url: string, dnsNames: readonly st
 }
 
 function recordNamesOf(dnsNames: readonly string[]): readonly string[] {
-  const identifiers = dnsNames.map((name) => normalizeName(name).replace(/^\*\./, ''));
+  const identifiers = dnsNames.map(identifierOf);
   return [...new Set(identifiers)].map(dns01RecordName);
 }
 
@@ -152,7 +152,7 @@ async function challengesOf(
 
 /** The name of an authorization becomes that of a TXT record. @throws CertmanError `acme/unexpected` for any other name. */
 function requireOrdered(ca: AcmeClient, all: readonly Authorization[], dnsNames: readonly string[]): void {
-  const ordered = new Set(dnsNames.map((name) => normalizeName(name).replace(/^\*\./, '')));
+  const ordered = new Set(dnsNames.map(identifierOf));
   const other = all.find(({ identifier }) => identifier.type !== 'dns' || !ordered.has(identifier.value.toLowerCase()));
   if (other === undefined) return;
   const name = oneLine(authorizedName(other), 255);

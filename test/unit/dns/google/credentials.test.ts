@@ -15,7 +15,7 @@ test('a Secret that is missing is named', async () => {
   });
 });
 
-test('a cluster or a standalone request that names none is told where to', async () => {
+test('a cluster or a standalone request that names none gets a failure that says where to', async () => {
   const platform = { kind: 'gcp', credentialsSecret: '' } as const;
   await expect(publish(googleTarget({ platform }))).rejects.toMatchObject({
     code: 'dns/credentialsMissing',
