@@ -109,7 +109,7 @@ async function measure(
     new PlatformProvider({
       kubernetes: kubernetes.asApi(),
       operatorNamespace: 'certman-operator',
-      batchWindowMs: 250,
+      batchWindowMs: 4_000,
       needsNameServers: true,
       settings: {
         route53: { requestsPerSecond: 1_000 / ROUTE53_REQUESTS_PER_ACCOUNT.intervalMs, ambientCredentials: 'labelled' },

@@ -207,9 +207,10 @@ const DNS = {
     meaning:
       'Azure DNS requests per second, service principal and subscription by this worker. Azure allows 1,000 writes in five minutes to the networks of a subscription.',
   }),
-  dnsBatchWindowMs: withDefault('CERTMAN_DNS_BATCH_WINDOW', duration('0ms', '10s'), '250ms', {
-    example: '100ms',
-    meaning: 'How long changes to one zone are collected into one request.',
+  dnsBatchWindowMs: withDefault('CERTMAN_DNS_BATCH_WINDOW', duration('0ms', '10s'), '4s', {
+    example: '1s',
+    meaning:
+      'How long a zone to which many orders write at once collects their changes into one request, at most. A single order never waits for others.',
   }),
   dnsSweep: withDefault('CERTMAN_DNS_SWEEP', oneOf('on', 'off'), 'on', {
     example: 'off',

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CertmanError, withOutcomeUnknown } from '../../failures/failure.ts';
+import { BatchPace, MAX_ROUND_SIZE } from './batch-pace.ts';
 import {
   applyRequests,
   assumeSets,
@@ -27,7 +28,7 @@ export interface ZoneApi {
 
 /** Delays of a batcher. */
 export interface ZoneBatcherOptions {
-  /** From the first request on. */
+  /** From one change to the next at most, see {@link BatchPace}. */
   readonly windowMs: number;
   readonly retryDelaysMs?: readonly number[];
 }
@@ -59,9 +60,6 @@ const RETRY_DELAYS_MS = [300, 800, 2_000, 4_000];
 /** A service that asks for a longer wait is asked again after that, by another attempt of the activity. */
 const MAX_WAIT_MS = 5_000;
 
-/** Requests of one round, so that it reads and plans a bounded number of names. */
-const MAX_ROUND_SIZE = 400;
-
 /** Batches with one request that are sent while another program changes the same names. */
 const MAX_ATTEMPTS = 7;
 const CONFLICT_RETRY_MS = 5_000;
@@ -70,15 +68,18 @@ const CONFLICT_RETRY_MS = 5_000;
 const REMEMBERED_MS = 15 * 60_000;
 
 /**
- * Collects all changes of a worker to one zone, with one set of credentials, into few batches. A round: collect, plan on
- * what the zone most likely has, send; one at a time, so that a worker never competes with itself. Only names of which
- * no change would verify the assumption are read first. A refused batch is planned again on what the zone has now, then
- * bisected until the refused request is alone: each caller gets its own answer.
+ * Collects all changes of a worker to one zone, with one set of credentials, into few batches. A round: collect (for how
+ * long: {@link BatchPace}), plan on what the zone most likely has, send; one at a time, so that a worker never competes with
+ * itself. Only names of which no change would verify the assumption are read first. A refused batch is planned again on
+ * what the zone has now, then bisected until the refused request is alone: each caller gets its own answer.
  */
 export class ZoneBatcher {
   readonly #api: ZoneApi;
   readonly #options: Required<ZoneBatcherOptions>;
   readonly #queue = new Set<QueuedRequest>();
+  readonly #pace: BatchPace;
+  /** Ends the wait for more requests, to look again. */
+  #wake: () => void = () => undefined;
   #running = false;
   /** What the zone has at the names of the present round, read or assumed. */
   #known: TxtRecordSets = new Map();
@@ -91,6 +92,7 @@ export class ZoneBatcher {
   constructor(api: ZoneApi, options: ZoneBatcherOptions) {
     this.#api = api;
     this.#options = { retryDelaysMs: RETRY_DELAYS_MS, ...options };
+    this.#pace = new BatchPace(options.windowMs);
   }
 
   get idle(): boolean {
@@ -104,9 +106,11 @@ export class ZoneBatcher {
     const answer = Promise.withResolvers<BatchOutcome>();
     const queued: QueuedRequest = { ...request, caller: { answer } };
     this.#queue.add(queued);
+    this.#pace.add(queued, performance.now());
+    this.#wake();
     const dequeue = (): void => {
       // A request under way is finished first, so that a later withdrawal finds all of it.
-      if (this.#queue.delete(queued)) answer.reject(signal.reason);
+      if (this.#dequeue(queued)) answer.reject(signal.reason);
     };
     signal.addEventListener('abort', dequeue, { once: true });
     if (!this.#running) void this.#run();
@@ -118,14 +122,36 @@ export class ZoneBatcher {
   async #run(): Promise<void> {
     this.#running = true;
     while (this.#queue.size > 0) {
-      await sleep(this.#options.windowMs);
+      await this.#collect();
       const round = [...this.#queue].slice(0, MAX_ROUND_SIZE);
-      for (const request of round) this.#queue.delete(request);
+      for (const request of round) this.#dequeue(request);
+      if (round.length === 0) continue;
+      this.#pace.sending(performance.now());
       this.#precedence = undefined;
-      if (round.length > 0) await this.#runRound(round);
+      await this.#runRound(round);
       for (const { caller } of round) settle(caller);
     }
     this.#running = false;
+  }
+
+  /** @returns once what is collected is due, which each further request may bring forward or delay. */
+  async #collect(): Promise<void> {
+    for (;;) {
+      const now = performance.now();
+      const wait = this.#pace.dueAt(now) - now;
+      if (wait <= 0) return;
+      const woken = Promise.withResolvers<void>();
+      this.#wake = woken.resolve;
+      const timer = setTimeout(woken.resolve, Math.ceil(wait));
+      await woken.promise;
+      clearTimeout(timer);
+    }
+  }
+
+  #dequeue(request: QueuedRequest): boolean {
+    const isQueued = this.#queue.delete(request);
+    if (isQueued) this.#pace.remove(request);
+    return isQueued;
   }
 
   /** Never rejects: each failure goes to the callers that it concerns. */

@@ -39,7 +39,7 @@ describe('a configuration', () => {
       dohQuorum: 2,
       authoritativeServers: { kind: 'auto' },
       route53RequestsPerSecond: 5,
-      dnsBatchWindowMs: 250,
+      dnsBatchWindowMs: 4_000,
       fedramp: false,
       fedrampStandaloneRequests: false,
       resyncIntervalMs: 600_000,
