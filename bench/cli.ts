@@ -167,7 +167,7 @@ program
 program
   .command('renewal-wave')
   .description('N clusters with a certificate each, all due within one minute: spread, requests a second, none late')
-  .option('--clusters <n>', 'number of clusters', count, 300)
+  .option('--clusters <n>', 'number of clusters', count, 1000)
   .option('--state <folder>', 'folder for logs', '.certman/bench/renewal-wave')
   .action(async (options: { readonly clusters: number; readonly state: string }) => {
     const result = await benchRenewalWave({ clusters: options.clusters, stateDir: resolve(options.state) });
