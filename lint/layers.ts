@@ -18,7 +18,7 @@ const CONTRACT = [...PURE, 'src/contract'];
 /** What every client may import. */
 const BELOW_CLIENTS = [...CONTRACT, 'src/x509', 'src/cache', 'src/network'];
 /** Clients of the outside systems. */
-const CLIENTS = ['src/acme', 'src/crl', 'src/kubernetes/api', 'src/kubernetes/objects', 'src/dns'];
+const CLIENTS = ['src/acme', 'src/crl', 'src/tls-probe', 'src/kubernetes/api', 'src/kubernetes/objects', 'src/dns'];
 const SERVICES = [
   ...BELOW_CLIENTS,
   ...CLIENTS,
@@ -48,6 +48,7 @@ export const LAYERS: readonly Layer[] = [
     packages: ['node:crypto', 'node:stream', 'node:tls', '@peculiar/asn1-schema', '@peculiar/asn1-x509'],
   },
   { path: 'src/acme', imports: BELOW_CLIENTS },
+  { path: 'src/tls-probe', imports: BELOW_CLIENTS },
   { path: 'src/crl', imports: BELOW_CLIENTS },
   { path: 'src/kubernetes/api', imports: BELOW_CLIENTS },
   { path: 'src/kubernetes/objects', imports: [...BELOW_CLIENTS, 'src/kubernetes/api'] },

@@ -15,6 +15,14 @@ export interface CertificateFacts {
   readonly crlUrl?: string | undefined;
 }
 
+/** When certman installed a certificate into its Secret. */
+export interface Installation {
+  /** RFC 3339. */
+  readonly time: string;
+  /** Serial number of the certificate that was in the Secret before; absent: there was none. */
+  readonly replacedSerialNumber?: string;
+}
+
 /** When a certificate is valid. */
 export type Validity = Pick<CertificateFacts, 'notBefore' | 'notAfter'>;
 

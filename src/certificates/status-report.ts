@@ -1,4 +1,4 @@
-import type { CertificateFacts } from './certificate-facts.ts';
+import type { CertificateFacts, Installation } from './certificate-facts.ts';
 import type { RenewalWindow } from './renewal-window.ts';
 
 /** The states of a certificate; also the search attribute `CertState`. */
@@ -31,6 +31,8 @@ export interface StatusReport {
   readonly conditions: readonly ReportedCondition[];
   /** The certificate in the Secret. */
   readonly certificate?: CertificateFacts;
+  /** Absent: certman did not install it. */
+  readonly installation?: Installation;
   /** Directory host of the CA that issued it, if known. */
   readonly caHost?: string;
   /** The window that the CA suggests for this certificate, if it was signalled. */

@@ -2,6 +2,7 @@ import type { ClusterRef } from './cluster-identity.ts';
 import { type ClusterView, clusterDigest } from './cluster-view.ts';
 import { type Gate, type GateReason, gateOf } from './gate.ts';
 import { requestName } from './request-name.ts';
+import { type ServedEndpoints, servedEndpointsOf } from './served-endpoints.ts';
 
 /** A bundle and the two objects that belong to it. */
 export interface CachedCertificate {
@@ -22,6 +23,8 @@ export interface CachedCluster extends ClusterRef {
   readonly served: boolean;
   readonly certificates: readonly CachedCertificate[];
   readonly credentialsSecret?: string;
+  /** Absent: as of most clusters. */
+  readonly endpoints?: ServedEndpoints;
 }
 
 /**
@@ -47,6 +50,7 @@ export function toCachedCluster(previous: CachedCluster | undefined, view: Clust
       secretName: bundle.secretName,
     })),
     credentialsSecret: ('credentialsSecret' in view.platform && view.platform.credentialsSecret) || undefined,
+    endpoints: servedEndpointsOf(view),
   };
 }
 

@@ -52,6 +52,8 @@ export interface ClusterView {
   readonly standaloneRequestsOff?: true;
   /** `spec.powerState: Hibernating`. Certificates are renewed nevertheless. */
   readonly hibernating?: true;
+  /** Its API server is reached by a private link only (AWS PrivateLink, Google Private Service Connect). */
+  readonly privateLink?: true;
   readonly relocation: RelocationState;
   readonly finalizer: boolean;
   /** Zone for the TXT records: `spec.baseDomain`. */

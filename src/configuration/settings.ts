@@ -154,11 +154,25 @@ const CERTIFICATE_AUTHORITY = {
     meaning:
       'Whether certificates in use are checked against the CRLs of their CAs, each fetched every six hours or less often: `on` or `off`.',
   }),
+  servedCheck: withDefault('CERTMAN_SERVED_CHECK', oneOf('on', 'off'), 'on', {
+    example: 'off',
+    meaning:
+      'Whether clusters are probed by TLS handshakes for the certificates that they serve (docs/served.md): `on` or `off`.',
+  }),
+  servedCheckIntervalMs: withDefault('CERTMAN_SERVED_CHECK_INTERVAL', duration('10m', '7d'), '12h', {
+    example: '6h',
+    meaning: 'Interval between the probes of a cluster that serves its certificate.',
+  }),
+  servedWithinMs: withDefault('CERTMAN_SERVED_WITHIN', duration('1m', '30d'), '3h', {
+    example: '6h',
+    meaning:
+      'Time from the installation of a certificate after which a cluster that does not serve it is a warning. Hive applies its SyncSets every two hours.',
+  }),
   privateNetworks: optional('CERTMAN_PRIVATE_NETWORKS', networks, {
     whenUnset: 'none',
     example: '10.20.0.0/16,fd00:20::/32',
     meaning:
-      'Networks, comma separated, that certman connects to although they are not public, where an address comes from data: the CRL that a certificate names, a host that the CA names, the name servers of a zone.',
+      'Networks, comma separated, that certman connects to although they are not public, where an address comes from data: the CRL that a certificate names, a host that the CA names, the name servers of a zone, the names of a cluster.',
   }),
 };
 

@@ -298,7 +298,7 @@ export interface ApplyCertificateRequestInput extends BundleRef {
 }
 
 /** What a bundle's workflow knows of its certificate that decides whether something is due. */
-export interface KnownFacts extends Pick<StatusReport, 'caHost' | 'suggestedWindow'> {
+export interface KnownFacts extends Pick<StatusReport, 'caHost' | 'suggestedWindow' | 'installation'> {
   /** Of the certificate; absent: `renew-before`. */
   readonly renewalPolicy?: RenewalPolicy;
   readonly revokedSerialNumber?: string;

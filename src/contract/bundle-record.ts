@@ -1,4 +1,4 @@
-import type { CertificateFacts, IssuedCertificate } from '../certificates/certificate-facts.ts';
+import type { CertificateFacts, Installation, IssuedCertificate } from '../certificates/certificate-facts.ts';
 import type { RenewalPolicy } from '../certificates/planned-renewal.ts';
 import type { RenewalWindow } from '../certificates/renewal-window.ts';
 import type { ScheduledRetry } from '../certificates/scheduled-retry.ts';
@@ -23,6 +23,8 @@ export interface BundleFacts {
   readonly dnsNames: readonly string[];
   /** The certificate in the Secret. */
   readonly certificate?: CertificateFacts;
+  /** Of `certificate`; absent: certman did not install it, or a run that began before certman recorded it did. */
+  readonly installation?: Installation;
   /** Directory host of the CA that issued `certificate`, else the last one, if known. */
   readonly caHost?: string;
   /** That `certificate` is from a fallback CA, in a sentence. */

@@ -27,6 +27,7 @@ export type ObservedFacts = Pick<
   | 'renewalPolicy'
   | 'renewalPolicyProblem'
   | 'caHost'
+  | 'installation'
   | 'fallback'
   | 'suggestedWindow'
   | 'revokedSerialNumber'
@@ -34,8 +35,9 @@ export type ObservedFacts = Pick<
 
 /** What an evaluation needs of a bundle's record. */
 export function knownFactsOf(facts: BundleFacts): KnownFacts {
-  const { caHost, suggestedWindow, renewalPolicy, revokedSerialNumber, certificate } = facts;
-  return { caHost, suggestedWindow, renewalPolicy, revokedSerialNumber, fingerprint: certificate?.fingerprint };
+  const { caHost, suggestedWindow, renewalPolicy, revokedSerialNumber, installation, certificate } = facts;
+  const fingerprint = certificate?.fingerprint;
+  return { caHost, suggestedWindow, renewalPolicy, revokedSerialNumber, installation, fingerprint };
 }
 
 /**
@@ -47,7 +49,7 @@ export function observedFacts(known: KnownFacts, observation: RequestObservation
   const certificate = secret.kind === 'valid' ? secret.certificate : undefined;
   const isSame = certificate === undefined || certificate.fingerprint === known.fingerprint;
   const ofCertificate: KnownFacts = isSame ? known : {};
-  const { caHost, suggestedWindow, revokedSerialNumber } = ofCertificate;
+  const { caHost, suggestedWindow, revokedSerialNumber, installation } = ofCertificate;
   const terms = { ...termsOf(observation, now), suggestedWindow };
   const issuedBy = caHost ?? issuedByCaHost;
   return {
@@ -56,6 +58,7 @@ export function observedFacts(known: KnownFacts, observation: RequestObservation
     renewalPolicy: certificate === undefined ? terms.policy : policyOf(ofCertificate, certificate, terms),
     renewalPolicyProblem,
     caHost: issuedBy,
+    installation,
     fallback: certificate && fallbackNote({ ...observation, issuedByCaHost: issuedBy }),
     suggestedWindow,
     revokedSerialNumber,

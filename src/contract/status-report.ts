@@ -10,7 +10,7 @@ export function statusReportOf(
   workflowId: string,
   now: number,
 ): StatusReport {
-  const { requestName, secretName, state, certificate, caHost, suggestedWindow } = record;
+  const { requestName, secretName, state, certificate, installation, caHost, suggestedWindow } = record;
   return {
     bundleName,
     requestName,
@@ -19,6 +19,7 @@ export function statusReportOf(
     state,
     conditions: conditionsFor(record, now),
     certificate,
+    installation: certificate && installation,
     caHost,
     suggestedWindow,
     renewalTime: renewalTimeOf(record),

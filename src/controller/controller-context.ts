@@ -5,8 +5,10 @@ import type { CrlFetcher } from '../crl/crl-fetcher.ts';
 import type { OwnerTags } from '../dns/leftover-records.ts';
 import type { DnsProvider } from '../dns/provider.ts';
 import type { IssuerCheck } from '../issuance/issuer-check.ts';
+import type { TrustRoots } from '../issuance/trust-roots.ts';
 import type { KubernetesApi, WatchConnection } from '../kubernetes/api/kubernetes-api.ts';
 import type { Metrics } from '../observability/metrics.ts';
+import type { TlsProbe } from '../tls-probe/tls-probe.ts';
 import type { ClusterSignaller, ClusterSignallerOptions } from './cluster-signaller.ts';
 import type { ControllerCache } from './controller-cache.ts';
 import type { FleetSnapshot } from './fleet-snapshot.ts';
@@ -50,6 +52,17 @@ export interface SweepSource {
   readonly requestIntervalMs?: number;
 }
 
+/** How clusters are probed for the certificates that they serve. */
+export interface ServedCheck {
+  readonly tls: Pick<TlsProbe, 'read'>;
+  /** What the chains that are served have to lead to. */
+  readonly roots: Pick<TrustRoots, 'of'>;
+  /** Milliseconds between probes of a cluster that serves its certificate. */
+  readonly intervalMs: number;
+  /** Milliseconds from the installation until a certificate that is not served is a warning. */
+  readonly withinMs: number;
+}
+
 /** What the process provides to the controller. */
 export interface ControllerDependencies {
   readonly kubernetes: KubernetesApi;
@@ -66,6 +79,8 @@ export interface ControllerDependencies {
   readonly issuerCheck?: Pick<IssuerCheck, 'revokedIssuer'>;
   /** Undefined: no zone is swept. */
   readonly sweep?: SweepSource | undefined;
+  /** Undefined: no cluster is probed. */
+  readonly servedCheck?: ServedCheck | undefined;
   readonly settings: ControllerSettings;
   readonly metrics: Metrics;
   /** Exposes the fleet gauges while this worker runs the controller. @returns a function that removes them. */

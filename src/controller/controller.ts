@@ -24,6 +24,7 @@ import { KeyedWorkQueue } from './keyed-work-queue.ts';
 import { Poller } from './poller.ts';
 import { type PrimaryEventHandler, PrimaryReconciler } from './primary-reconciler.ts';
 import { runResync } from './resync.ts';
+import { servedPollClient, servedRemovalClient } from './served-poller.ts';
 import { type StuckClusterSignals, stuckClusterSignals } from './stuck-clusters.ts';
 import { runTxtJanitor } from './txt-janitor.ts';
 
@@ -75,6 +76,11 @@ export async function runController(
   const clusters = clusterDeploymentHandler(context, reconciler, requests.onOwnersChanged);
   const ariPoller = new Poller(ariPollClient(context), context);
   const crlPoller = crlSource && new Poller(crlPollClient(context, crlSource), context);
+  const { servedCheck } = dependencies;
+  const servedPoller = new Poller(
+    servedCheck === undefined ? servedRemovalClient(context) : servedPollClient(context, servedCheck),
+    context,
+  );
   const stuckClusters = stuckClusterSignals(context);
   const informers = new Map(
     informedResources(context, clusters, requests, stuckClusters).map((informed) => {
@@ -108,6 +114,7 @@ export async function runController(
       crdCheck.run(),
       ariPoller.run(),
       crlPoller?.run(),
+      servedPoller.run(),
       dependencies.sweep && runTxtJanitor(context, dependencies.sweep),
     ]);
   } catch (error) {

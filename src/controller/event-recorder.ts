@@ -2,7 +2,7 @@ import type { ClusterRef } from '../clusters/cluster-identity.ts';
 import { CertmanError } from '../failures/failure.ts';
 import { backoffDelay, pause } from '../kubernetes/api/backoff.ts';
 import type { KubernetesApi } from '../kubernetes/api/kubernetes-api.ts';
-import { type EventDetails, recordEvent } from '../kubernetes/objects/events.ts';
+import { type EventDetails, type InvolvedObject, recordEvent } from '../kubernetes/objects/events.ts';
 import { involvedObjectOf } from '../kubernetes/objects/primary-object.ts';
 import { keyOf } from './controller-cache.ts';
 import type { ControllerLogger } from './outage-log.ts';
@@ -11,16 +11,26 @@ const MAX_ATTEMPTS = 4;
 /** For all attempts: what waits for an Event holds a place in the work queue, which signals of other clusters need. */
 const TIMEOUT_MS = 5_000;
 
-/** Records a Warning. One that cannot be written in a few seconds is logged: gauges report the same state. */
+/** What records an Event. */
+interface RecorderContext {
+  readonly kubernetes: KubernetesApi;
+  readonly logger: ControllerLogger;
+  readonly signal: AbortSignal;
+}
+
+/** Records a Warning on a cluster. */
 export async function recordWarning(
-  context: { readonly kubernetes: KubernetesApi; readonly logger: ControllerLogger; readonly signal: AbortSignal },
+  context: RecorderContext,
   cluster: ClusterRef,
   reason: string,
   message: string,
 ): Promise<void> {
+  await recordOn(context, involvedObjectOf(cluster), { type: 'Warning', reason, message });
+}
+
+/** Records an Event. One that cannot be written in a few seconds is logged: gauges report the same state. */
+export async function recordOn(context: RecorderContext, object: InvolvedObject, event: EventDetails): Promise<void> {
   const { logger, signal } = context;
-  const object = involvedObjectOf(cluster);
-  const event: EventDetails = { type: 'Warning', reason, message };
   const timeout = AbortSignal.timeout(TIMEOUT_MS);
   const limited = AbortSignal.any([signal, timeout]);
   const kubernetes = context.kubernetes.withSignal(limited);

@@ -15,9 +15,9 @@ export class PollSchedule {
   readonly #answered = new Set<string>();
   readonly #heap = new Heap<PlannedPoll>((left, right) => left.at - right.at);
 
-  /** A new subject is due at once. @param now epoch milliseconds. */
-  add(key: string, now: number): void {
-    if (!this.#planned.has(key)) this.#plan(key, now);
+  /** Plans a new subject. @param at epoch milliseconds; now: it is due at once. */
+  add(key: string, at: number): void {
+    if (!this.#planned.has(key)) this.#plan(key, at);
   }
 
   delete(key: string): void {

@@ -38,6 +38,10 @@ export interface PollClient<Subject> {
   keyOf(subject: Subject): string;
   /** The server that is asked; while it is failing, one subject at a time is tried. */
   hostOf(subject: Subject): string;
+  /** Hosts polled at once; default 8. */
+  readonly concurrentHosts?: number;
+  /** When a new subject is polled first (epoch milliseconds); absent: at once. */
+  firstPollAt?(subject: Subject, now: number): number;
   /** Whose users can choose the subject's host; absent: none can. */
   namespacesOf?(subject: Subject): readonly string[];
   /** @returns a result for each subject. @throws CertmanError when the host fails for any subject: all stay due. */
@@ -78,7 +82,9 @@ export class Poller<Subject> {
       await pause(ROUND_INTERVAL_MS, this.#context.signal);
       await this.#updateSchedule();
       const hosts = Map.groupBy(this.#takeDue(), (subject) => this.#client.hostOf(subject));
-      await pLimit(MAX_CONCURRENT_HOSTS).map(hosts, ([host, subjects]) => this.#pollHost(host, subjects));
+      await pLimit(this.#client.concurrentHosts ?? MAX_CONCURRENT_HOSTS).map(hosts, ([host, subjects]) =>
+        this.#pollHost(host, subjects),
+      );
       this.#forgetUnusedHosts();
     }
   }
@@ -89,8 +95,10 @@ export class Poller<Subject> {
     for await (const keys of inSlices(this.#client.changes())) for (const key of keys) changed.add(key);
     for await (const keys of inSlices(changed)) {
       for (const key of keys) {
-        if (this.#client.find(key) === undefined) this.#schedule.delete(key);
-        else this.#schedule.add(key, Date.now());
+        const subject = this.#client.find(key);
+        const now = Date.now();
+        if (subject === undefined) this.#schedule.delete(key);
+        else this.#schedule.add(key, this.#client.firstPollAt?.(subject, now) ?? now);
       }
     }
   }

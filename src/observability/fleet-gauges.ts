@@ -1,5 +1,6 @@
 /** Computed at the scrape: a deleted object leaves no series. Only the controller's worker reports them. */
 import { type ExpiryLevel, type ExpiryThresholds, expiryThresholds, levelAt } from '../certificates/expiry-level.ts';
+import type { ServedReason } from '../certificates/served.ts';
 import type { AriCoverage, ClusterSeries, CrdState, RequestSeries, WatchState } from '../controller/fleet-snapshot.ts';
 import type { IssuedCounts } from './issued-counts.ts';
 
@@ -80,6 +81,16 @@ function countByGate(clusters: readonly ClusterSeries[] | undefined): Samples {
   const counts = new Map<string, number>();
   for (const { gate } of clusters ?? []) counts.set(gate, (counts.get(gate) ?? 0) + 1);
   return Array.from(counts, ([gate, count]) => [labelText({ gate }), count] as const);
+}
+
+const LATE_REASONS: ReadonlySet<string> = new Set<ServedReason>(['NotServed', 'ChainNotTrusted']);
+
+function countByServed(requests: readonly RequestSeries[] | undefined): Samples {
+  const counts = new Map<string, number>();
+  for (const { served } of requests ?? []) {
+    if (served !== undefined) counts.set(served.reason, (counts.get(served.reason) ?? 0) + 1);
+  }
+  return Array.from(counts, ([reason, count]) => [labelText({ reason }), count] as const);
 }
 
 function* each<T>(items: Iterable<T> | undefined, sample: (item: T) => Sample | undefined): Samples {
@@ -178,6 +189,22 @@ const GAUGES: readonly GaugeRow[] = [
     help: 'When the certificate of a CertificateRequest expires; 0 while it has none.',
     samples: ({ certificates }) =>
       each(certificates, (request) => [textOf(request).labels, (request.notAfter ?? 0) / 1000]),
+  },
+  {
+    name: 'certman_certificates_served',
+    help: 'Certificates by the reason of their condition Served: Served, NotServedYet, NotServed, ChainNotTrusted, and why that is not known.',
+    samples: ({ requests }) => countByServed(requests),
+  },
+  {
+    // A series only where Hive is late: a healthy fleet has none.
+    name: 'certman_certificate_not_served',
+    help: 'Certificates that their cluster does not serve although Hive has had the time, or in a chain that clients refuse, 1 each, by reason.',
+    samples: ({ requests }) =>
+      each(requests, (request) => {
+        const reason = request.served?.reason ?? '';
+        if (!LATE_REASONS.has(reason)) return undefined;
+        return [`${textOf(request).labels},${labelText({ reason })}`, 1];
+      }),
   },
   {
     // A series only where a renewal is held up: a healthy fleet has none.

@@ -102,6 +102,12 @@ export function createMetrics(registry: Registry) {
       'certman_revoked_certificates_total',
       'Certificates in use that were found on a CRL of their CA, or an issuer of which was.',
     ),
+    servedLag: histogram(
+      'certman_served_lag_seconds',
+      'Time from the installation of a certificate until its cluster was seen to serve it, by action: create or renew.',
+      ['action'],
+      [60, 300, 900, 1_800, 3_600, 5_400, 7_200, 9_000, 10_800, 14_400, 21_600, 43_200, 86_400],
+    ),
     workflowListFailures: plainCounter(
       'certman_workflow_list_failures_total',
       'Lists of workflows by the controller that Temporal could not answer (visibility). Each is retried.',

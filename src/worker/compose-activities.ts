@@ -23,6 +23,7 @@ import { ChallengeDelegation } from '../dns/challenge-delegation.ts';
 import { DnsSources } from '../dns/dns-sources.ts';
 import { Preflight } from '../dns/preflight.ts';
 import { PropagationCheck } from '../dns/propagation-check.ts';
+import { PublicAddresses } from '../dns/public-addresses.ts';
 import type { CertmanError } from '../failures/failure.ts';
 import { oneLine } from '../failures/printable.ts';
 import { ChainGate } from '../issuance/chain-gate.ts';
@@ -43,6 +44,7 @@ import { FleetMetricsExporter } from '../observability/fleet-metrics-exporter.ts
 import type { Logger } from '../observability/logging.ts';
 import { createMetrics } from '../observability/metrics.ts';
 import type { MetricsExposition } from '../observability/metrics-exposition.ts';
+import { TlsProbe } from '../tls-probe/tls-probe.ts';
 import { VERSION } from '../version.ts';
 import { createActivityMetricsInterceptor } from './activity-metrics.ts';
 import { createBudgetGateway } from './budget-gateway.ts';
@@ -108,6 +110,8 @@ export function composeActivities(
   const crlSource = configuration.crlCheck === 'on' ? new CrlFetcher({ userAgent, privateNetworks }) : undefined;
   const { trustBundle: bundleFile, acmeCaBundle } = configuration;
   const roots = new TrustRoots({ bundleFile, acmeCaBundle, onWarning });
+  const publicDns = { resolvers: configuration.dohResolvers, resolverCa: configuration.dohCaBundle };
+  const addresses = configuration.servedCheck === 'on' ? new PublicAddresses(publicDns) : undefined;
   const onCrlFetch = (outcome: string): void => metrics.crlFetches.inc({ outcome });
   const revocations = crlSource && new ChainRevocations(crlSource, onCrlFetch);
   const onRefused = (reason: string): void => metrics.refusedChains.inc({ reason });
@@ -151,7 +155,6 @@ export function composeActivities(
   } = configuration;
   const projection = { managementCluster, extraRecord, standaloneRequests: configuration.standaloneRequests };
   const bundles = new ServedBundles(kubernetes, projection);
-  const publicDns = { resolvers: configuration.dohResolvers, resolverCa: configuration.dohCaBundle };
   const preflight = configuration.preflight === 'on' ? new Preflight(publicDns) : undefined;
   const onOutcome = (outcome: PreflightOutcome): void => metrics.preflights.inc({ outcome });
   const budget = new OrderBudget({
@@ -231,6 +234,12 @@ export function composeActivities(
         exposeFleet: (fleet) => fleetMetrics.expose(fleet),
         crlSource,
         sweep: configuration.dnsSweep === 'on' ? { dns, tags: () => ca.sealsIfUsable(), challengeZone } : undefined,
+        servedCheck: addresses && {
+          tls: new TlsProbe({ privateNetworks, resolve: (host) => addresses.of(host) }),
+          roots,
+          intervalMs: configuration.servedCheckIntervalMs,
+          withinMs: configuration.servedWithinMs,
+        },
         issuerCheck: revocations && new IssuerCheck(roots, revocations),
         logger,
         stopping,
@@ -257,7 +266,8 @@ export function composeActivities(
     },
     close: async () => {
       fleetMetrics.close();
-      await Promise.all([ca.close(), dnsSources.close(), preflight?.close(), kubernetes.close(), crlSource?.close()]);
+      const lookups = [dnsSources.close(), preflight?.close(), addresses?.close()];
+      await Promise.all([ca.close(), ...lookups, kubernetes.close(), crlSource?.close()]);
     },
   };
 }

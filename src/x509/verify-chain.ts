@@ -89,6 +89,19 @@ export function verifyChain(chain: readonly X509Certificate[], expected: ChainEx
   return refusal === undefined ? { anchor } : { refusal };
 }
 
+/**
+ * Why clients refuse the chain that a server presents, whose key the handshake has proved; undefined: they do not. How long
+ * it is valid yet does not count.
+ */
+export function refusalOfPresented(
+  chain: readonly X509Certificate[],
+  { trust, now }: Pick<ChainExpectation, 'trust' | 'now'>,
+): ChainRefusal | undefined {
+  const broken = brokenLink(chain, { trust, now }) ?? unfitCertificate(chain, { now });
+  if (broken !== undefined) return broken;
+  return trust !== 'any' && anchorOf(chain, trust, now) !== undefined ? undefined : withoutRoot(chain, { trust });
+}
+
 /** The trusted certificate that a chain leads to, each signed by the next; undefined where it does not. */
 export function trustedPathOf(
   chain: readonly X509Certificate[],
@@ -162,7 +175,10 @@ function brokenLink(
   return undefined;
 }
 
-function unfitCertificate(chain: readonly X509Certificate[], { now }: ChainExpectation): ChainRefusal | undefined {
+function unfitCertificate(
+  chain: readonly X509Certificate[],
+  { now }: Pick<ChainExpectation, 'now'>,
+): ChainRefusal | undefined {
   for (const [position, certificate] of chain.entries()) {
     const unfit = misplaced(chain, position) ?? invalidAt(certificate, now) ?? unusable(certificate);
     if (unfit !== undefined) return refusalOf(chain, position, ...unfit);
@@ -225,7 +241,10 @@ function anchorOf(chain: readonly X509Certificate[], trust: TrustStore, now: Dat
   return undefined;
 }
 
-function withoutRoot(chain: readonly X509Certificate[], { trust }: ChainExpectation): ChainRefusal | undefined {
+function withoutRoot(
+  chain: readonly X509Certificate[],
+  { trust }: Pick<ChainExpectation, 'trust'>,
+): ChainRefusal | undefined {
   const position = chain.length - 1;
   const [last] = chain.slice(-1);
   if (last === undefined) return undefined;

@@ -196,6 +196,10 @@ async function recordIssued(
     {
       message: readyMessage(certificate, renewalTime, renewal.message, fallback),
       certificate,
+      installation: {
+        time: new Date(now).toISOString(),
+        replacedSerialNumber: record.certificate?.serialNumber,
+      },
       caHost,
       fallback,
       suggestedWindow,

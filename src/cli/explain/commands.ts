@@ -101,6 +101,17 @@ export function actionsForFailure(code: FailureCode | undefined, subject: Subjec
   return (code && BY_CODE[code]?.(subject)) ?? [];
 }
 
+/** What shows why a cluster does not serve its certificate. @param reason of the condition `Served`. */
+export function actionsForServed(reason: string | undefined, { cluster }: ClusterReport): readonly Action[] {
+  if (reason !== 'NotServed') return [];
+  return [
+    {
+      text: 'See what Hive has applied to the cluster',
+      command: `kubectl get clustersync ${inNamespace(cluster)} -o yaml`,
+    },
+  ];
+}
+
 /** What opens a closed gate; nothing where a person need not act. */
 export function actionsForGate(reason: GateReason, { cluster, kind }: ClusterReport): readonly Action[] {
   const object = kind === 'CertificateRequest' ? 'certificaterequest' : 'clusterdeployment';

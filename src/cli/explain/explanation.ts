@@ -1,8 +1,15 @@
 /** One answer to: where is it, why, since when, what happens next and when, what can be done. Pure. */
 import { isOwnLimit, isTurn, retryModeOf } from '../../failures/failure.ts';
 import { commandLine } from '../program-name.ts';
-import type { CertificateRow, ClusterReport } from '../status/status-view.ts';
-import { type Action, actionsForFailure, actionsForGate, failureCodeOf, WORKER_ACTIONS } from './commands.ts';
+import { type CertificateRow, type ClusterReport, servedText } from '../status/status-view.ts';
+import {
+  type Action,
+  actionsForFailure,
+  actionsForGate,
+  actionsForServed,
+  failureCodeOf,
+  WORKER_ACTIONS,
+} from './commands.ts';
 
 /** Of one certificate. */
 export interface CertificateExplanation {
@@ -15,6 +22,8 @@ export interface CertificateExplanation {
   /** RFC 3339. */
   readonly since?: string;
   readonly next: { readonly what: string; readonly at?: string };
+  /** Whether the cluster serves it; absent: not known here. */
+  readonly served?: string;
   readonly actions: readonly Action[];
   readonly dnsNames: readonly string[];
 }
@@ -81,6 +90,7 @@ function explainCertificate(report: ClusterReport, certificate: CertificateRow):
     why: failure?.message ?? message,
     since,
     next: nextOf(report, certificate),
+    served: certificate.served && servedText(certificate.served),
     actions: actionsOf(report, certificate),
     dnsNames,
   };
@@ -154,8 +164,10 @@ function actionsOf(report: ClusterReport, certificate: CertificateRow): readonly
   const renewNow = (text: string): Action => ({ text, command: commandLine(`renew ${cluster}`) });
   const remedy: readonly Action[] = failure?.remedy === undefined ? [] : [{ text: failure.remedy }];
   switch (state) {
-    case 'Ready':
-      return [{ text: 'Nothing' }, renewNow('To renew it now')];
+    case 'Ready': {
+      const actions = actionsForServed(certificate.served?.reason, report);
+      return [...(actions.length === 0 ? [{ text: 'Nothing' }] : actions), renewNow('To renew it now')];
+    }
     case 'Issuing':
     case 'Renewing':
       return [{ text: 'Nothing' }, { text: 'To see each step', command: commandLine(`status ${cluster} --watch`) }];

@@ -8,6 +8,7 @@ import { type StandaloneSettings, standaloneView } from '../../kubernetes/object
 import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS } from '../../kubernetes/objects/resources.ts';
 import { toRfc3339 } from '../../kubernetes/objects/timestamp.ts';
 import type { ClusterName } from '../arguments.ts';
+import { servedRowOf } from './read-served.ts';
 import {
   byUrgency,
   type CertificateRow,
@@ -105,6 +106,7 @@ function certificateRow(object: KubernetesObject, cluster: ClusterName): Certifi
     notAfter: rfc3339(notAfter),
     renewalTime,
     nextAttempt,
+    served: servedRowOf(object['status']),
   };
 }
 

@@ -11,8 +11,9 @@ import { commandLine } from '../program-name.ts';
 import { describeSelection, type Selection } from '../selection.ts';
 import { isUnavailable, unavailableMessage, withTemporal } from '../temporal-client.ts';
 import { clusterFromTemporal, fleetFromTemporal } from './from-temporal.ts';
-import type { ClusterReport, FleetReport, FleetRow } from './status-view.ts';
+import type { ClusterReport, FleetReport, FleetRow, ServedRow } from './status-view.ts';
 
+/** Of what the API server adds to Temporal's report. */
 const CRD_CHECK_TIMEOUT_MS = 3_000;
 
 /** How a status is read. */
@@ -77,11 +78,13 @@ export async function findCluster(name: ClusterName, source: StatusSource): Prom
   const settings = loadSettings(process.env, ['managementCluster', 'extraRecord', 'standaloneRequests']);
   const { managementCluster } = settings;
   const crdCheck = new CrdCheck(source);
+  let served: ReturnType<typeof findServed> | undefined;
   const report = await temporalElseKubernetes(
     source,
     () =>
       withTemporal(
         crdCheck.beside(async (client) => {
+          served = findServed(name, source);
           await assertSameManagementCluster(client, managementCluster, source);
           return await clusterFromTemporal(client, managementCluster, name);
         }),
@@ -89,7 +92,9 @@ export async function findCluster(name: ClusterName, source: StatusSource): Prom
     ({ withKubernetes, clusterFromKubernetes }) =>
       withKubernetes((kubernetes) => clusterFromKubernetes(kubernetes, settings, name), source),
   );
-  return report && { ...report, problem: await crdCheck.problem() };
+  if (report === undefined) return undefined;
+  const { withServed } = await import('./read-served.ts');
+  return { ...withServed(report, (await served) ?? new Map()), problem: await crdCheck.problem() };
 }
 
 /** Checks the CRD once, at the same time as Temporal answers. */
@@ -125,6 +130,23 @@ async function findCrdProblem(connection: KubeConnection): Promise<string | unde
     const signal = AbortSignal.timeout(CRD_CHECK_TIMEOUT_MS);
     const missing = await withKubernetes((kubernetes) => missingRequestFields(kubernetes, signal), connection);
     return missing === undefined || missing.length === 0 ? undefined : outdatedCrdMessage(missing);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The same of what the cluster serves. */
+async function findServed(
+  { namespace }: ClusterName,
+  connection: KubeConnection,
+): Promise<ReadonlyMap<string, ServedRow> | undefined> {
+  try {
+    const [{ withKubernetes }, { readServed }] = await Promise.all([
+      import('../kubernetes-client.ts'),
+      import('./read-served.ts'),
+    ]);
+    const signal = AbortSignal.timeout(CRD_CHECK_TIMEOUT_MS);
+    return await withKubernetes((kubernetes) => readServed(kubernetes.withSignal(signal), namespace), connection);
   } catch {
     return undefined;
   }

@@ -35,6 +35,15 @@ export interface FleetReport extends ManagementClusterProblems {
   readonly clusters: readonly FleetRow[];
 }
 
+/** Whether the cluster serves a certificate: the condition `Served`. */
+export interface ServedRow {
+  readonly status: string;
+  readonly reason: string;
+  readonly message: string;
+  /** RFC 3339. */
+  readonly since?: string | undefined;
+}
+
 /** One certificate of a cluster. */
 export interface CertificateRow {
   readonly bundle: string;
@@ -55,6 +64,8 @@ export interface CertificateRow {
   readonly renewalTime?: string;
   readonly nextAttempt?: string;
   readonly activity?: string;
+  /** Absent: not probed, or the API server does not answer. */
+  readonly served?: ServedRow | undefined;
 }
 
 /** For --json and {@link formatCluster}. */
@@ -133,6 +144,11 @@ export function formatCluster(report: ClusterReport): string {
   return lines.join('\n');
 }
 
+/** `NotServed: …`; where it is served, the message alone. */
+export function servedText({ status, reason, message }: ServedRow): string {
+  return status === 'True' ? message : `${reason}: ${message}`;
+}
+
 function certificateLines(certificate: CertificateRow): readonly string[] {
   const instant = (text: string | undefined) => (text === undefined ? undefined : formatInstant(text));
   const fields: (readonly [string, string | undefined])[] = [
@@ -145,6 +161,7 @@ function certificateLines(certificate: CertificateRow): readonly string[] {
     ['expires', instant(certificate.notAfter)],
     ['renews', instant(certificate.renewalTime)],
     ['next try', instant(certificate.nextAttempt)],
+    ['served', certificate.served && servedText(certificate.served)],
   ];
   return [
     `  ${oneLine(`${certificate.bundle}: ${certificate.state}`)}`,

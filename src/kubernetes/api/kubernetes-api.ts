@@ -18,6 +18,8 @@ export interface FieldSet {
 /** What one manager wrote, and when last (RFC 3339, whole seconds). */
 export interface ManagedFieldsEntry {
   readonly manager?: string;
+  /** `Apply` or `Update`. */
+  readonly operation?: string;
   readonly time?: string;
   readonly subresource?: string;
   readonly fieldsV1?: FieldSet;

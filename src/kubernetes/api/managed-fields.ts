@@ -44,8 +44,11 @@ export interface FieldWrites {
 export function fieldWritesOf(object: KubernetesObject, field: TopLevelField): FieldWrites {
   const entries = entriesOf(object, field);
   const other = latest(entries.filter((entry) => !isOwn(entry)));
+  const own = entries.filter(isOwn);
+  // A status is applied by what has evaluated the certificate; the condition Served, which says nothing of that, is patched.
+  const applied = field === 'status' ? own.filter(({ operation }) => operation === 'Apply') : [];
   return {
-    ownTime: secondsOf(latest(entries.filter(isOwn))?.time),
+    ownTime: secondsOf(latest(applied.length === 0 ? own : applied)?.time),
     // Not a template: its parts would be kept beside it.
     otherWrite: other && [other.manager, other.time].join('@'),
     otherTime: secondsOf(other?.time),

@@ -37,6 +37,12 @@ const secretRef = z
   .nullish()
   .transform((ref) => ref?.name ?? '');
 
+const enabled = z
+  .object({ enabled: z.boolean().nullish() })
+  .nullish()
+  .catch(null)
+  .transform((found) => found?.enabled === true);
+
 /** As the CertificateRequest's `acmeDNSDomain`: any other value could not be shown on a request. */
 const domain = requiredText.regex(
   /^([a-z0-9_]([-a-z0-9_]{0,61}[a-z0-9_])?\.)*[a-z0-9_]([-a-z0-9_]{0,61}[a-z0-9_])?\.?$/i,
@@ -52,8 +58,8 @@ const specSchema = z.object({
   powerState: shortText.catch(''),
   platform: z
     .looseObject({
-      aws: z.object({ region: shortText, credentialsSecretRef: secretRef }).nullish(),
-      gcp: z.object({ credentialsSecretRef: secretRef }).nullish(),
+      aws: z.object({ region: shortText, credentialsSecretRef: secretRef, privateLink: enabled }).nullish(),
+      gcp: z.object({ credentialsSecretRef: secretRef, privateServiceConnect: enabled }).nullish(),
       azure: z
         .object({ credentialsSecretRef: secretRef, baseDomainResourceGroupName: shortText, cloudName: shortText })
         .nullish(),

@@ -42,6 +42,7 @@ export function projectClusterDeployment(
     paused: annotations?.['hive.openshift.io/reconcile-pause'] === 'true',
     limitedSupport: labels?.['api.openshift.com/limited-support'] === 'true',
     hibernating: spec?.powerState === 'Hibernating' ? true : undefined,
+    privateLink: isPrivateLink(spec?.platform ?? {}) ? true : undefined,
     relocation: relocationOf(annotations?.['hive.openshift.io/relocate']),
     finalizer: finalizers?.includes(FINALIZER) === true,
     zoneName: (spec?.baseDomain ?? '').toLowerCase(),
@@ -68,6 +69,10 @@ function platformOf(platform: NonNullable<ClusterDeploymentSpec['platform']>, st
     return { kind: 'azure', credentialsSecret, resourceGroupName, cloudName };
   }
   return { kind: 'unsupported', found: (Object.keys(platform)[0] ?? 'none').slice(0, 64) };
+}
+
+function isPrivateLink({ aws, gcp }: NonNullable<ClusterDeploymentSpec['platform']>): boolean {
+  return aws?.privateLink === true || gcp?.privateServiceConnect === true;
 }
 
 function bundlesOf(spec: ClusterDeploymentSpec, extraRecord: string | undefined): readonly BundleView[] {

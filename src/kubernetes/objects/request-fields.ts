@@ -1,11 +1,12 @@
 import { z } from 'zod';
 import type { PlatformView } from '../../clusters/cluster-view.ts';
 import { isCrlUrl } from '../../x509/certificate-extensions.ts';
+import { observedServed } from './served-condition.ts';
 import { parseTimestamp } from './timestamp.ts';
 
 /** The spec of a CertificateRequest. */
 export type RequestSpec = Readonly<z.infer<typeof specSchema>>;
-/** What certman reads of the status of a CertificateRequest. `notBefore` and `notAfter` are epoch milliseconds. */
+/** What certman reads of the status of a CertificateRequest. `notBefore`, `notAfter` and `installedAt` are epoch milliseconds. */
 export type RequestStatus = Readonly<z.infer<typeof statusSchema>>;
 
 /** One malformed field must not end the watch of all objects. */
@@ -72,24 +73,30 @@ const statusSchema = z
     renewalTime: shortText,
     nextAttempt: shortText,
     state: shortText,
+    installedTime: shortText,
+    replacedSerialNumber: optional(z.string().regex(/^\d{1,49}$/)),
     conditions: z.array(z.unknown()).catch([]),
   })
-  .transform(({ issued, certID: certId, crlURL: crlUrl, suggestedWindow, state, conditions, ...reported }) => {
-    const { notBefore, notAfter, serialNumber } = reported;
-    const { start = '', end = '', explanationURL: explanationUrl } = suggestedWindow ?? {};
-    const isComplete = issued === false || (issued === true && notBefore && notAfter && serialNumber);
-    return {
-      ...reported,
-      issued: issued === true,
-      notBefore: parseTimestamp(notBefore ?? '')?.getTime(),
-      notAfter: parseTimestamp(notAfter ?? '')?.getTime(),
-      certId,
-      crlUrl,
-      suggestedWindow: certId && suggestedWindow ? { certId, start, end, explanationUrl } : undefined,
-      /** Whether every field that certman always writes is there. */
-      statusComplete: state !== undefined && conditions.length > 0 && Boolean(isComplete),
-    };
-  });
+  .transform(
+    ({ issued, certID: certId, crlURL: crlUrl, suggestedWindow, state, installedTime, conditions, ...reported }) => {
+      const { notBefore, notAfter, serialNumber } = reported;
+      const { start = '', end = '', explanationURL: explanationUrl } = suggestedWindow ?? {};
+      const isComplete = issued === false || (issued === true && notBefore && notAfter && serialNumber);
+      return {
+        ...reported,
+        issued: issued === true,
+        notBefore: parseTimestamp(notBefore ?? '')?.getTime(),
+        notAfter: parseTimestamp(notAfter ?? '')?.getTime(),
+        installedAt: parseTimestamp(installedTime ?? '')?.getTime(),
+        served: observedServed(conditions),
+        certId,
+        crlUrl,
+        suggestedWindow: certId && suggestedWindow ? { certId, start, end, explanationUrl } : undefined,
+        /** Whether every field that certman always writes is there. */
+        statusComplete: state !== undefined && conditions.length > 0 && Boolean(isComplete),
+      };
+    },
+  );
 
 const anySpecSchema = specSchema.catch(specSchema.parse({}));
 const anyStatusSchema = statusSchema.catch(statusSchema.parse({}));

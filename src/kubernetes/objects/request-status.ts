@@ -1,6 +1,8 @@
 import { z } from 'zod';
+import { notProbed } from '../../certificates/served.ts';
 import type { StatusReport } from '../../certificates/status-report.ts';
 import { CERTIFICATE_REQUESTS } from './resources.ts';
+import { SERVED, withServed } from './served-condition.ts';
 import type { Status, StatusKind } from './status-writer.ts';
 import { toRfc3339 } from './timestamp.ts';
 
@@ -13,7 +15,10 @@ const conditionSchema = z.looseObject({
   lastProbeTime: z.string().nullish(),
   lastTransitionTime: z.string().nullish(),
 });
-const statusSchema = z.looseObject({ conditions: z.array(conditionSchema).catch([]) });
+const statusSchema = z.looseObject({
+  serialNumber: z.string().optional().catch(undefined),
+  conditions: z.array(conditionSchema).catch([]),
+});
 
 /** A request's whole status. An evaluation reads it and reports within seconds; later it may differ. */
 export const REQUEST_STATUS: StatusKind<StatusReport> = {
@@ -30,11 +35,26 @@ function legacyStatus({ state, certificate }: StatusReport): string {
   return certificate !== undefined && (state === 'Ready' || state === 'Renewing') ? 'Success' : state;
 }
 
-/** The whole status: all else is removed, certman-operator's too. A condition keeps its times while its status does. */
+/**
+ * The whole status: all else is removed, certman-operator's too. A condition keeps its times while its status does. The
+ * condition `Served`, which the controller writes, stays with the certificate that it is about.
+ */
 export function buildRequestStatus(report: StatusReport, current: unknown, now: Date): Status {
   const { certificate } = report;
-  const { conditions } = statusSchema.catch({ conditions: [] }).parse(current);
+  const { serialNumber, conditions } = statusSchema.catch({ conditions: [] }).parse(current);
   const instant = toRfc3339(now);
+  const reported = report.conditions.map(({ type, status, reason, message }) => {
+    const old = conditions.find((condition) => condition.type === type && condition.status === status);
+    return {
+      type,
+      status,
+      reason,
+      message: message.slice(0, MAX_MESSAGE_LENGTH),
+      lastProbeTime: old?.lastProbeTime ?? instant,
+      lastTransitionTime: old?.lastTransitionTime ?? instant,
+    };
+  });
+  const served = conditions.find(({ type }) => type === SERVED);
   const fields = {
     issued: certificate !== undefined,
     status: legacyStatus(report),
@@ -45,23 +65,20 @@ export function buildRequestStatus(report: StatusReport, current: unknown, now: 
     serialNumber: certificate?.serialNumber,
     notBefore: certificate?.notBefore,
     notAfter: certificate?.notAfter,
+    installedTime: report.installation?.time,
+    replacedSerialNumber: report.installation?.replacedSerialNumber,
     certID: certificate?.certId,
     crlURL: certificate?.crlUrl,
     acmeServer: report.caHost,
     suggestedWindow: suggestedWindowOf(report),
     renewalTime: report.renewalTime,
     nextAttempt: report.nextAttempt,
-    conditions: report.conditions.map(({ type, status, reason, message }) => {
-      const old = conditions.find((condition) => condition.type === type && condition.status === status);
-      return {
-        type,
-        status,
-        reason,
-        message: message.slice(0, MAX_MESSAGE_LENGTH),
-        lastProbeTime: old?.lastProbeTime ?? instant,
-        lastTransitionTime: old?.lastTransitionTime ?? instant,
-      };
-    }),
+    conditions:
+      served === undefined || certificate === undefined
+        ? reported
+        : serialNumber === certificate.serialNumber
+          ? [...reported, served]
+          : withServed([...reported, served], notProbed(certificate.serialNumber), now),
   };
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }

@@ -14,6 +14,8 @@ export const EVENTS = resource('', 'v1', 'events', 'Event');
 export const CLUSTER_DEPLOYMENTS = resource(HIVE, 'v1', 'clusterdeployments', 'ClusterDeployment');
 /** DNSZones of Hive: the hosted zone of a cluster. */
 export const DNS_ZONES = resource(HIVE, 'v1', 'dnszones', 'DNSZone');
+/** ClusterSyncs of Hive: what it has applied to a cluster. */
+export const CLUSTER_SYNCS = resource('hiveinternal.openshift.io', 'v1alpha1', 'clustersyncs', 'ClusterSync');
 /** CertificateRequests of certman-operator: a certificate of a cluster, or a standalone certificate. */
 export const CERTIFICATE_REQUESTS = resource(
   'certman.managed.openshift.io',

@@ -121,15 +121,18 @@ describe('an installed cluster', () => {
         state: 'Ready',
         serialNumber: firstSerial,
         workflowID: clusterWorkflowId(cluster.identity),
-        conditions: [
-          { type: 'Ready', status: 'True', reason: 'Issued' },
-          { type: 'Renewing', status: 'False', reason: 'Scheduled' },
-          { type: 'Failing', status: 'False', reason: 'NoFailure' },
-          { type: 'ExpiryNear', status: 'False', reason: 'NotExpiring' },
-          { type: 'ObjectWriteFailing', status: 'False', reason: 'NoFailure' },
-        ],
       },
     });
+    // And Served, once the cluster was probed.
+    for (const condition of [
+      { type: 'Ready', status: 'True', reason: 'Issued' },
+      { type: 'Renewing', status: 'False', reason: 'Scheduled' },
+      { type: 'Failing', status: 'False', reason: 'NoFailure' },
+      { type: 'ExpiryNear', status: 'False', reason: 'NotExpiring' },
+      { type: 'ObjectWriteFailing', status: 'False', reason: 'NoFailure' },
+    ]) {
+      expect(request).toHaveProperty('status.conditions', expect.arrayContaining([expect.objectContaining(condition)]));
+    }
     expect(request).toHaveProperty('spec.dnsNames.length', cluster.dnsNames.length);
     expect(request).toHaveProperty('spec.dnsNames', expect.arrayContaining([...cluster.dnsNames]));
   });
@@ -138,9 +141,9 @@ describe('an installed cluster', () => {
     const [header = '', row = ''] = (
       await lab().stack.kubectl(['get', 'certificaterequests', '-n', cluster.namespace])
     ).split('\n');
-    expect(header.split(/\s{2,}/)).toEqual(['NAME', 'READY', 'EXPIRES', 'RENEWS', 'ISSUER', 'SECRET', 'AGE']);
+    expect(header.split(/\s{2,}/)).toEqual(['NAME', 'READY', 'SERVED', 'EXPIRES', 'RENEWS', 'ISSUER', 'SECRET', 'AGE']);
     expect(row).toMatch(
-      new RegExp(`^${cluster.requestName} +True +20\\S+Z +20\\S+Z +Pebble.+ ${cluster.secretName} +`),
+      new RegExp(`^${cluster.requestName} +True +(Unknown +)?20\\S+Z +20\\S+Z +Pebble.+ ${cluster.secretName} +`),
     );
   });
 

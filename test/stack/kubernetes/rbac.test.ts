@@ -13,6 +13,7 @@ import {
   readStsRoles,
   STS_CONFIG_MAP,
 } from '../../../src/kubernetes/objects/aws-credentials.ts';
+import { likelySyncProblem } from '../../../src/kubernetes/objects/cluster-sync.ts';
 import { readClusterUid } from '../../../src/kubernetes/objects/cluster-uid.ts';
 import { observeRequest } from '../../../src/kubernetes/objects/observed-request.ts';
 import { createOperatorSettings } from '../../../src/kubernetes/objects/operator-settings.ts';
@@ -22,6 +23,7 @@ import {
   ACCOUNT_CLAIMS,
   CERTIFICATE_REQUESTS,
   CLUSTER_DEPLOYMENTS,
+  CLUSTER_SYNCS,
   CONFIG_MAPS,
   DNS_ZONES,
   EVENTS,
@@ -83,6 +85,7 @@ async function completeLifecycle(): Promise<void> {
   await readAwsCredentials(certman, { namespace, name: 'aws' });
   await readClusterUid(certman);
   await allowsAmbientCredentials(certman, namespace);
+  await likelySyncProblem(certman, view.identity, undefined);
   await lifeOf(view);
 }
 
@@ -252,6 +255,8 @@ describe('the rights in deploy/base/rbac.yaml', () => {
       () => certman.patch(CONFIG_MAPS, { namespace: OPERATOR_NAMESPACE, name: 'certman-operator' }, []),
     ],
     ['delete an Event', () => certman.delete(EVENTS, someName)],
+    ['delete a ClusterSync', () => certman.delete(CLUSTER_SYNCS, someName)],
+    ['list ClusterSyncs', () => certman.getJson(collectionPath(CLUSTER_SYNCS))],
     ['list Namespaces', () => certman.getJson('/api/v1/namespaces')],
     ['label a Namespace', () => certman.patch(NAMESPACES, { name: 'default' }, [])],
     ['list pods', () => certman.getJson('/api/v1/pods')],

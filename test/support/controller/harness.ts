@@ -11,6 +11,7 @@ import { AcmeClientSource } from '../../../src/acme/client-source.ts';
 import type { RenewalPolicy } from '../../../src/certificates/planned-renewal.ts';
 import type { ClusterIdentity } from '../../../src/clusters/cluster-identity.ts';
 import { clusterWorkflowId, watchWorkflowId } from '../../../src/contract/ids.ts';
+import type { ServedCheck } from '../../../src/controller/controller-context.ts';
 import type { FleetSnapshot } from '../../../src/controller/fleet-snapshot.ts';
 import type { CrlFetcher } from '../../../src/crl/crl-fetcher.ts';
 import type { IssuerCheck } from '../../../src/issuance/issuer-check.ts';
@@ -36,6 +37,8 @@ export interface ControllerRun {
   movedWindows(): number;
   /** Outcome of each fetch of a CRL. */
   readonly crlFetches: readonly string[];
+  /** Action of each certificate whose lag was measured: create or renew. */
+  readonly servedLags: readonly string[];
   /** Number of signals of a revoked certificate. */
   revokedCertificates(): number;
   /** Number of lists of workflows that Temporal could not answer. */
@@ -78,6 +81,8 @@ export interface ControllerOptions {
   /** Default: CRLs are not checked. */
   readonly crlCheck?: CrlFetcher;
   readonly issuerCheck?: IssuerCheck;
+  /** Default: no cluster is probed. */
+  readonly servedCheck?: ServedCheck;
   /** Plurals that the start does not wait for, as they cannot be watched. */
   readonly unwatchable?: readonly string[];
 }
@@ -129,6 +134,7 @@ async function startController(
   let revokedFound = 0;
   let failedLists = 0;
   const listsFetched: string[] = [];
+  const lags: string[] = [];
   const operatorNamespace = options.operatorNamespace ?? OPERATOR_NAMESPACE;
   const ownCa = options.ca === undefined ? managementClusterCa(options.kubernetes, operatorNamespace) : undefined;
   const ca = options.ca ?? ownCa;
@@ -158,6 +164,7 @@ async function startController(
         ...(options.fallbackCas === undefined ? {} : { fallbackCas: options.fallbackCas }),
         ...(options.crlCheck === undefined ? {} : { crlSource: options.crlCheck }),
         ...(options.issuerCheck === undefined ? {} : { issuerCheck: options.issuerCheck }),
+        servedCheck: options.servedCheck,
         settings: {
           managementCluster,
           extraRecord: 'rh-api',
@@ -172,6 +179,7 @@ async function startController(
           ariWindowChanges: { inc: () => void (windowsMoved += 1) },
           crlFetches: { inc: ({ outcome }) => void listsFetched.push(String(outcome)) },
           revokedCertificates: { inc: () => void (revokedFound += 1) },
+          servedLag: { observe: ({ action }) => void lags.push(String(action)) },
           workflowListFailures: { inc: () => void (failedLists += 1) },
         },
         exposeFleet: (watched) => {
@@ -222,6 +230,7 @@ async function startController(
     fleet: () => fleet,
     movedWindows: () => windowsMoved,
     crlFetches: listsFetched,
+    servedLags: lags,
     revokedCertificates: () => revokedFound,
     failedWorkflowLists: () => failedLists,
     receivedSignals: ask,

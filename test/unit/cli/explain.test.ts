@@ -6,8 +6,9 @@ import { failureCodeOf } from '../../../src/cli/explain/commands.ts';
 import { explain } from '../../../src/cli/explain/explanation.ts';
 import { formatExplanation } from '../../../src/cli/explain/explanation-text.ts';
 import { createProgram } from '../../../src/cli/program.ts';
+import { servedRowOf, withServed } from '../../../src/cli/status/read-served.ts';
 import type { CertificateRow, ClusterReport } from '../../../src/cli/status/status-view.ts';
-import { describeCluster } from '../../../src/cli/status/status-view.ts';
+import { describeCluster, formatCluster } from '../../../src/cli/status/status-view.ts';
 import type { ClusterView } from '../../../src/clusters/cluster-view.ts';
 import { FAILURE_CODES, failureInfo } from '../../../src/failures/failure.ts';
 import { clusterView } from '../../support/workflows/cluster-views.ts';
@@ -71,6 +72,40 @@ describe('each state', () => {
     expect(text).toMatch(/next {4}it is renewed, at 2026-12-15 00:00:00Z/);
     expect(text).toMatch(/do {6}Nothing\n/);
     expect(text).toContain('\n              certman renew ns-c1/c1\n');
+  });
+});
+
+describe('what the cluster serves', () => {
+  const late = { status: 'False', reason: 'NotServed', message: 'It serves another one.' };
+
+  it('is a line of its own, with how to look at what Hive has applied', () => {
+    const explanation = explain(report({ ...CERTIFICATE, served: late }));
+    const text = formatExplanation(explanation);
+    expect(text).toMatch(/served {2}NotServed: It serves another one\./);
+    expect(text).toContain('kubectl get clustersync c1 -n ns-c1 -o yaml');
+    expect(text).not.toMatch(/do {6}Nothing/);
+    expect(formatCluster(report({ ...CERTIFICATE, served: late }))).toContain(
+      'served    NotServed: It serves another one.',
+    );
+  });
+
+  it('needs nothing once it is the certificate', () => {
+    const served = { status: 'True', reason: 'Served', message: 'Certificate 5 is served.' };
+    const text = formatExplanation(explain(report({ ...CERTIFICATE, served })));
+    expect(text).toMatch(/served {2}Certificate 5 is served\./);
+    expect(text).toMatch(/do {6}Nothing\n/);
+  });
+
+  it('is read from the status of a CertificateRequest, which anything may have written', () => {
+    const conditions = [
+      null,
+      { type: 'Served' },
+      { type: 'Served', ...late, lastTransitionTime: '2026-11-01T00:00:00Z' },
+    ];
+    expect(servedRowOf({ conditions })).toEqual({ ...late, since: '2026-11-01T00:00:00Z' });
+    for (const status of [undefined, null, 'x', { conditions: 'x' }]) expect(servedRowOf(status)).toBeUndefined();
+    const served = new Map([['c1-primary', late]]);
+    expect(withServed(report(CERTIFICATE), served).certificates[0]?.served).toEqual(late);
   });
 });
 

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { StatusReport } from '../../../src/certificates/status-report.ts';
 import { observeRequest } from '../../../src/kubernetes/objects/observed-request.ts';
 import { buildRequestStatus } from '../../../src/kubernetes/objects/request-status.ts';
+import { servedDigest } from '../../../src/kubernetes/objects/served-condition.ts';
 import { parseTimestamp } from '../../../src/kubernetes/objects/timestamp.ts';
 
 const NOW = new Date('2026-05-01T10:00:00.123Z');
@@ -134,6 +135,50 @@ describe('the certificate in the status', () => {
       acmeServer: 'acme-v02.api.letsencrypt.org',
       renewalTime: ready.renewalTime,
     });
+  });
+});
+
+describe('the condition Served', () => {
+  const condition = { type: 'Served', status: 'True', reason: 'Served', message: 'x', lastTransitionTime: EARLIER };
+  const servedIn = (report: StatusReport, current: object) =>
+    conditionsOf(buildRequestStatus(report, current, NOW)).find(({ type }) => type === 'Served');
+
+  test('stays with its certificate, untouched', () => {
+    expect(servedIn(ready, { serialNumber: '123', conditions: [condition] })).toEqual(condition);
+  });
+
+  test('is unknown from the instant at which another certificate is reported', () => {
+    expect(servedIn(ready, { serialNumber: '122', conditions: [condition] })).toMatchObject({
+      status: 'Unknown',
+      reason: 'NotProbed',
+      lastTransitionTime: '2026-05-01T10:00:00Z',
+    });
+  });
+
+  test('goes with the certificate, and is not there before the controller writes it', () => {
+    const { certificate: _none, ...without } = ready;
+    expect(servedIn(without, { serialNumber: '123', conditions: [condition] })).toBeUndefined();
+    expect(servedIn(ready, { serialNumber: '123' })).toBeUndefined();
+  });
+
+  test('is observed by its digest', () => {
+    const status = { conditions: [{ type: 'Ready' }, condition] };
+    const { served } = observeRequest({ metadata: { namespace: 'ns', name: 'c1-primary' }, status });
+    expect(served).toEqual({
+      status: 'True',
+      reason: 'Served',
+      digest: servedDigest({ status: 'True', reason: 'Served', message: 'x' }),
+    });
+  });
+});
+
+test('when a certificate was installed, and what it replaced, are in the status and observed', () => {
+  const installation = { time: '2026-05-01T09:00:00.000Z', replacedSerialNumber: '122' };
+  const status = buildRequestStatus({ ...ready, installation }, {}, NOW);
+  expect(status).toMatchObject({ installedTime: installation.time, replacedSerialNumber: '122' });
+  expect(observeRequest({ metadata: { namespace: 'ns', name: 'c1-primary' }, status })).toMatchObject({
+    installedAt: Date.parse(installation.time),
+    replacedSerialNumber: '122',
   });
 });
 

@@ -155,6 +155,24 @@ describe('the fleet gauges', () => {
     );
   });
 
+  it('count what clusters serve by reason, and name those that are late only', async () => {
+    const { metrics, fleet, read } = setUp();
+    metrics.expose(fleet);
+    const serving = (name: string, status: string, reason: string): RequestSeries => ({
+      ...REQUEST,
+      name,
+      served: { status, reason, digest: 'd' },
+    });
+    fleet.requests.push(serving('one', 'True', 'Served'), serving('two', 'True', 'Served'));
+    fleet.requests.push(serving('early', 'False', 'NotServedYet'), serving('late', 'False', 'NotServed'), REQUEST);
+    const text = await read();
+    expect(text).toContain('certman_certificates_served{reason="Served"} 2\n');
+    expect(text).toContain('certman_certificates_served{reason="NotServedYet"} 1\n');
+    expect([...text.matchAll(/^certman_certificate_not_served\{(.*)\} 1$/gm)].map(([, labels]) => labels)).toEqual([
+      'certificaterequest_name="late",certificaterequest_namespace="ns",reason="NotServed"',
+    ]);
+  });
+
   it('count clusters by gate', async () => {
     const { metrics, fleet, read } = setUp();
     metrics.expose(fleet);

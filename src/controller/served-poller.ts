@@ -1,0 +1,199 @@
+/** Probes clusters for the certificates that they serve, and keeps the condition `Served` of their CertificateRequests. */
+import pLimit from 'p-limit';
+import { nextProbeAt } from '../certificates/probe-schedule.ts';
+import {
+  type ExpectedCertificate,
+  type NameProbe,
+  type ServedCondition,
+  servedCondition,
+  unprobedCondition,
+} from '../certificates/served.ts';
+import { endpointsOf, type ServedEndpoint } from '../clusters/served-endpoints.ts';
+import { certificateFacts } from '../kubernetes/objects/certificate-facts.ts';
+import { likelySyncProblem } from '../kubernetes/objects/cluster-sync.ts';
+import type { EventDetails } from '../kubernetes/objects/events.ts';
+import type { ObservedRequest } from '../kubernetes/objects/observed-request.ts';
+import { involvedObjectOf } from '../kubernetes/objects/primary-object.ts';
+import { CERTIFICATE_REQUESTS } from '../kubernetes/objects/resources.ts';
+import { servedDigest, writeServedCondition } from '../kubernetes/objects/served-condition.ts';
+import { toRfc3339 } from '../kubernetes/objects/timestamp.ts';
+import { decodeCertificate } from '../x509/certificate.ts';
+import { refusalOfPresented } from '../x509/verify-chain.ts';
+import { CertificateIndex } from './certificate-index.ts';
+import { type CertificateInUse, keyOf } from './controller-cache.ts';
+import type { ControllerContext, ServedCheck } from './controller-context.ts';
+import { recordOn } from './event-recorder.ts';
+import type { PollClient, PollResult } from './poller.ts';
+
+/** A cluster that drops packets takes ten seconds; others are probed meanwhile. */
+const CONCURRENT_CLUSTERS = 32;
+const CONCURRENT_NAMES = 3;
+
+interface ProbedCertificate extends CertificateInUse {
+  readonly key: string;
+  readonly serialNumber: string;
+}
+
+/** What the poller needs of the controller. */
+type ServedPollContext = Pick<ControllerContext, 'cache' | 'kubernetes' | 'metrics' | 'logger' | 'signal'>;
+
+/** A certificate of a ClusterDeployment: what a standalone one is for is not known. Another certificate is another key. */
+function probeKeyOf({ request, cluster }: CertificateInUse): string | undefined {
+  if (cluster.kind !== undefined || request.serialNumber === undefined) return undefined;
+  return [keyOf(request), request.serialNumber, cluster.endpoints?.notProbed ?? ''].join(' ');
+}
+
+/** Probes certificates after their installation, with a back-off, then rarely; writes a condition only when it changes. */
+export function servedPollClient(context: ServedPollContext, check: ServedCheck): PollClient<ProbedCertificate> {
+  const { cache, signal } = context;
+  const certificates = new CertificateIndex(cache, probeKeyOf);
+
+  const pollOne = async (certificate: ProbedCertificate): Promise<PollResult> => {
+    const { request } = certificate;
+    const condition = await conditionOf(context, check, certificate);
+    const written = await write(context, certificate, condition);
+    if (written) await reportTurn(context, certificate, condition);
+    signal.throwIfAborted();
+    const now = Date.now();
+    const nextPollAt = nextProbeAt(condition, { installedAt: request.installedAt, now, intervalMs: check.intervalMs });
+    return { kind: condition.status === 'True' ? 'answered' : 'responded', nextPollAt };
+  };
+
+  return {
+    concurrency: 1,
+    concurrentHosts: CONCURRENT_CLUSTERS,
+    failurePauseMs: { first: 15_000, max: 10 * 60_000 },
+    outageMessages: {
+      failing: 'The condition Served of a cluster cannot be written',
+      recovered: 'The condition Served of a cluster can be written again',
+    },
+    changes: () => certificates.update(Date.now()),
+    find(key) {
+      const [certificate] = certificates.get(key, Date.now());
+      const serialNumber = certificate?.request.serialNumber;
+      return certificate && serialNumber !== undefined ? { ...certificate, key, serialNumber } : undefined;
+    },
+    keyOf: ({ key }) => key,
+    hostOf: ({ cluster }) => keyOf(cluster),
+    // A controller that takes over goes on with the sweep instead of beginning it.
+    firstPollAt: ({ request }, now) =>
+      request.served?.status === 'True' ? now + Math.random() * check.intervalMs : now,
+    poll: (batch) => Promise.all(batch.map(pollOne)),
+  };
+}
+
+async function conditionOf(
+  { kubernetes, signal }: ServedPollContext,
+  check: ServedCheck,
+  certificate: ProbedCertificate,
+): Promise<ServedCondition> {
+  const { request, cluster, serialNumber } = certificate;
+  const { notProbed } = cluster.endpoints ?? {};
+  if (notProbed !== undefined) return unprobedCondition(notProbed);
+  const endpoints = endpointsOf(request.dnsNames, cluster.endpoints);
+  const probes = await pLimit(CONCURRENT_NAMES).map(endpoints, (endpoint) =>
+    probe(check, endpoint, request, serialNumber, signal),
+  );
+  const { installedAt, notBefore = 0, secretName, replacedSerialNumber } = request;
+  const installedTime = installedAt === undefined ? undefined : toRfc3339(new Date(installedAt));
+  const expected: ExpectedCertificate = { serialNumber, secretName, installedTime, replacedSerialNumber };
+  const late = Date.now() > (installedAt ?? notBefore) + check.withinMs;
+  const isOther = probes.some(({ kind }) => kind === 'other');
+  const cause = late && isOther ? await likelySyncProblem(kubernetes, cluster, installedTime) : undefined;
+  return servedCondition(probes, expected, { late, cause });
+}
+
+async function probe(
+  { tls, roots }: ServedCheck,
+  { host, port }: ServedEndpoint,
+  { acmeServer = '', notAfter, issuerName }: ObservedRequest,
+  serialNumber: string,
+  signal: AbortSignal,
+): Promise<NameProbe> {
+  const where = `${host}:${port}`;
+  const found = await tls.read(host, port, signal);
+  if (found.kind !== 'chain') return { kind: found.kind, where, why: found.why };
+  const [presented] = found.chain;
+  const decoded = presented === undefined ? undefined : decodeCertificate(presented.raw);
+  if (decoded?.certificate === undefined) {
+    return { kind: 'unreachable', where, why: `what it presents ${decoded?.why ?? 'is no certificate'}` };
+  }
+  const facts = certificateFacts(decoded.certificate);
+  const isExpected =
+    facts.serialNumber === serialNumber &&
+    Date.parse(facts.notAfter) === notAfter &&
+    (issuerName === undefined || facts.issuerName === issuerName);
+  if (!isExpected) {
+    const { serialNumber: other, issuerName: issuer, notAfter: until } = facts;
+    return { kind: 'other', where, serialNumber: other, issuerName: issuer, notAfter: until };
+  }
+  const refusal = refusalOfPresented(found.chain, { trust: roots.of(acmeServer), now: new Date() });
+  return refusal === undefined ? { kind: 'served', where } : { kind: 'badChain', where, why: refusal.message };
+}
+
+/** @returns whether it was written: not while the condition is there already. */
+async function write(
+  { kubernetes }: ServedPollContext,
+  { request, serialNumber }: ProbedCertificate,
+  condition: ServedCondition,
+): Promise<boolean> {
+  if (request.served?.digest === servedDigest(condition)) return false;
+  const { namespace, name, uid } = request;
+  return await writeServedCondition(kubernetes, { namespace, name, uid, serialNumber }, condition);
+}
+
+/** What happens with a certificate is an Event once, and the lag of a certificate that certman installed is measured once. */
+async function reportTurn(
+  context: ServedPollContext,
+  { request, cluster, bundleName }: ProbedCertificate,
+  { status, reason, message }: ServedCondition,
+): Promise<void> {
+  const { metrics, logger } = context;
+  const before = request.served;
+  if (before?.reason === reason) return;
+  const { installedAt, namespace, name, uid } = request;
+  const wasProbed = before?.reason !== 'PrivateLink' && before?.reason !== 'Hibernating';
+  if (status === 'True' && before?.status !== 'True' && installedAt !== undefined && wasProbed) {
+    const action = request.replacedSerialNumber === undefined ? 'create' : 'renew';
+    metrics.servedLag.observe({ action }, Math.max(0, Date.now() - installedAt) / 1_000);
+  }
+  const isWarning = reason === 'NotServed' || reason === 'ChainNotTrusted';
+  if (!isWarning && reason !== 'Served') return;
+  logger[isWarning ? 'warn' : 'info']({ cluster: keyOf(cluster), bundle: bundleName, reason }, message);
+  const event: EventDetails = { type: isWarning ? 'Warning' : 'Normal', reason, message };
+  const objects = [{ resource: CERTIFICATE_REQUESTS, namespace, name, uid }, involvedObjectOf(cluster)];
+  await Promise.all(objects.map((object) => recordOn(context, object, event)));
+}
+
+/** While clusters are not probed: removes the conditions of before, which would be out of date. */
+export function servedRemovalClient(context: ServedPollContext): PollClient<ProbedCertificate> {
+  const { cache, kubernetes } = context;
+  const certificates = new CertificateIndex(cache, (certificate) =>
+    certificate.request.served === undefined ? undefined : probeKeyOf(certificate),
+  );
+  return {
+    concurrency: 1,
+    concurrentHosts: CONCURRENT_CLUSTERS,
+    failurePauseMs: { first: 15_000, max: 10 * 60_000 },
+    outageMessages: {
+      failing: 'The condition Served of a cluster cannot be removed',
+      recovered: 'The condition Served of a cluster can be removed again',
+    },
+    changes: () => certificates.update(Date.now()),
+    find(key) {
+      const [certificate] = certificates.get(key, Date.now());
+      const serialNumber = certificate?.request.serialNumber;
+      return certificate && serialNumber !== undefined ? { ...certificate, key, serialNumber } : undefined;
+    },
+    keyOf: ({ key }) => key,
+    hostOf: ({ cluster }) => keyOf(cluster),
+    poll: (batch) =>
+      Promise.all(
+        batch.map(async ({ request, serialNumber }): Promise<PollResult> => {
+          const { namespace, name, uid } = request;
+          await writeServedCondition(kubernetes, { namespace, name, uid, serialNumber }, undefined);
+          return { kind: 'responded', nextPollAt: Date.now() + 3_600_000 };
+        }),
+      ),
+  };
+}

@@ -1,0 +1,111 @@
+import { z } from 'zod';
+import { sharedText } from '../../cache/shared-values.ts';
+import { digestOf } from '../../certificates/digest.ts';
+import type { ServedCondition } from '../../certificates/served.ts';
+import type { KubernetesApi } from '../api/kubernetes-api.ts';
+import { patchIfUnchanged } from '../api/patch-if-unchanged.ts';
+import { retryOnConflict } from '../api/retry-on-conflict.ts';
+import { CERTIFICATE_REQUESTS } from './resources.ts';
+import { toRfc3339 } from './timestamp.ts';
+
+/** Type of the condition. The controller writes it; the workflow writes all others. */
+export const SERVED = 'Served';
+
+const MAX_ATTEMPTS = 4;
+
+const conditionSchema = z.looseObject({
+  type: z.string(),
+  status: z.string(),
+  lastTransitionTime: z.string().nullish(),
+});
+const statusSchema = z.looseObject({
+  serialNumber: z.string().optional().catch(undefined),
+  conditions: z.array(conditionSchema).catch([]),
+});
+
+/** What is cached of the condition. */
+export interface ObservedServed {
+  readonly status: string;
+  readonly reason: string;
+  /** As {@link servedDigest}. */
+  readonly digest: string;
+}
+
+const servedSchema = z.object({
+  type: z.literal(SERVED),
+  status: z.string().max(64),
+  reason: z.string().max(1_024).catch(''),
+  message: z.string().max(32_768).catch(''),
+});
+
+/** The condition among those of a status; undefined: it is not there. */
+export function observedServed(conditions: readonly unknown[]): ObservedServed | undefined {
+  for (const condition of conditions) {
+    const { data } = servedSchema.safeParse(condition);
+    if (data === undefined) continue;
+    const { status, reason } = data;
+    return { status: sharedText(status), reason: sharedText(reason), digest: servedDigest(data) };
+  }
+  return undefined;
+}
+
+/** The certificate whose condition is written. */
+export interface ServedTarget {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly serialNumber: string;
+}
+
+/** Equal for conditions that say the same. */
+export function servedDigest({ status, reason, message }: Record<'status' | 'reason' | 'message', string>): string {
+  return digestOf(`${status} ${reason} ${message}`).slice(0, 16);
+}
+
+/**
+ * Writes the condition `Served` of a CertificateRequest, or removes it, and leaves all other fields as they are.
+ * @returns false, with nothing written, when the request is gone or has another certificate.
+ * @throws CertmanError `kubernetes/…`
+ */
+export async function writeServedCondition(
+  kubernetes: KubernetesApi,
+  { namespace, name, uid, serialNumber }: ServedTarget,
+  condition: ServedCondition | undefined,
+): Promise<boolean> {
+  return await retryOnConflict(MAX_ATTEMPTS, async () => {
+    const found = await kubernetes.get(CERTIFICATE_REQUESTS, { namespace, name });
+    const status = statusSchema.safeParse(found?.['status']).data;
+    // Another certificate: its own probe follows.
+    if (found?.metadata.uid !== uid || status?.serialNumber !== serialNumber) return false;
+    const conditions = withServed(status.conditions, condition, new Date());
+    const fields = { '/status/conditions': conditions };
+    const options = { subresource: 'status' } as const;
+    return (await patchIfUnchanged(kubernetes, CERTIFICATE_REQUESTS, found.metadata, fields, options)) !== undefined;
+  });
+}
+
+type Condition = z.infer<typeof conditionSchema>;
+
+/** The conditions with this one, behind the others. It keeps its transition time while its status does. */
+export function withServed(
+  conditions: readonly Condition[],
+  served: ServedCondition | undefined,
+  now: Date,
+): readonly object[] {
+  const others = conditions.filter(({ type }) => type !== SERVED);
+  if (served === undefined) return others;
+  const old = conditions.find(({ type, status }) => type === SERVED && status === served.status);
+  const instant = toRfc3339(now);
+  const { status, reason, message } = served;
+  return [
+    ...others,
+    {
+      type: SERVED,
+      status,
+      reason,
+      message,
+      lastProbeTime: instant,
+      lastTransitionTime: old?.lastTransitionTime ?? instant,
+    },
+  ];
+}

@@ -1,0 +1,205 @@
+import { Registry } from 'prom-client';
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { readLeaf } from '../../../src/acme/certificate.ts';
+import { toCachedCluster } from '../../../src/clusters/cached-cluster.ts';
+import type { ClusterView } from '../../../src/clusters/cluster-view.ts';
+import { ControllerCache } from '../../../src/controller/controller-cache.ts';
+import { servedPollClient } from '../../../src/controller/served-poller.ts';
+import { CertmanError } from '../../../src/failures/failure.ts';
+import type { KubernetesApi, KubernetesObject } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { certificateFacts } from '../../../src/kubernetes/objects/certificate-facts.ts';
+import { observeRequest } from '../../../src/kubernetes/objects/observed-request.ts';
+import { createMetrics } from '../../../src/observability/metrics.ts';
+import { TlsProbe } from '../../../src/tls-probe/tls-probe.ts';
+import { TrustStore } from '../../../src/x509/trust-store.ts';
+import { IssuingCa } from '../../support/certificates/issuing-ca.ts';
+import { startTlsServer, type TlsServer } from '../../support/certificates/tls-server.ts';
+import { LOOPBACK } from '../../support/network.ts';
+import { clusterView } from '../../support/workflows/cluster-views.ts';
+
+const HOUR_MS = 3_600_000;
+const logger = { info: () => undefined, warn: () => undefined, error: () => undefined };
+
+let ca: IssuingCa;
+let server: TlsServer;
+let issued: Awaited<ReturnType<typeof issue>>;
+let cache: ControllerCache;
+let view: ClusterView;
+/** What the API server has of the request. */
+let stored: KubernetesObject | undefined;
+let events: string[];
+let patches: number;
+
+beforeAll(async () => {
+  ca = await IssuingCa.create();
+  issued = await issue('05');
+  server = await startTlsServer(issued);
+});
+afterAll(() => server.close());
+beforeEach(() => {
+  cache = new ControllerCache();
+  view = { ...clusterView(), finalizer: true, apiURL: `https://api.c1.example.com:${server.port}` };
+  stored = undefined;
+  events = [];
+  patches = 0;
+});
+
+async function issue(serialHex: string) {
+  const pair = await ca.issue({ serialHex });
+  const { serialNumber, issuerName, notBefore, notAfter } = certificateFacts(readLeaf(pair.chainPem));
+  return { ...pair, status: { issued: true, serialNumber, issuerName, notBefore, notAfter } };
+}
+
+const api = {
+  withSignal: () => api,
+  get: () => Promise.resolve(stored),
+  create: (_resource, object) => {
+    events.push(`${String(object['type'])} ${String(object['reason'])}`);
+    return Promise.resolve(object);
+  },
+  patch: (_resource, _key, operations) => {
+    patches += 1;
+    const [, change] = operations;
+    const conditions = change !== undefined && 'value' in change ? change.value : undefined;
+    stored = stored && { ...stored, status: { ...(stored['status'] as object), conditions } };
+    return Promise.resolve(stored);
+  },
+} as Partial<KubernetesApi> as KubernetesApi;
+
+function setUp(kubernetes: KubernetesApi = api, roots = new TrustStore([ca.certificatePem])) {
+  const resolve = () => Promise.resolve([{ address: '127.0.0.1', family: 4 }]);
+  const check = {
+    tls: new TlsProbe({ privateNetworks: [LOOPBACK], resolve, timeoutMs: 5_000 }),
+    roots: { of: () => roots },
+    intervalMs: 12 * HOUR_MS,
+    withinMs: 3 * HOUR_MS,
+  };
+  const signal = new AbortController().signal;
+  const metrics = createMetrics(new Registry());
+  return servedPollClient({ cache, kubernetes, metrics, logger, signal }, check);
+}
+
+function setRequest(status: object, kind?: 'CertificateRequest'): void {
+  const { namespace } = view.identity;
+  cache.setCluster(toCachedCluster(undefined, { ...view, identity: { ...view.identity, kind } }));
+  const name = cache.allClusters().next().value?.certificates[0]?.requestName ?? '';
+  stored = {
+    metadata: { namespace, name, uid: 'u', resourceVersion: '1' },
+    spec: { dnsNames: ['api.c1.example.com'] },
+    status,
+  };
+  observe();
+}
+/** As the informer does after a write. */
+const observe = (): void => {
+  if (stored !== undefined) cache.requests.set(observeRequest(stored));
+};
+const servedIn = () =>
+  (
+    stored?.['status'] as
+      | { conditions?: { type: string; status: string; reason: string; message: string }[] }
+      | undefined
+  )?.conditions?.find(({ type }) => type === 'Served');
+
+async function pollOnce(client: ReturnType<typeof setUp>) {
+  const keys = [...client.changes()];
+  const [subject] = keys.flatMap((key) => client.find(key) ?? []);
+  if (subject === undefined) throw new Error('nothing is polled');
+  const [result] = await client.poll([subject]);
+  observe();
+  return { subject, result };
+}
+const installed = (ageMs: number) => ({ installedTime: new Date(Date.now() - ageMs).toISOString() });
+
+describe('the sweep of what clusters serve', () => {
+  test('writes the condition and the Events once; the same answer again writes nothing', async () => {
+    setRequest({ ...issued.status, ...installed(60_000) });
+    const client = setUp();
+    const { result } = await pollOnce(client);
+    expect(servedIn()).toMatchObject({ status: 'True', reason: 'Served' });
+    expect(result?.kind).toBe('answered');
+    expect((result?.nextPollAt ?? 0) - Date.now()).toBeGreaterThan(11 * HOUR_MS);
+    await pollOnce(client);
+    expect(patches).toBe(1);
+    expect(events).toEqual(['Normal Served', 'Normal Served']);
+  });
+
+  test('waits for Hive without an Event, then warns once', async () => {
+    const renewed = await issue('06');
+    setRequest({ ...renewed.status, ...installed(HOUR_MS), replacedSerialNumber: '5' });
+    await pollOnce(setUp());
+    expect(servedIn()).toMatchObject({ status: 'False', reason: 'NotServedYet' });
+    expect(events).toEqual([]);
+    setRequest({ ...renewed.status, ...installed(4 * HOUR_MS), replacedSerialNumber: '5' });
+    const client = setUp();
+    await pollOnce(client);
+    await pollOnce(client);
+    expect(servedIn()).toMatchObject({ status: 'False', reason: 'NotServed' });
+    expect(events).toEqual(['Warning NotServed', 'Warning NotServed']);
+  });
+
+  test('warns of a chain that clients refuse, and names the certificate', async () => {
+    const { leafPem, keyPem, status } = await issue('07');
+    const bare = await startTlsServer({ chainPem: leafPem, keyPem });
+    onTestFinished(() => bare.close());
+    view = { ...view, apiURL: `https://api.c1.example.com:${bare.port}` };
+    setRequest(status);
+    const others = await IssuingCa.create('Other');
+    await pollOnce(setUp(api, new TrustStore([others.certificatePem])));
+    expect(servedIn()).toMatchObject({ status: 'False', reason: 'ChainNotTrusted' });
+    expect(servedIn()?.message).toContain('certificate 1 of 1 (CN=api.c1.example.com) was signed by "CN=Test R99"');
+    expect(events).toEqual(['Warning ChainNotTrusted', 'Warning ChainNotTrusted']);
+  });
+
+  test.each([
+    [{ privateLink: true }, 'PrivateLink'],
+    [{ hibernating: true }, 'Hibernating'],
+  ] as const)('connects to no cluster with %j, and says so', async (change, reason) => {
+    view = { ...view, ...change };
+    const before = server.seen.length;
+    setRequest({ ...issued.status, ...installed(24 * HOUR_MS) });
+    await pollOnce(setUp());
+    expect(servedIn()).toMatchObject({ status: 'Unknown', reason });
+    expect(server.seen).toHaveLength(before);
+    expect(events).toEqual([]);
+  });
+
+  test('polls another certificate, or a cluster that has woken, at once, and no standalone request', () => {
+    const client = setUp();
+    setRequest(issued.status);
+    const [first] = client.changes();
+    setRequest({ ...issued.status, serialNumber: '99' });
+    const [gone, second] = client.changes();
+    expect([gone, first === second, client.find(first ?? '')]).toEqual([first, false, undefined]);
+    view = { ...view, hibernating: true };
+    setRequest({ ...issued.status, serialNumber: '99' });
+    expect([...client.changes()]).toHaveLength(2);
+    cache = new ControllerCache();
+    setRequest(issued.status, 'CertificateRequest');
+    expect([...setUp().changes()]).toEqual([]);
+  });
+
+  test('goes on with the sweep of an earlier controller: what is served is not due at once', () => {
+    const condition = { type: 'Served', status: 'True', reason: 'Served', message: 'x' };
+    setRequest({ ...issued.status, conditions: [condition] });
+    const client = setUp();
+    const [subject] = [...client.changes()].flatMap((key) => client.find(key) ?? []);
+    const at = subject && client.firstPollAt?.(subject, 1_000);
+    expect(at).toBeGreaterThanOrEqual(1_000);
+    expect(at).toBeLessThanOrEqual(1_000 + 12 * HOUR_MS);
+  });
+
+  test('writes nothing to a request that has another certificate by then, or is another one', async () => {
+    setRequest(issued.status);
+    stored = stored && { ...stored, status: { ...(stored['status'] as object), serialNumber: '99' } };
+    await pollOnce(setUp());
+    expect(patches).toBe(0);
+    expect(events).toEqual([]);
+  });
+
+  test('fails, to be repeated, while the API server refuses the write', async () => {
+    const refused = new CertmanError({ code: 'kubernetes/unreachable', message: 'away' });
+    setRequest(issued.status);
+    await expect(pollOnce(setUp({ ...api, patch: () => Promise.reject(refused) }))).rejects.toBe(refused);
+  });
+});
