@@ -14,7 +14,15 @@ export type CertificateState =
 
 /** A Kubernetes condition without lastTransitionTime, which the activity sets. */
 export interface ReportedCondition {
-  readonly type: 'Ready' | 'Renewing' | 'Failing' | 'ExpiryNear' | 'ObjectWriteFailing';
+  readonly type:
+    | 'Ready'
+    | 'Issuing'
+    | 'Renewing'
+    | 'Failing'
+    | 'Paused'
+    | 'Revoked'
+    | 'ExpiryNear'
+    | 'ObjectWriteFailing';
   readonly status: 'True' | 'False' | 'Unknown';
   /** CamelCase, stable. */
   readonly reason: string;
@@ -29,6 +37,8 @@ export interface StatusReport {
   readonly workflowId: string;
   readonly state: CertificateState;
   readonly conditions: readonly ReportedCondition[];
+  /** metadata.generation of the CertificateRequest that the conditions are about; absent: not known. */
+  readonly observedGeneration?: number;
   /** The certificate in the Secret. */
   readonly certificate?: CertificateFacts;
   /** Absent: certman did not install it. */

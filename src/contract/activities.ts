@@ -327,6 +327,8 @@ export interface ReportStatusInput {
 /** Result of `applyCertificateRequest`: what a bundle's evaluation is based on. */
 export interface RequestObservation {
   readonly request: ObjectRef;
+  /** metadata.generation of the request. */
+  readonly generation?: number;
   /** `spec.renewBeforeDays` as the user set it. */
   readonly renewBeforeDays?: number;
   /** By the request's annotation or the worker's setting; absent: `renew-before`. */

@@ -3,6 +3,7 @@ import type { RenewalPolicy } from '../certificates/planned-renewal.ts';
 import type { RenewalWindow } from '../certificates/renewal-window.ts';
 import type { ScheduledRetry } from '../certificates/scheduled-retry.ts';
 import { conditionReason } from '../certificates/status-messages.ts';
+import type { GateReason } from '../clusters/gate.ts';
 import type { FailureInfo } from '../failures/failure.ts';
 import type { RateLimitState } from '../rate-limit/exact-set-limit.ts';
 import type { DecommissionRules, RevocationEntry, SealedTxtRecord } from './activities.ts';
@@ -32,6 +33,8 @@ export interface BundleFacts {
   readonly suggestedWindow?: RenewalWindow;
   /** Serial number of a certificate that was found revoked. */
   readonly revokedSerialNumber?: string;
+  /** metadata.generation of the CertificateRequest when it was observed last. */
+  readonly generation?: number;
   readonly renewBeforeDays?: number;
   /** That of `certificate`; absent: `renew-before`. */
   readonly renewalPolicy?: RenewalPolicy;
@@ -93,7 +96,12 @@ export type BundleState =
       /** When the certificate in the Secret was due. */
       readonly renewalTime?: string;
     }
-  | { readonly state: 'Paused'; readonly lastAttempt?: LastAttempt }
+  | {
+      readonly state: 'Paused';
+      readonly lastAttempt?: LastAttempt;
+      /** Absent: paused by a run that did not record it. */
+      readonly gate?: GateReason;
+    }
   | {
       readonly state: 'Decommissioning';
       readonly started: DecommissionStarted;
@@ -110,6 +118,7 @@ const NO_STATE = {
   lastAttempt: undefined,
   renewalTime: undefined,
   nextAttempt: undefined,
+  gate: undefined,
   started: undefined,
   blocked: undefined,
   result: undefined,

@@ -15,8 +15,11 @@ import {
 export function conditionsFor(record: BundleRecord, now: number): readonly ReportedCondition[] {
   return [
     readyCondition(record, now),
+    issuingCondition(record),
     renewingCondition(record),
     failingCondition(record),
+    pausedCondition(record),
+    revokedCondition(record),
     expiryCondition(record, now),
     objectWriteCondition(record),
   ];
@@ -52,10 +55,18 @@ function readyCondition(record: BundleRecord, now: number): ReportedCondition {
   return condition('Ready', true, 'Issued', fallback === undefined ? issued : `${issued} ${fallback}`);
 }
 
+/** Of the first certificate; `Renewing` is of all others. */
+function issuingCondition({ state, message, certificate }: BundleRecord): ReportedCondition {
+  if (state === 'Issuing') return condition('Issuing', true, 'OrderInProgress', message);
+  return certificate === undefined
+    ? condition('Issuing', false, 'NotStarted', message)
+    : condition('Issuing', false, 'Issued', 'There is a certificate.');
+}
+
 function renewingCondition(record: BundleRecord): ReportedCondition {
   const { state, message } = record;
   const renewalTime = renewalTimeOf(record);
-  if (state === 'Issuing' || state === 'Renewing') return condition('Renewing', true, 'OrderInProgress', message);
+  if (state === 'Renewing') return condition('Renewing', true, 'OrderInProgress', message);
   if (renewalTime === undefined) return condition('Renewing', false, 'NotScheduled', message);
   // The default policy needs no explanation.
   const { renewalPolicy, renewalPolicyProblem } = record;
@@ -77,6 +88,25 @@ function failingCondition(record: BundleRecord): ReportedCondition {
       ? record.message
       : failureMessage(failure, failedAttemptsOf(record), nextAttemptOf(record));
   return condition('Failing', true, conditionReason(failure.code), why);
+}
+
+/** The message of a closed gate says what opens it. */
+function pausedCondition(record: BundleRecord): ReportedCondition {
+  if (record.state !== 'Paused') return condition('Paused', false, 'NotPaused', 'No gate is closed.');
+  return condition('Paused', true, record.gate ?? 'GateClosed', record.message);
+}
+
+/** Of the certificate in the Secret, until it is replaced. */
+function revokedCondition({ certificate, revokedSerialNumber }: BundleRecord): ReportedCondition {
+  if (certificate === undefined || certificate.serialNumber !== revokedSerialNumber)
+    return condition(
+      'Revoked',
+      false,
+      'NotRevoked',
+      'No CRL of the CA is known to have the certificate or its issuers.',
+    );
+  const message = `Certificate ${certificate.serialNumber} by ${certificate.issuerName}, or one of its issuers, is revoked. It is replaced as soon as the CA issues another one; if that fails, Failing says why.`;
+  return condition('Revoked', true, 'RevokedByCa', message);
 }
 
 /** True only while a renewal is overdue: one in time happens long before. */

@@ -23,6 +23,7 @@ const KEPT_POLICY_NOTE = 'renew-before, which holds now, applies from the next c
 export type ObservedFacts = Pick<
   BundleFacts,
   | 'certificate'
+  | 'generation'
   | 'renewBeforeDays'
   | 'renewalPolicy'
   | 'renewalPolicyProblem'
@@ -45,7 +46,7 @@ export function knownFactsOf(facts: BundleFacts): KnownFacts {
  * @param now epoch milliseconds.
  */
 export function observedFacts(known: KnownFacts, observation: RequestObservation, now: number): ObservedFacts {
-  const { secret, renewBeforeDays, renewalPolicyProblem, issuedByCaHost } = observation;
+  const { secret, generation, renewBeforeDays, renewalPolicyProblem, issuedByCaHost } = observation;
   const certificate = secret.kind === 'valid' ? secret.certificate : undefined;
   const isSame = certificate === undefined || certificate.fingerprint === known.fingerprint;
   const ofCertificate: KnownFacts = isSame ? known : {};
@@ -54,6 +55,7 @@ export function observedFacts(known: KnownFacts, observation: RequestObservation
   const issuedBy = caHost ?? issuedByCaHost;
   return {
     certificate,
+    generation,
     renewBeforeDays,
     renewalPolicy: certificate === undefined ? terms.policy : policyOf(ofCertificate, certificate, terms),
     renewalPolicyProblem,

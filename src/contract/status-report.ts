@@ -18,6 +18,7 @@ export function statusReportOf(
     workflowId,
     state,
     conditions: conditionsFor(record, now),
+    observedGeneration: record.generation,
     certificate,
     installation: certificate && installation,
     caHost,

@@ -104,7 +104,7 @@ async function pause(bundle: Bundle, gate: Exclude<Gate, { readonly kind: 'serve
   const { reason, message } = gate;
   bundle.attempts.finish('failed');
   const lastAttempt = lastAttemptOf(bundle.record);
-  bundle.enter({ state: 'Paused', lastAttempt }, { message, objectWriteError: undefined });
+  bundle.enter({ state: 'Paused', lastAttempt, gate: reason }, { message, objectWriteError: undefined });
   if (isRelocating(gate)) bundle.cluster.publishSearchAttributes();
   else await bundle.show({ type: 'Normal', reason, message });
   return ON_CHANGE;

@@ -113,14 +113,16 @@ function certificateRow(object: KubernetesObject, cluster: ClusterName): Certifi
 function stateOf(object: KubernetesObject): Pick<CertificateRow, 'state' | 'reason' | 'message' | 'since'> {
   const { status, conditions } = statusSchema.parse(object['status']);
   const ofType = (wanted: string) => conditions.find(({ type }) => type === wanted);
-  const [ready, renewing, failing] = [ofType('Ready'), ofType('Renewing'), ofType('Failing')];
+  const [ready, issuing, renewing, failing, paused] = ['Ready', 'Issuing', 'Renewing', 'Failing', 'Paused'].map(ofType);
   const from = (state: string, { message = '', reason, lastTransitionTime: since }: Condition) => {
     return { state, message, reason, since };
   };
   const { deletionTimestamp } = object.metadata;
   if (deletionTimestamp !== undefined)
     return { state: 'Decommissioning', message: 'It is being deleted.', since: deletionTimestamp };
+  if (paused?.status === 'True') return from('Paused', paused);
   if (failing?.status === 'True') return from('Failing', failing);
+  if (issuing?.status === 'True') return from('Issuing', issuing);
   if (renewing?.status === 'True') return from(ready?.status === 'True' ? 'Renewing' : 'Issuing', renewing);
   if (ready !== undefined) return from(ready.status === 'True' ? 'Ready' : 'Pending', ready);
   return status === 'Success'

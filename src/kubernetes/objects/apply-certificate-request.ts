@@ -103,6 +103,7 @@ export async function applyToBundle(
   const issuedByCaHost = isReported ? acmeServer : undefined;
   return {
     request,
+    generation: object.metadata.generation,
     renewBeforeDays,
     ...policyFactsOf(renewalPolicyOf(observed, access.renewalPolicy)),
     secret: observationOf(secret),

@@ -50,6 +50,7 @@ export function buildRequestStatus(report: StatusReport, current: unknown, now: 
       status,
       reason,
       message: message.slice(0, MAX_MESSAGE_LENGTH),
+      ...(report.observedGeneration !== undefined && { observedGeneration: report.observedGeneration }),
       lastProbeTime: old?.lastProbeTime ?? instant,
       lastTransitionTime: old?.lastTransitionTime ?? instant,
     };
@@ -78,7 +79,7 @@ export function buildRequestStatus(report: StatusReport, current: unknown, now: 
         ? reported
         : serialNumber === certificate.serialNumber
           ? [...reported, served]
-          : withServed([...reported, served], notProbed(certificate.serialNumber), now),
+          : withServed([...reported, served], notProbed(certificate.serialNumber), now, report.observedGeneration),
   };
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }

@@ -77,7 +77,7 @@ export async function writeServedCondition(
     const status = statusSchema.safeParse(found?.['status']).data;
     // Another certificate: its own probe follows.
     if (found?.metadata.uid !== uid || status?.serialNumber !== serialNumber) return false;
-    const conditions = withServed(status.conditions, condition, new Date());
+    const conditions = withServed(status.conditions, condition, new Date(), found.metadata.generation);
     const fields = { '/status/conditions': conditions };
     const options = { subresource: 'status' } as const;
     return (await patchIfUnchanged(kubernetes, CERTIFICATE_REQUESTS, found.metadata, fields, options)) !== undefined;
@@ -91,6 +91,7 @@ export function withServed(
   conditions: readonly Condition[],
   served: ServedCondition | undefined,
   now: Date,
+  observedGeneration?: number,
 ): readonly object[] {
   const others = conditions.filter(({ type }) => type !== SERVED);
   if (served === undefined) return others;
@@ -104,6 +105,7 @@ export function withServed(
       status,
       reason,
       message,
+      ...(observedGeneration !== undefined && { observedGeneration }),
       lastProbeTime: instant,
       lastTransitionTime: old?.lastTransitionTime ?? instant,
     },

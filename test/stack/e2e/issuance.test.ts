@@ -126,8 +126,11 @@ describe('an installed cluster', () => {
     // And Served, once the cluster was probed.
     for (const condition of [
       { type: 'Ready', status: 'True', reason: 'Issued' },
+      { type: 'Issuing', status: 'False', reason: 'Issued', observedGeneration: 1 },
       { type: 'Renewing', status: 'False', reason: 'Scheduled' },
       { type: 'Failing', status: 'False', reason: 'NoFailure' },
+      { type: 'Paused', status: 'False', reason: 'NotPaused' },
+      { type: 'Revoked', status: 'False', reason: 'NotRevoked' },
       { type: 'ExpiryNear', status: 'False', reason: 'NotExpiring' },
       { type: 'ObjectWriteFailing', status: 'False', reason: 'NoFailure' },
     ]) {

@@ -33,6 +33,7 @@ describe('applyCertificateRequest', () => {
     const request = await getRequest(view);
     expect(observation).toEqual({
       request: { ...requestKey(view), uid: request?.metadata.uid },
+      generation: 1,
       secret: { kind: 'missing' },
     });
     expect((await getCluster(view))?.metadata.finalizers).toEqual([FINALIZER]);

@@ -67,6 +67,7 @@ describe('applyCertificateRequest for a standalone request', () => {
     const before = await find(view);
     expect(await look(view)).toEqual({
       request: { ...keyOf(view), uid: view.identity.uid },
+      generation: 1,
       secret: { kind: 'missing' },
     });
     const after = await find(view);

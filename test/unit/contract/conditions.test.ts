@@ -121,7 +121,7 @@ describe('Renewing', () => {
     expect(condition(recordOf({ state: 'Renewing' }, { certificate: CERTIFICATE }), 'Renewing')).toMatchObject({
       status: 'True',
     });
-    expect(condition(recordOf({ state: 'Issuing' }), 'Renewing')).toMatchObject({ status: 'True' });
+    expect(condition(recordOf({ state: 'Issuing' }), 'Renewing')).toMatchObject({ status: 'False' });
   });
 
   test('states the renewal time', () => {
@@ -131,6 +131,34 @@ describe('Renewing', () => {
       message: expect.stringContaining(RENEWAL_TIME) as string,
     });
   });
+});
+
+test('Issuing is True while the first certificate is ordered', () => {
+  expect(condition(recordOf({ state: 'Issuing' }), 'Issuing')).toMatchObject({
+    status: 'True',
+    reason: 'OrderInProgress',
+  });
+  expect(condition(recordOf(PENDING), 'Issuing')).toMatchObject({ status: 'False', reason: 'NotStarted' });
+  expect(condition(recordOf(READY), 'Issuing')).toMatchObject({ status: 'False', reason: 'Issued' });
+});
+
+test('Paused has the reason of the closed gate, and what opens it', () => {
+  const message = 'To resume, remove the annotation.';
+  const paused = recordOf({ state: 'Paused', gate: 'ReconcilePaused' }, { message });
+  expect(condition(paused, 'Paused')).toEqual({ type: 'Paused', status: 'True', reason: 'ReconcilePaused', message });
+  // Of a run of an earlier version.
+  expect(condition(recordOf({ state: 'Paused' }), 'Paused')).toMatchObject({ status: 'True', reason: 'GateClosed' });
+  expect(condition(recordOf(READY), 'Paused')).toMatchObject({ status: 'False' });
+});
+
+test('Revoked is about the certificate in the Secret only', () => {
+  const { serialNumber } = CERTIFICATE;
+  expect(condition(recordOf(READY, { revokedSerialNumber: serialNumber }), 'Revoked')).toMatchObject({
+    status: 'True',
+    reason: 'RevokedByCa',
+    message: expect.stringContaining(serialNumber) as string,
+  });
+  expect(condition(recordOf(READY, { revokedSerialNumber: '99' }), 'Revoked')).toMatchObject({ status: 'False' });
 });
 
 test('ObjectWriteFailing says why the finalizer or the request is not up to date', () => {

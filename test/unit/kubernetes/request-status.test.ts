@@ -69,6 +69,13 @@ describe('times of a condition', () => {
   });
 });
 
+test('every condition has the generation that was observed', () => {
+  expect(conditionsOf(buildRequestStatus({ ...ready, observedGeneration: 3 }, {}, NOW))[0]).toMatchObject({
+    observedGeneration: 3,
+  });
+  expect(conditionsOf(buildRequestStatus(ready, {}, NOW))[0]).not.toHaveProperty('observedGeneration');
+});
+
 test('conditions of certman-operator are removed', () => {
   const current = { conditions: [{ type: 'acme error', status: 'Error', reason: 'x', message: 'y' }] };
   expect(conditionsOf(buildRequestStatus(ready, current, NOW)).map((condition) => condition['type'])).toEqual([
