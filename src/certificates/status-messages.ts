@@ -1,7 +1,8 @@
 /** The wording of a bundle's state: conditions, Events, Web UI and CLI show the same sentences. Pure. */
-import { type FailureInfo, isOwnLimit } from '../failures/failure.ts';
+import { type FailureInfo, isOwnLimit, isTurn } from '../failures/failure.ts';
 import type { CertificateFacts } from './certificate-facts.ts';
 import type { ScheduledRetry } from './scheduled-retry.ts';
+import type { StatusReport } from './status-report.ts';
 
 /** Converts a failure code to a condition reason, which is CamelCase: `acme/rateLimited` → `AcmeRateLimited`. */
 export function conditionReason(code: string): string {
@@ -44,6 +45,17 @@ export function failureMessage(failure: FailureInfo, failedAttempts: number, nex
       ? undefined
       : `Attempt ${failedAttempts} failed; the next one is at ${nextAttempt}${orOnChange}.`;
   return [message, remedy, next].filter((part) => part !== undefined).join(' ');
+}
+
+/**
+ * The Event of a failed attempt: when an attempt fails in another way than the one before, not at each retry, which the
+ * condition `Failing` shows. An order that waits has a new instant each time.
+ */
+export function failureEvent(failure: FailureInfo, before: FailureInfo | undefined): StatusReport['event'] {
+  const { code, message: what, remedy } = failure;
+  const message = [what, remedy].filter((part) => part !== undefined).join(' ');
+  if (isTurn(code)) return { type: 'Normal', reason: 'OrderScheduled', message };
+  return code === before?.code ? undefined : { type: 'Warning', reason: 'Failing', message };
 }
 
 /** A decommission that fails: of a deleted cluster, or of a bundle that was removed from a cluster. */

@@ -3,7 +3,7 @@ import { nameSetDigest } from '../../src/certificates/digest.ts';
 import { lifetimeOf } from '../../src/certificates/planned-renewal.ts';
 import { nextAttemptAt } from '../../src/certificates/retry-schedule.ts';
 import { scheduleRetry } from '../../src/certificates/scheduled-retry.ts';
-import { failureMessage } from '../../src/certificates/status-messages.ts';
+import { failureEvent, failureMessage } from '../../src/certificates/status-messages.ts';
 import type { BundleView } from '../../src/clusters/cluster-view.ts';
 import { type LastAttempt, lastAttemptOf, nextAttemptOf, renewalTimeOf } from '../../src/contract/bundle-record.ts';
 import type { IssuanceFailureContext } from '../../src/contract/certificate-issuance.ts';
@@ -51,14 +51,9 @@ export async function recordFailure(
     objectWriteError: undefined,
   });
   const lastAttempt: LastAttempt = { failure, failedAt: new Date(now).toISOString(), caHost, attempts, openOrder };
-  const message = [failure.message, failure.remedy].filter((part) => part !== undefined).join(' ');
-  if (isTurn(failure.code)) {
-    log.info('An order waits for its turn', { bundle: bundle.name, failure, nextAttempt });
-    await showFailing(bundle, lastAttempt, nextAttempt, { type: 'Normal', reason: 'OrderScheduled', message });
-  } else {
-    log.warn('An attempt has failed', { bundle: bundle.name, failure, attempts, nextAttempt });
-    await showFailing(bundle, lastAttempt, nextAttempt, { type: 'Warning', reason: 'Failing', message });
-  }
+  if (isTurn(failure.code)) log.info('An order waits for its turn', { bundle: bundle.name, failure, nextAttempt });
+  else log.warn('An attempt has failed', { bundle: bundle.name, failure, attempts, nextAttempt });
+  await showFailing(bundle, lastAttempt, nextAttempt, failureEvent(failure, before?.failure));
   return Date.parse(nextAttempt);
 }
 
