@@ -75,6 +75,7 @@ export function servedPollClient(context: ServedPollContext, check: ServedCheck)
     },
     keyOf: ({ key }) => key,
     hostOf: ({ cluster }) => keyOf(cluster),
+    namespacesOf: ({ cluster }) => [cluster.namespace],
     // A controller that takes over goes on with the sweep instead of beginning it.
     firstPollAt: ({ request }, now) =>
       request.served?.status === 'True' ? now + Math.random() * check.intervalMs : now,
