@@ -73,7 +73,8 @@ export interface DnsProvider {
   withdraw(target: DnsTarget, records: readonly TxtRecord[], signal: AbortSignal): Promise<void>;
   /**
    * The records of the target's zone, all of it: those of other clusters, too. Without those that a withdrawal cannot name,
-   * such as ones with a routing policy. What it returns throws as well. Absent: not offered by this service. @returns undefined: nor by the target's.
+   * such as ones with a routing policy. What it returns throws as well. Absent: not offered by this service. @returns
+   * undefined: nor by the target's.
    */
   listRecords?(target: DnsTarget, signal: AbortSignal): Promise<ZoneRecords | undefined>;
   /** Returns once all of the zone's servers have the change. @throws `dns/pending` with `notBefore`, the next poll. */

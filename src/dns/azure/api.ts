@@ -36,6 +36,9 @@ export interface TxtSet {
   readonly values: readonly string[];
 }
 
+/** A TXT record set of a listing, its name normalized. */
+export type ListedTxtSet = Pick<TxtSet, 'values'> & { readonly name: string };
+
 /** All methods throw `CertmanError` with a `dns/…` code. Ids of zones: `<resource group>/<name>`. */
 export class AzureDnsApi implements ZonesApi {
   readonly credentials: ZonesApi['credentials'];
@@ -74,6 +77,10 @@ export class AzureDnsApi implements ZonesApi {
       endpoint: cloud.endpoint,
       credentialScopes: this.#scope,
     });
+  }
+
+  get subscription(): string {
+    return this.#access.credentials.subscriptionId;
   }
 
   async listZones(): Promise<readonly ListedZone[]> {
@@ -117,6 +124,24 @@ export class AzureDnsApi implements ZonesApi {
       }
     };
     return toTxtSet(await this.#request(precedence, 'RecordSets.Get', `read TXT records of DNS zone ${zoneId}`, read));
+  }
+
+  /** TXT record sets, of up to 100 (Azure's page). @param at `next` of the page before. */
+  async listTxtSets(
+    zoneId: string,
+    at: string | undefined,
+  ): Promise<{ readonly sets: readonly ListedTxtSet[]; readonly next?: string | undefined }> {
+    const [resourceGroup, zoneName] = splitZoneId(zoneId);
+    const pages = this.#client.recordSets.listByType(resourceGroup, zoneName, 'TXT').byPage({ continuationToken: at });
+    const page = await this.#request('sweep', 'RecordSets.ListByType', `list TXT records of DNS zone ${zoneId}`, () =>
+      pages.next(),
+    );
+    const found: readonly RecordSet[] = page.done === true ? [] : page.value;
+    const sets = found.map((set) => ({
+      name: absoluteName(set.name ?? '@', zoneName),
+      values: (set.txtRecords ?? []).map(textOf),
+    }));
+    return { sets, next: page.done === true ? undefined : getContinuationToken(page.value) };
   }
 
   /**
@@ -184,6 +209,10 @@ function splitZoneId(zoneId: string): readonly [resourceGroup: string, zoneName:
 /** `@` for the zone's own name. */
 function relativeName(name: string, zoneName: string): string {
   return name === normalizeName(zoneName) ? '@' : name.slice(0, -zoneName.length - 1);
+}
+
+function absoluteName(relative: string, zoneName: string): string {
+  return normalizeName(relative === '@' ? zoneName : `${relative}.${zoneName}`);
 }
 
 function toTxtSet({ etag, ttl, metadata, txtRecords = [] }: RecordSet): TxtSet {

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { Dispatcher } from 'undici';
 import { quoted, type TxtRecord } from '../../certificates/dns-name.ts';
-import { CertmanError } from '../../failures/failure.ts';
+import { CertmanError, isFailure } from '../../failures/failure.ts';
 import { type AzureCredentials, readAzureCredentials } from '../../kubernetes/objects/azure-credentials.ts';
 import { abortable } from '../abortable.ts';
 import {
@@ -12,6 +12,7 @@ import {
   type Publication,
   platformUnsupported,
   type ZoneDelegation,
+  type ZoneRecords,
 } from '../provider.ts';
 import { RequestRateLimiter } from '../zone-changes/rate-limiter.ts';
 import type { HiveDnsZone } from '../zones/hive-zone.ts';
@@ -88,6 +89,31 @@ export class AzureDnsProvider implements DnsProvider {
     await this.#access.inZone(target, signal, (api, zone) =>
       this.#recordSets.apply(api, zone.id, { action: 'withdraw', records }, signal),
     );
+  }
+
+  async listRecords(target: DnsTarget, signal: AbortSignal): Promise<ZoneRecords> {
+    const [zone, subscription] = await this.#access.withApi(target, signal, async (api) => {
+      const found = await abortable(this.#zones.find(api, target), signal);
+      return [found, api.subscription] as const;
+    });
+    const inZone = <T>(work: (api: AzureDnsApi) => Promise<T>): Promise<T> =>
+      this.#access.withApi(target, signal, (api) =>
+        work(api).catch((error: unknown) => {
+          if (isFailure(error, 'dns/zoneNotFound')) this.#zones.invalidate(api, target);
+          throw error;
+        }),
+      );
+    return {
+      // Resource groups are unique in their subscription, whatever the case of their names.
+      zoneId: `${subscription} ${zone.id}`.toLowerCase(),
+      page: async (at) => {
+        const { sets, next } = await inZone((api) => api.listTxtSets(zone.id, at));
+        return { records: sets.flatMap(({ name, values }) => values.map((value) => ({ name, value }))), next };
+      },
+      withdraw: async (records) => {
+        await inZone((api) => this.#recordSets.apply(api, zone.id, { action: 'withdraw', records }, signal));
+      },
+    };
   }
 
   awaitLive(): Promise<void> {

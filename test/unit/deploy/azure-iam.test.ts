@@ -8,6 +8,7 @@ const NEEDED: Readonly<Record<string, string>> = {
   'zones.listByResourceGroup': 'dnsZones/read',
   'zones.get': 'dnsZones/read',
   'recordSets.get': 'dnsZones/TXT/read',
+  'recordSets.listByType': 'dnsZones/TXT/read',
   'recordSets.createOrUpdate': 'dnsZones/TXT/write',
   'recordSets.delete': 'dnsZones/TXT/delete',
 };

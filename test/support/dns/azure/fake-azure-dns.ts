@@ -3,10 +3,8 @@
  * installed. Requests come from Azure's own SDK; the fake refuses every path, parameter and header that it does not know,
  * and obeys the rules of If-Match and If-None-Match.
  */
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { text } from 'node:stream/consumers';
-import { Agent, buildConnector, type Dispatcher } from 'undici';
+import type { IncomingMessage } from 'node:http';
+import { FakeService, type Refusal } from '../fake-service.ts';
 
 export interface AzureRecordSet {
   readonly etag: string;
@@ -29,13 +27,9 @@ export interface AzureRequest {
   readonly path: string;
   readonly zone: string | undefined;
   readonly name: string | undefined;
+  /** All record sets of the zone. */
+  readonly lists: boolean;
   readonly headers: IncomingMessage['headers'];
-}
-
-export interface Refusal {
-  readonly status: number;
-  readonly body?: unknown;
-  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** The service principal that the fake knows. */
@@ -49,47 +43,12 @@ export const SERVICE_PRINCIPAL = {
 const NAME_SERVERS = ['ns1-01.azure-dns.com.', 'ns2-01.azure-dns.net.'];
 const API_VERSION = '2018-05-01';
 
-export class FakeAzureDns {
+export class FakeAzureDns extends FakeService<AzureRequest> {
   readonly zones = new Map<string, AzureZone>();
-  readonly requests: AzureRequest[] = [];
-  /** What Azure would not understand. */
-  readonly violations: string[] = [];
   /** Hosts that were asked for tokens, and for zones. */
   readonly hosts = new Set<string>();
-  /** An answer in the place of the API's; `cut` closes the connection. */
-  refuse: (request: AzureRequest) => Refusal | 'cut' | undefined = () => undefined;
-  refuseToken: () => Refusal | undefined = () => undefined;
   beforeWrite: () => void = () => undefined;
-  pageSize = 2;
-  tokens = 0;
-  readonly connections: Dispatcher;
-  #port = 0;
   #etags = 0;
-  readonly #server = createServer((request, response) => {
-    this.#serve(request, response).catch((error: unknown) => {
-      this.violations.push(String(error));
-      response.writeHead(500).end();
-    });
-  });
-
-  constructor() {
-    const connect = buildConnector({});
-    this.connections = new Agent({
-      connect: (options, callback) =>
-        connect({ ...options, protocol: 'http:', hostname: '127.0.0.1', port: String(this.#port) }, callback),
-    });
-  }
-
-  async start(): Promise<void> {
-    await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
-    this.#port = (this.#server.address() as AddressInfo).port;
-  }
-
-  async stop(): Promise<void> {
-    await this.connections.destroy();
-    this.#server.closeAllConnections();
-    await new Promise((resolve) => this.#server.close(resolve));
-  }
 
   addZone(name: string, resourceGroup = 'dns', zoneType: AzureZone['zoneType'] = 'Public'): AzureZone {
     const zone: AzureZone = { resourceGroup, zoneType, sets: new Map() };
@@ -113,23 +72,22 @@ export class FakeAzureDns {
 
   counts(): Readonly<Record<string, number>> {
     const counts: Record<string, number> = {};
-    for (const { method, name } of this.requests) {
-      const kind = `${method} ${name === undefined ? 'zone' : 'set'}`;
+    for (const { method, name, lists } of this.requests) {
+      const kind = `${method} ${lists ? 'sets' : name === undefined ? 'zone' : 'set'}`;
       counts[kind] = (counts[kind] ?? 0) + 1;
     }
     return counts;
   }
 
-  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const sent = await text(request);
+  protected override answerTo(request: IncomingMessage, sent: string): Refusal | 'cut' {
     const { host = '', authorization } = request.headers;
     const url = new URL(request.url ?? '', `https://${host}`);
     this.hosts.add(host);
-    if (host.startsWith('login.')) return this.#answerToken(request, url, sent, response);
+    if (host.startsWith('login.')) return this.#answerToken(request, url, sent);
     if (!host.startsWith('management.')) throw new Error(`request to ${host}`);
     const { subscriptionId } = SERVICE_PRINCIPAL;
-    const [, ours = '', group, zoneName, name] =
-      /^\/subscriptions\/([^/]+)(?:\/resourceGroups\/([^/]+))?\/providers\/Microsoft\.Network\/dnszones(?:\/([^/]+)(?:\/TXT\/([^/]+))?)?$/i.exec(
+    const [, ours = '', group, zoneName, type, name] =
+      /^\/subscriptions\/([^/]+)(?:\/resourceGroups\/([^/]+))?\/providers\/Microsoft\.Network\/dnszones(?:\/([^/]+)(?:\/(TXT)(?:\/([^/]+))?)?)?$/i.exec(
         url.pathname,
       ) ?? [];
     const versions = url.searchParams.getAll('api-version');
@@ -139,18 +97,17 @@ export class FakeAzureDns {
       path: url.pathname,
       zone: zoneName && decodeURIComponent(zoneName),
       name: name && decodeURIComponent(name),
+      lists: type !== undefined && name === undefined,
       headers: request.headers,
     };
-    this.requests.push(seen);
-    const refusal = this.refuse(seen);
-    if (refusal === 'cut') return void request.socket.destroy();
-    if (refusal !== undefined) return answer(response, refusal);
-    if (authorization !== `Bearer token-${this.tokens}`) return answer(response, problem(401, 'InvalidToken', 'No.'));
-    if (ours !== subscriptionId) return answer(response, problem(403, 'AuthorizationFailed', 'Not yours.'));
-    answer(response, this.#answerOf(seen, group && decodeURIComponent(group), url, sent));
+    const refusal = this.seen(seen);
+    if (refusal !== undefined) return refusal;
+    if (authorization !== `Bearer token-${this.tokens}`) return problem(401, 'InvalidToken', 'No.');
+    if (ours !== subscriptionId) return problem(403, 'AuthorizationFailed', 'Not yours.');
+    return this.#answerOf(seen, group && decodeURIComponent(group), url, sent);
   }
 
-  #answerToken(request: IncomingMessage, url: URL, sent: string, response: ServerResponse): void {
+  #answerToken(request: IncomingMessage, url: URL, sent: string): Refusal {
     const { tenantId, clientId, clientSecret } = SERVICE_PRINCIPAL;
     const base = `https://${url.host}/${tenantId}`;
     if (url.pathname === `/${tenantId}/v2.0/.well-known/openid-configuration`) {
@@ -160,13 +117,13 @@ export class FakeAzureDns {
         token_endpoint: `${base}/oauth2/v2.0/token`,
         jwks_uri: `${base}/discovery/v2.0/keys`,
       };
-      return answer(response, { status: 200, body });
+      return { status: 200, body };
     }
     if (request.method !== 'POST' || url.pathname !== `/${tenantId}/oauth2/v2.0/token`) {
       throw new Error(`no ${request.method} ${url.href}`);
     }
     const refusal = this.refuseToken();
-    if (refusal !== undefined) return answer(response, refusal);
+    if (refusal !== undefined) return refusal;
     const form = new URLSearchParams(sent);
     if (form.get('grant_type') !== 'client_credentials') throw new Error('another grant');
     if (!/^https:\/\/management\.[\w.]+\/\.default( |$)/.test(form.get('scope') ?? ''))
@@ -174,31 +131,30 @@ export class FakeAzureDns {
     if (form.get('client_id') !== clientId || form.get('client_secret') !== clientSecret) {
       const error_description =
         'AADSTS7000215: Invalid client secret provided.\r\nTrace ID: 1\r\nCorrelation ID: 2\r\nTimestamp: 3';
-      return answer(response, { status: 401, body: { error: 'invalid_client', error_description } });
+      return { status: 401, body: { error: 'invalid_client', error_description } };
     }
     const body = { token_type: 'Bearer', expires_in: 3_599, access_token: `token-${++this.tokens}` };
-    answer(response, { status: 200, body });
+    return { status: 200, body };
   }
 
   #answerOf(
-    { method, zone: zoneName, name, headers }: AzureRequest,
+    { method, zone: zoneName, name, lists, headers }: AzureRequest,
     group: string | undefined,
     url: URL,
     sent: string,
   ): Refusal {
     const isIn = ({ resourceGroup }: AzureZone) => group === undefined || resourceGroup === group;
     if (zoneName === undefined) {
-      const zones = [...this.zones].filter(([, zone]) => isIn(zone)).map(toZone);
-      const start = Number(url.searchParams.get('$skipToken') ?? 0);
-      const next = new URL(url);
-      next.searchParams.set('$skipToken', String(start + this.pageSize));
-      const nextLink = start + this.pageSize < zones.length ? { nextLink: next.href } : {};
-      return { status: 200, body: { value: zones.slice(start, start + this.pageSize), ...nextLink } };
+      return this.#page([...this.zones].filter(([, zone]) => isIn(zone)).map(toZone), url);
     }
     const zone = this.zones.get(zoneName);
     if (zone === undefined || !isIn(zone)) {
       const code = name === undefined ? 'ResourceNotFound' : 'ParentResourceNotFound';
       return problem(404, code, `The Resource 'Microsoft.Network/dnszones/${zoneName}' was not found.`);
+    }
+    if (lists) {
+      const sets = [...zone.sets].map(([relative, set]) => ({ name: relative, ...set }));
+      return this.#page(sets, url);
     }
     if (name === undefined) return { status: 200, body: toZone([zoneName, zone]) };
     const set = zone.sets.get(name);
@@ -226,6 +182,14 @@ export class FakeAzureDns {
     zone.sets.set(name, written);
     return { status: there === undefined ? 201 : 200, body: { name, ...written } };
   }
+
+  #page(all: readonly unknown[], url: URL): Refusal {
+    const start = Number(url.searchParams.get('$skipToken') ?? 0);
+    const next = new URL(url);
+    next.searchParams.set('$skipToken', String(start + this.pageSize));
+    const nextLink = start + this.pageSize < all.length ? { nextLink: next.href } : {};
+    return { status: 200, body: { value: all.slice(start, start + this.pageSize), ...nextLink } };
+  }
 }
 
 function toZone([name, { resourceGroup, zoneType }]: readonly [string, AzureZone]) {
@@ -237,10 +201,4 @@ function toZone([name, { resourceGroup, zoneType }]: readonly [string, AzureZone
 /** An error as Azure Resource Manager writes it. */
 export function problem(status: number, code: string, message: string): Refusal {
   return { status, body: { error: { code, message } } };
-}
-
-function answer(response: ServerResponse, { status, body, headers = {} }: Refusal): void {
-  const isText = typeof body === 'string';
-  response.writeHead(status, { 'content-type': isText ? 'text/html' : 'application/json; charset=utf-8', ...headers });
-  response.end(isText ? body : body === undefined ? '' : JSON.stringify(body));
 }

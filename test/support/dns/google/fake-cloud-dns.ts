@@ -4,10 +4,8 @@
  * a change is carried out whole or not at all, an addition needs absence, a deletion exactly what is there.
  */
 import { createPublicKey, generateKeyPairSync, verify } from 'node:crypto';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { text } from 'node:stream/consumers';
-import { Agent, buildConnector, type Dispatcher } from 'undici';
+import type { IncomingMessage } from 'node:http';
+import { FakeService, type Refusal } from '../fake-service.ts';
 import { describeRequest } from './api-description.ts';
 
 export interface RecordSet {
@@ -31,12 +29,6 @@ export interface CloudDnsRequest {
   readonly path: Readonly<Record<string, string>>;
 }
 
-export interface Refusal {
-  readonly status: number;
-  readonly body?: unknown;
-  readonly headers?: Readonly<Record<string, string>>;
-}
-
 const [PROJECT, EMAIL] = ['certman-test', 'certman@certman-test.iam.gserviceaccount.com'];
 const NAME_SERVERS = ['ns-cloud-a1.googledomains.com.', 'ns-cloud-a2.googledomains.com.'];
 const KEY_PAIR = generateKeyPairSync('rsa', { modulusLength: 2048 });
@@ -54,46 +46,11 @@ export const KEY_FILE = {
   universe_domain: 'googleapis.com',
 };
 
-export class FakeCloudDns {
+export class FakeCloudDns extends FakeService<CloudDnsRequest> {
   readonly zones = new Map<string, FakeZone>();
-  readonly requests: CloudDnsRequest[] = [];
-  /** What no client of Google's API does. */
-  readonly violations: string[] = [];
-  /** An answer in the place of the API's; `cut` closes the connection. */
-  refuse: (request: CloudDnsRequest) => Refusal | 'cut' | undefined = () => undefined;
-  refuseToken: () => Refusal | undefined = () => undefined;
   beforeChange: () => void = () => undefined;
   /** Of new changes. */
   changeStatus: 'pending' | 'done' = 'done';
-  pageSize = 2;
-  tokens = 0;
-  readonly connections: Dispatcher;
-  readonly #server = createServer((request, response) => {
-    this.#serve(request, response).catch((error: unknown) => {
-      this.violations.push(String(error));
-      response.writeHead(500).end();
-    });
-  });
-  #port = 0;
-
-  constructor() {
-    const connect = buildConnector({});
-    this.connections = new Agent({
-      connect: (options, callback) =>
-        connect({ ...options, protocol: 'http:', hostname: '127.0.0.1', port: String(this.#port) }, callback),
-    });
-  }
-
-  async start(): Promise<void> {
-    await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
-    this.#port = (this.#server.address() as AddressInfo).port;
-  }
-
-  async stop(): Promise<void> {
-    await this.connections.destroy();
-    this.#server.closeAllConnections();
-    await new Promise((resolve) => this.#server.close(resolve));
-  }
 
   addZone(name: string, dnsName: string, visibility: 'public' | 'private' = 'public'): FakeZone {
     const zone: FakeZone = { dnsName: `${dnsName}.`, visibility, sets: [], changes: [] };
@@ -115,32 +72,29 @@ export class FakeCloudDns {
     return counts;
   }
 
-  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const sent = await text(request);
+  protected override answerTo(request: IncomingMessage, sent: string): Refusal | 'cut' {
     const { host = '' } = request.headers;
-    if (host === 'oauth2.googleapis.com') return this.#answerToken(request, sent, response);
+    if (host === 'oauth2.googleapis.com') return this.#answerToken(request, sent);
     if (host !== 'dns.googleapis.com') throw new Error(`request to ${host}`);
     const url = new URL(request.url ?? '', `https://${host}`);
     const body: unknown = sent === '' ? undefined : JSON.parse(sent);
     const described = describeRequest(request.method ?? '', url, body);
     const { method, path } = described;
     const seen: CloudDnsRequest = { method, path, body: body ?? {}, userAgent: request.headers['user-agent'] };
-    this.requests.push(seen);
-    const refusal = this.refuse(seen);
-    if (refusal === 'cut') return void request.socket.destroy();
-    if (refusal !== undefined) return answer(response, refusal);
+    const refusal = this.seen(seen);
+    if (refusal !== undefined) return refusal;
     if (request.headers.authorization !== `Bearer token-${this.tokens}`) {
-      return answer(response, problem(401, 'authError', 'Invalid Credentials'));
+      return problem(401, 'authError', 'Invalid Credentials');
     }
     const made = this.#answerOf(seen, url.searchParams);
     if (made.status === 200) described.checkAnswer(made.body);
-    answer(response, made);
+    return made;
   }
 
-  #answerToken(request: IncomingMessage, sent: string, response: ServerResponse): void {
+  #answerToken(request: IncomingMessage, sent: string): Refusal {
     if (request.method !== 'POST' || request.url !== '/token') throw new Error(`no ${request.method} ${request.url}`);
     const refusal = this.refuseToken();
-    if (refusal !== undefined) return answer(response, refusal);
+    if (refusal !== undefined) return refusal;
     const form = new URLSearchParams(sent);
     const [head = '', claims = '', signature = ''] = (form.get('assertion') ?? '').split('.');
     const decode = (part: string) => JSON.parse(Buffer.from(part, 'base64url').toString()) as Record<string, unknown>;
@@ -160,12 +114,10 @@ export class FakeCloudDns {
     if (!isValid) throw new Error(`no valid assertion: ${JSON.stringify(decode(claims))}`);
     if (iss !== EMAIL || !isSigned) {
       const body = { error: 'invalid_grant', error_description: 'Invalid JWT Signature.' };
-      return answer(response, { status: 400, body });
+      return { status: 400, body };
     }
-    answer(response, {
-      status: 200,
-      body: { access_token: `token-${++this.tokens}`, expires_in: 3_599, token_type: 'Bearer' },
-    });
+    const body = { access_token: `token-${++this.tokens}`, expires_in: 3_599, token_type: 'Bearer' };
+    return { status: 200, body };
   }
 
   #answerOf({ method, path, body }: CloudDnsRequest, query: URLSearchParams): Refusal {
@@ -247,10 +199,4 @@ function toManagedZone([name, { dnsName, visibility }]: readonly [string, FakeZo
 /** An error as Google's APIs write it. */
 export function problem(status: number, reason: string, message: string): Refusal {
   return { status, body: { error: { code: status, message, errors: [{ domain: 'global', reason, message }] } } };
-}
-
-function answer(response: ServerResponse, { status, body, headers = {} }: Refusal): void {
-  const isText = typeof body === 'string';
-  response.writeHead(status, { 'content-type': isText ? 'text/html' : 'application/json; charset=UTF-8', ...headers });
-  response.end(isText ? body : JSON.stringify(body ?? {}));
 }
