@@ -19,6 +19,7 @@ export interface AcmeActivityDeps
       | 'standaloneOrders'
       | 'checks'
       | 'chainGate'
+      | 'canary'
       | 'delegation'
       | 'projection'
       | 'preflight'
@@ -30,7 +31,8 @@ export interface AcmeActivityDeps
 
 /** The attempt of the activity that it is called in. */
 export function currentAttempt(deps: Omit<AcmeActivityDeps, 'ca' | 'onFailover'>): AttemptContext {
-  const { kubernetes, settings, standaloneOrders, checks, chainGate, delegation, projection, preflight, budget } = deps;
+  const { kubernetes, settings, standaloneOrders, checks, chainGate, canary, delegation, projection } = deps;
+  const { preflight, budget } = deps;
   const { info, cancellationSignal: signal, log } = Context.current();
   const worker = {
     kubernetes,
@@ -38,6 +40,7 @@ export function currentAttempt(deps: Omit<AcmeActivityDeps, 'ca' | 'onFailover'>
     standaloneOrders,
     checks,
     chainGate,
+    canary,
     delegation,
     projection,
     preflight,

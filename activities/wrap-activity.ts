@@ -1,7 +1,7 @@
 /** The edge to Temporal: only `FailureInfo` crosses it. Causes and stacks can contain headers and bodies: log only. */
 import { CancelledFailure, Context } from '@temporalio/activity';
 import { ApplicationFailure, ApplicationFailureCategory } from '@temporalio/common';
-import { CertmanError, type FailureInfo, isOwnLimit } from '../src/failures/failure.ts';
+import { CertmanError, type FailureInfo, isOwnLimit, isWait } from '../src/failures/failure.ts';
 
 /** Longest delay left to Temporal's activity retry; the workflow waits longer ones itself. */
 const MAX_RETRY_DELAY_MS = 5 * 60_000;
@@ -9,8 +9,9 @@ const MAX_RETRY_DELAY_MS = 5 * 60_000;
 /** The other side's instant is never anticipated; attempts are spread over this share of the wait after it. */
 const MAX_JITTER_SHARE = 1 / 2;
 
-/** Failures that are an expected step of polling or of a shutdown. */
+/** Failures that are an expected step of polling, of a canary or of a shutdown. */
 const EXPECTED_CODES = new Set<string>([
+  'certificate/waitsForCanary',
   'acme/pending',
   'dns/pending',
   'dns/queued',
@@ -47,9 +48,9 @@ export function toApplicationFailure(info: FailureInfo, others: readonly unknown
   });
 }
 
-/** What waits for certman's own limits is shown with its instant, so the workflow waits. */
+/** What waits for certman's own limits, or for a canary, is shown with its instant, so the workflow waits. */
 function isRetriedHere({ code, retry }: FailureInfo): boolean {
-  return retry !== 'onChange' && !isOwnLimit(code);
+  return retry !== 'onChange' && !isOwnLimit(code) && !isWait(code);
 }
 
 /** Many may have been told the same instant, except where each polls what is its own. */

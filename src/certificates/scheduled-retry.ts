@@ -1,4 +1,4 @@
-import { type FailureCode, type FailureInfo, isOwnLimit } from '../failures/failure.ts';
+import { type FailureCode, type FailureInfo, isOwnLimit, isWait } from '../failures/failure.ts';
 import type { Validity } from './certificate-facts.ts';
 import { nextAttemptAt } from './retry-schedule.ts';
 
@@ -35,8 +35,8 @@ export function scheduleRetry(
 ): ScheduledRetry {
   const { attempts: before = 0, nextAttempt } = previous ?? {};
   const isEarly = isEarlyRepetition(failure, now, previous);
-  // Counted until a success: two alternating failures do not restart the schedule. A wait for a limit is no attempt.
-  const attempts = isEarly || isOwnLimit(failure.code) ? before : before + 1;
+  // Counted until a success: two alternating failures do not restart the schedule. A wait is no attempt.
+  const attempts = isEarly || isOwnLimit(failure.code) || isWait(failure.code) ? before : before + 1;
   const at = nextAttemptAt(failure, attempts, now, jitterKey, certificate);
   const planned = isEarly && failure.notBefore === undefined ? Date.parse(nextAttempt ?? '') : at;
   return { failure, attempts, nextAttempt: new Date(Math.min(at, planned)).toISOString() };

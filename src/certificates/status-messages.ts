@@ -1,5 +1,5 @@
 /** The wording of a bundle's state: conditions, Events, Web UI and CLI show the same sentences. Pure. */
-import { type FailureInfo, isOwnLimit, isTurn } from '../failures/failure.ts';
+import { type FailureInfo, isOwnLimit, isTurn, isWait } from '../failures/failure.ts';
 import type { CertificateFacts } from './certificate-facts.ts';
 import type { ScheduledRetry } from './scheduled-retry.ts';
 import type { StatusReport } from './status-report.ts';
@@ -41,7 +41,7 @@ export function failureMessage(failure: FailureInfo, failedAttempts: number, nex
   const { message, remedy, code, retry } = failure;
   const orOnChange = retry === 'onChange' ? ', or as soon as what it depends on changes' : '';
   const next =
-    nextAttempt === undefined || isOwnLimit(code)
+    nextAttempt === undefined || isOwnLimit(code) || isWait(code)
       ? undefined
       : `Attempt ${failedAttempts} failed; the next one is at ${nextAttempt}${orOnChange}.`;
   return [message, remedy, next].filter((part) => part !== undefined).join(' ');
@@ -55,7 +55,9 @@ export function failureEvent(failure: FailureInfo, before: FailureInfo | undefin
   const { code, message: what, remedy } = failure;
   const message = [what, remedy].filter((part) => part !== undefined).join(' ');
   if (isTurn(code)) return { type: 'Normal', reason: 'OrderScheduled', message };
-  return code === before?.code ? undefined : { type: 'Warning', reason: 'Failing', message };
+  if (code === before?.code) return undefined;
+  if (isWait(code)) return { type: 'Normal', reason: 'WaitsForCanary', message };
+  return { type: 'Warning', reason: 'Failing', message };
 }
 
 /** A decommission that fails: of a deleted cluster, or of a bundle that was removed from a cluster. */

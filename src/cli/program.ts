@@ -4,6 +4,7 @@ import { VERSION } from '../version.ts';
 import { accountCommand } from './commands/account.ts';
 import { budgetCommand } from './commands/budget.ts';
 import { caCommand } from './commands/ca.ts';
+import { canaryCommand } from './commands/canary.ts';
 import { codecServerCommand } from './commands/codec-server.ts';
 import { completeCommand, completionCommand } from './commands/completion.ts';
 import { configCommand } from './commands/config.ts';
@@ -29,6 +30,7 @@ const COMMANDS: readonly (() => Command)[] = [
   releaseCommand,
   accountCommand,
   caCommand,
+  canaryCommand,
   budgetCommand,
   dnsCommand,
   codecServerCommand,

@@ -124,6 +124,15 @@ const CERTIFICATE_AUTHORITY = {
     meaning:
       'PEM file of the root certificates that clients of the clusters trust, instead of all others. A certificate whose chain leads to none of them is not installed. Read again when it changes.',
   }),
+  canaryClusters: withDefault('CERTMAN_CANARY_CLUSTERS', wholeNumber(0, 20), '0', {
+    example: '2',
+    meaning:
+      'On how many clusters the first certificates of an issuer or root that the management cluster has not had are installed before the others follow (docs/chain.md). `0`: a new issuer has no canary.',
+  }),
+  canaryPeriodMs: withDefault('CERTMAN_CANARY_PERIOD', duration('1m', '7d'), '24h', {
+    example: '4h',
+    meaning: 'How long the others wait after the first of these clusters has its certificate.',
+  }),
   caLimits: optional('CERTMAN_CA_LIMITS', statedLimits, {
     whenUnset: "Let's Encrypt's documented limits; none of other CAs",
     example: 'acme-v02.api.letsencrypt.org/orders=5000/7d,acme-v02.api.letsencrypt.org/example.com=1000/7d',

@@ -120,6 +120,8 @@ export interface FinalizeOrderInput extends BundleRef {
 export interface InstallCertificateInput extends Omit<FinalizeOrderInput, 'commonName' | 'ownershipProof'> {
   readonly certificateUrl: string;
   readonly secretName: string;
+  /** Install it at once, also where its issuer is new to the fleet: the certificate in use serves no more, or soon. */
+  readonly skipCanary?: true;
   /** Return a certificate in the Secret that the workflow did not issue, so that it can be revoked later. */
   readonly returnReplaced?: true;
   /** Return the window that the CA suggests for the renewal of the certificate (RFC 9773), if it does at once. */
@@ -249,7 +251,7 @@ export interface PublishAndVerifyInput extends PublishTxtRecordsInput, Pick<Veri
 export interface CompleteOrderInput
   extends FinalizeOrderInput,
     Pick<PlacedOrder, 'challenges'>,
-    Pick<InstallCertificateInput, 'secretName' | 'returnReplaced' | 'returnWindow'> {
+    Pick<InstallCertificateInput, 'secretName' | 'skipCanary' | 'returnReplaced' | 'returnWindow'> {
   readonly zone: ZoneTarget;
   /** Withdrawn with those of the challenges. */
   readonly otherRecords: readonly SealedTxtRecord[];

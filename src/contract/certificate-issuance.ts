@@ -32,6 +32,8 @@ export interface CertificateIssuanceInput {
   readonly urgent?: true;
   /** As for `placeOrder`. */
   readonly moreUrgentAt?: string;
+  /** As for `completeOrder`. */
+  readonly skipCanary?: true;
   /** Return the certificate in the Secret, which certman did not issue. */
   readonly returnReplaced?: true;
   /** As for `completeOrder`: the renewal follows the window (policy `ari`). */

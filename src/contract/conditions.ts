@@ -1,7 +1,7 @@
 import { expiryLevel } from '../certificates/expiry-level.ts';
 import { conditionReason, expiryMessage, failureMessage, objectWriteMessage } from '../certificates/status-messages.ts';
 import type { ReportedCondition } from '../certificates/status-report.ts';
-import { isTurn } from '../failures/failure.ts';
+import { isTurn, isWait } from '../failures/failure.ts';
 import {
   type BundleRecord,
   failedAttemptsOf,
@@ -67,6 +67,8 @@ function renewingCondition(record: BundleRecord): ReportedCondition {
   const { state, message } = record;
   const renewalTime = renewalTimeOf(record);
   if (state === 'Renewing') return condition('Renewing', true, 'OrderInProgress', message);
+  const code = failureOf(record)?.code;
+  if (code === 'certificate/waitsForCanary') return condition('Renewing', true, conditionReason(code), message);
   if (renewalTime === undefined) return condition('Renewing', false, 'NotScheduled', message);
   // The default policy needs no explanation.
   const { renewalPolicy, renewalPolicyProblem } = record;
@@ -81,7 +83,10 @@ function failingCondition(record: BundleRecord): ReportedCondition {
     const none = record.certificate === undefined ? 'No attempt has failed.' : 'The last attempt succeeded.';
     return condition('Failing', false, 'NoFailure', none);
   }
-  if (isTurn(failure.code)) return condition('Failing', false, 'NoFailure', 'The order waits for its turn.');
+  if (isWait(failure.code)) {
+    const what = isTurn(failure.code) ? 'The order waits for its turn.' : 'The certificate waits for a canary.';
+    return condition('Failing', false, 'NoFailure', what);
+  }
   // It also says what happens at the deadline.
   const why =
     record.state === 'Decommissioning'

@@ -7,6 +7,7 @@ import type { DnsProvider } from '../dns/provider.ts';
 import type { IssuerCheck } from '../issuance/issuer-check.ts';
 import type { TrustRoots } from '../issuance/trust-roots.ts';
 import type { KubernetesApi, WatchConnection } from '../kubernetes/api/kubernetes-api.ts';
+import type { IssuerRecordStore } from '../kubernetes/objects/issuer-records.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import type { TlsProbe } from '../tls-probe/tls-probe.ts';
 import type { ClusterSignaller, ClusterSignallerOptions } from './cluster-signaller.ts';
@@ -37,6 +38,12 @@ export interface ControllerSettings {
   readonly resyncIntervalMs: number;
   /** Name of this worker's pod, for logs. */
   readonly workerName: string;
+}
+
+/** The issuers of the management cluster, and how long the canary of one lasts. */
+export interface CanarySource {
+  readonly records: Pick<IssuerRecordStore, 'read'>;
+  readonly periodMs: number;
 }
 
 /** What is swept for TXT records that a crash left behind, and how they are recognised. */
@@ -77,6 +84,8 @@ export interface ControllerDependencies {
   readonly crlSource?: Pick<CrlFetcher, 'fetch'>;
   /** Undefined: issuers are not checked. */
   readonly issuerCheck?: Pick<IssuerCheck, 'revokedIssuer'>;
+  /** Undefined: a new issuer has no canary. */
+  readonly canary?: CanarySource | undefined;
   /** Undefined: no zone is swept. */
   readonly sweep?: SweepSource | undefined;
   /** Undefined: no cluster is probed. */

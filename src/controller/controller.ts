@@ -9,6 +9,7 @@ import {
   SECRETS,
 } from '../kubernetes/objects/resources.ts';
 import { ariPollClient } from './ari-poller.ts';
+import { runCanaryWatch } from './canary-watch.ts';
 import { certificateRequestHandler } from './certificate-request-handler.ts';
 import { clusterDeploymentHandler } from './cluster-deployment-handler.ts';
 import { ClusterSignaller } from './cluster-signaller.ts';
@@ -115,12 +116,14 @@ export async function runController(
       ariPoller.run(),
       crlPoller?.run(),
       servedPoller.run(),
+      dependencies.canary && runCanaryWatch(context, dependencies.canary, stuckClusters),
       dependencies.sweep && runTxtJanitor(context, dependencies.sweep),
     ]);
   } catch (error) {
     onError(error);
   } finally {
     hideMetrics();
+    metrics.issuersInCanary.set(0);
     await Promise.race([queue.drain(), delay(MAX_DRAIN_MS, undefined, { ref: false })]);
   }
   failed.signal.throwIfAborted();

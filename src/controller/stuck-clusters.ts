@@ -22,6 +22,7 @@ const DEPENDENCIES = {
     'dns/accessDenied',
   ],
   settings: ['configuration/invalid'],
+  issuers: ['certificate/waitsForCanary', 'certificate/issuerRefused'],
   DNSZones: ['dns/zoneNotFound', 'dns/zoneAmbiguous', 'dns/notDelegated'],
 } as const satisfies Readonly<Record<string, readonly FailureCode[]>>;
 

@@ -61,6 +61,8 @@ const RETRY_MODES = {
   'kubernetes/secretBroken': 'onChange',
   'kubernetes/unexpected': 'backoff',
   'certificate/chainNotTrusted': 'backoff',
+  'certificate/waitsForCanary': 'backoff',
+  'certificate/issuerRefused': 'backoff',
   'crl/unreachable': 'transient',
   'crl/unusable': 'backoff',
   'crl/refused': 'onChange',
@@ -108,6 +110,11 @@ export function isOwnLimit(code: FailureCode): boolean {
 /** Whether an order waits for its turn among others: nothing is wrong, and there is nothing to do. */
 export function isTurn(code: FailureCode): code is 'rateLimit/newOrders' | 'rateLimit/namespace' {
   return code === 'rateLimit/newOrders' || code === 'rateLimit/namespace';
+}
+
+/** Whether an attempt waits for others and nothing has failed: for its turn, or for the canary of its issuer. */
+export function isWait(code: FailureCode): boolean {
+  return isTurn(code) || code === 'certificate/waitsForCanary';
 }
 
 /** A failure as data: in `ApplicationFailure.details[0]`, in workflow state, in conditions. Contains no secrets. */

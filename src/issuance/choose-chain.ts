@@ -75,7 +75,7 @@ async function alternateChain(
 }
 
 /** The CA may mend its chain; another certificate costs an order, of which an exact set of names has five a week. */
-function isGivenUp({ validFromDate, validToDate }: X509Certificate): boolean {
+export function isGivenUp({ validFromDate, validToDate }: X509Certificate): boolean {
   const lifetimeMs = validToDate.getTime() - validFromDate.getTime();
   return Date.now() - validFromDate.getTime() > Math.min(MAX_REFUSED_MS, lifetimeMs * MAX_REFUSED_SHARE);
 }

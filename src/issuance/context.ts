@@ -7,6 +7,7 @@ import type { KubernetesApi } from '../kubernetes/api/kubernetes-api.ts';
 import type { ViewSettings } from '../kubernetes/objects/asked-for.ts';
 import type { BundleChecks } from '../kubernetes/objects/served-bundles.ts';
 import type { ChainGate } from './chain-gate.ts';
+import type { IssuerCanary } from './issuer-canary.ts';
 import type { OrderBudget } from './order-budget.ts';
 import type { StandaloneOrders } from './standalone-orders.ts';
 
@@ -23,6 +24,8 @@ export interface AttemptContext {
   /** Where TXT records are put. */
   readonly delegation: Pick<ChallengeDelegation, 'placesOf' | 'zonesOf'>;
   readonly chainGate: Pick<ChainGate, 'verify'>;
+  /** Absent: a new issuer has no canary. */
+  readonly canary?: CanaryStep | undefined;
   /** How objects are read. */
   readonly projection: ViewSettings;
   /** From 1. */
@@ -53,6 +56,9 @@ export type BudgetStep = Pick<
   OrderBudget,
   'orderFor' | 'admit' | 'placed' | 'onRefused' | 'tellRefusal' | 'onAuthorizationsFailed'
 >;
+
+/** Whether a certificate may be installed now, where its issuer is new. */
+export type CanaryStep = Pick<IssuerCanary, 'admit'>;
 
 /** Settings that hold for every certificate. */
 export interface IssuanceSettings {

@@ -1,3 +1,4 @@
+import type { X509Certificate } from 'node:crypto';
 import { z } from 'zod';
 import { downloadChain, readLeaf } from '../acme/certificate.ts';
 import { certificateLateError, isCertificateMissing } from '../acme/late-certificate.ts';
@@ -5,13 +6,13 @@ import { isPrivateKeyOf, parsePrivateKey } from '../acme/private-key.ts';
 import type { Sealed } from '../acme/seals.ts';
 import type { CertificateFacts } from '../certificates/certificate-facts.ts';
 import type { InstallCertificateInput, InstalledCertificate } from '../contract/activities.ts';
-import { CertmanError } from '../failures/failure.ts';
+import { CertmanError, isFailure } from '../failures/failure.ts';
 import { retryOnConflict } from '../kubernetes/api/retry-on-conflict.ts';
 import { certificateFacts } from '../kubernetes/objects/certificate-facts.ts';
 import { deleteStagingKey, readStagingKey } from '../kubernetes/objects/staging-secret.ts';
 import { claimTargetSecret } from '../kubernetes/objects/target-secret.ts';
 import { readTlsSecret, type TlsSecret, writeTlsSecret } from '../kubernetes/objects/tls-secret.ts';
-import { chooseChain } from './choose-chain.ts';
+import { chooseChain, isGivenUp } from './choose-chain.ts';
 import type { IssuanceContext } from './context.ts';
 import { firstWindowOf } from './first-window.ts';
 import { requireOrder } from './require-order.ts';
@@ -31,7 +32,8 @@ const MAX_ATTEMPTS = 3;
 /**
  * Writes a chain that clients trust and the staged key to the request's own Secret, then deletes the staging Secret.
  * @throws CertmanError `kubernetes/notAskedFor` for what the bundle does not ask for; `certificate/chainNotTrusted` where the
- * CA has no chain that clients trust; `acme/orderInvalid` for a mismatch or a missing staged key; `kubernetes/ownedByOther`
+ * CA has no chain that clients trust; `certificate/waitsForCanary` and `certificate/issuerRefused` where its issuer is new to
+ * the fleet; `acme/orderInvalid` for a mismatch or a missing staged key; `kubernetes/ownedByOther`
  * for a Secret of others; any `acme/` or `kubernetes/` code.
  */
 export async function installCertificate(
@@ -71,15 +73,35 @@ export async function installCertificate(
   }
   await retryOnConflict(MAX_ATTEMPTS, async () => {
     const target = await claimTargetSecret(kubernetes.withSignal(signal), input);
+    const onInstalled = await admitIssuer(context, input, target, chainPem, leaf);
     if (input.returnReplaced === true) replaced ??= await certificateToReplace(context, input, target, facts);
     // The Secret is the only copy.
     if (replaced !== undefined) context.record(replaced);
     signal.throwIfAborted();
     // Not cancelled once sent: the Secret could be written after a cancelled issuance was cleaned up.
     await writeTlsSecret(kubernetes, { request, secretName, chainPem, keyPem }, target);
+    await onInstalled();
   });
   await deleteStagingKey(kubernetes.withSignal(signal), request);
   return await installedCertificate(context, input, facts, replaced);
+}
+
+/** Of a refused issuer, the next order may be from another one. @throws as {@link installCertificate}. */
+async function admitIssuer(
+  { canary, kubernetes, signal }: IssuanceContext,
+  input: InstallCertificateInput,
+  target: TlsSecret,
+  chainPem: string,
+  leaf: X509Certificate,
+): Promise<() => Promise<void>> {
+  const { cluster, request, skipCanary } = input;
+  try {
+    const admitted = canary?.admit(kubernetes.withSignal(signal), { cluster, request, skipCanary, target, chainPem });
+    return (await admitted) ?? (() => Promise.resolve());
+  } catch (error) {
+    if (!isFailure(error, 'certificate/issuerRefused') || !isGivenUp(leaf)) throw error;
+    throw unusableCertificate(input, `its issuer was refused: ${error.message}`);
+  }
 }
 
 /** Sealed: the workflow keeps both for the decommission, which revokes only what is sealed for the bundle. */

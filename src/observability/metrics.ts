@@ -98,6 +98,16 @@ export function createMetrics(registry: Registry) {
       'Chains from the CA that were not installed because clients would refuse them, by reason (docs/chain.md).',
       { reason: [] },
     ),
+    canaryCertificates: counter(
+      'certman_canary_certificates_total',
+      'Certificates that were about to be installed while CERTMAN_CANARY_CLUSTERS is set, by outcome: known (the fleet has the issuer), canary (installed first), exempt (installed at once, since no certificate in use would be spared), waiting, or refused.',
+      { outcome: ['known', 'canary', 'exempt', 'waiting', 'refused'] },
+    ),
+    issuersInCanary: new Gauge({
+      name: 'certman_issuers_in_canary',
+      help: 'Issuers that are new to the management cluster, and on a few clusters first; 0 in processes that do not run the controller.',
+      registers,
+    }) as { set(value: number): void },
     revokedCertificates: plainCounter(
       'certman_revoked_certificates_total',
       'Certificates in use that were found on a CRL of their CA, or an issuer of which was.',

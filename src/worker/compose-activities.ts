@@ -27,6 +27,7 @@ import { PublicAddresses } from '../dns/public-addresses.ts';
 import type { CertmanError } from '../failures/failure.ts';
 import { oneLine } from '../failures/printable.ts';
 import { ChainGate } from '../issuance/chain-gate.ts';
+import { IssuerCanary } from '../issuance/issuer-canary.ts';
 import { IssuerCheck } from '../issuance/issuer-check.ts';
 import { openCas } from '../issuance/open-cas.ts';
 import { OrderBudget } from '../issuance/order-budget.ts';
@@ -37,6 +38,7 @@ import { KubernetesClient } from '../kubernetes/api/client.ts';
 import { loadKubeConfig } from '../kubernetes/api/kube-config.ts';
 import type { KubernetesApi } from '../kubernetes/api/kubernetes-api.ts';
 import { allowsChallengeZone } from '../kubernetes/objects/aws-credentials.ts';
+import { IssuerRecordStore } from '../kubernetes/objects/issuer-records.ts';
 import { createOperatorSettings } from '../kubernetes/objects/operator-settings.ts';
 import { reportLeftRecords } from '../kubernetes/objects/report-left-records.ts';
 import { ServedBundles } from '../kubernetes/objects/served-bundles.ts';
@@ -116,6 +118,12 @@ export function composeActivities(
   const revocations = crlSource && new ChainRevocations(crlSource, onCrlFetch);
   const onRefused = (reason: string): void => metrics.refusedChains.inc({ reason });
   const chainGate = new ChainGate({ roots, revocations, onRefused, onWarning });
+  const canary = new IssuerCanary({
+    rule: { clusters: configuration.canaryClusters, periodMs: configuration.canaryPeriodMs },
+    namespace: operatorNamespace,
+    onOutcome: (outcome) => metrics.canaryCertificates.inc({ outcome }),
+    onDecided: (issuer, state, why) => logger.info({ issuer, state, why }, 'The canary of an issuer has ended'),
+  });
   const dnsSources = new DnsSources({
     resolvers: configuration.dohResolvers,
     authoritative: configuration.authoritativeServers,
@@ -178,6 +186,7 @@ export function composeActivities(
     preflight: preflight && new OrderPreflight({ dns, preflight, onOutcome }),
     delegation,
     chainGate,
+    canary,
     projection,
     onFailover: (from: string, to: string, refused: string | undefined): void => {
       if (refused === undefined) metrics.caFailovers.inc({ from, to });
@@ -240,6 +249,10 @@ export function composeActivities(
           intervalMs: configuration.servedCheckIntervalMs,
           withinMs: configuration.servedWithinMs,
         },
+        canary:
+          configuration.canaryClusters === 0
+            ? undefined
+            : { records: new IssuerRecordStore(kubernetes, operatorNamespace), periodMs: configuration.canaryPeriodMs },
         issuerCheck: revocations && new IssuerCheck(roots, revocations),
         logger,
         stopping,

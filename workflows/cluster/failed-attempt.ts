@@ -7,7 +7,7 @@ import { failureEvent, failureMessage } from '../../src/certificates/status-mess
 import type { BundleView } from '../../src/clusters/cluster-view.ts';
 import { type LastAttempt, lastAttemptOf, nextAttemptOf, renewalTimeOf } from '../../src/contract/bundle-record.ts';
 import type { IssuanceFailureContext } from '../../src/contract/certificate-issuance.ts';
-import { type FailureCode, type FailureInfo, isTurn } from '../../src/failures/failure.ts';
+import { type FailureCode, type FailureInfo, isTurn, isWait } from '../../src/failures/failure.ts';
 import { recordIssuance } from '../../src/rate-limit/exact-set-limit.ts';
 import { FAILED_AUTHORIZATIONS_PER_NAME } from '../../src/rate-limit/limits.ts';
 import type { Bundle, StatusEvent } from './bundle.ts';
@@ -51,7 +51,7 @@ export async function recordFailure(
     objectWriteError: undefined,
   });
   const lastAttempt: LastAttempt = { failure, failedAt: new Date(now).toISOString(), caHost, attempts, openOrder };
-  if (isTurn(failure.code)) log.info('An order waits for its turn', { bundle: bundle.name, failure, nextAttempt });
+  if (isWait(failure.code)) log.info('An order waits', { bundle: bundle.name, failure, nextAttempt });
   else log.warn('An attempt has failed', { bundle: bundle.name, failure, attempts, nextAttempt });
   await showFailing(bundle, lastAttempt, nextAttempt, failureEvent(failure, before?.failure));
   return Date.parse(nextAttempt);
@@ -62,6 +62,8 @@ export function notBeforeOf(bundle: Bundle, { names }: BundleView): number | und
   const { record } = bundle;
   const last = lastAttemptOf(record);
   if (last === undefined || (bundle.attempts.requested && isTurn(last.failure.code))) return undefined;
+  // A change may be the end of the canary, and asking costs no order.
+  if (last.failure.code === 'certificate/waitsForCanary') return undefined;
   if (names.kind === 'valid' && names.dnsNames.join(' ') !== record.dnsNames.join(' ')) return undefined;
   const notBefore = last.failure.notBefore === undefined ? 0 : Date.parse(last.failure.notBefore);
   // Others got the same instant: a change must not undo how the attempts are spread after it. A turn is one order's.
@@ -110,7 +112,7 @@ async function showFailing(
   const { failure, attempts } = lastAttempt;
   await bundle.transition(
     {
-      state: failure.retry === 'onChange' || isTurn(failure.code) ? 'Waiting' : 'Failing',
+      state: failure.retry === 'onChange' || isWait(failure.code) ? 'Waiting' : 'Failing',
       lastAttempt,
       nextAttempt,
       renewalTime: renewalTimeOf(bundle.record),

@@ -19,6 +19,9 @@ import { describeNames } from '../issuance/describe.ts';
 import type { Bundle, OrderableView } from './bundle.ts';
 import { readyWake, type Wake } from './sleep-until.ts';
 
+/** The certificate in use is wrong for its clients: also one of a new issuer is better. */
+const REPLACED_AT_ONCE: ReadonlySet<OrderReason> = new Set(['NamesMissing', 'CaChanged']);
+
 const URGENT_REASONS: ReadonlySet<OrderReason> = new Set(['KeyMismatch', 'SecretBroken', 'Revoked', 'Expired']);
 
 /** Orders by a child workflow, and records the certificate once it is in its Secret. */
@@ -118,6 +121,7 @@ function issuanceInput(
     inWindow: isSameCa && isWindowOpen(record, Date.now()) ? true : undefined,
     turn: last && turnOf(last.failure),
     limitedCas: limitedCas(record, nameSetDigest(dnsNames), fallbackCaHosts),
+    skipCanary: REPLACED_AT_ONCE.has(cause.reason) || isUrgent(record, cause.reason) ? true : undefined,
     returnReplaced: isForeign ? true : undefined,
     returnWindow: followsWindow(termsOf(observation, Date.now())) ? true : undefined,
     urgent: isUrgent(record, cause.reason) ? true : undefined,

@@ -69,7 +69,7 @@ export class CombinedSteps implements OrderSteps {
     withdraw: () => Promise<void>,
   ): Promise<CertificateIssuanceResult> {
     const { cluster, bundleName, dnsNames, commonName, request, secretName, zone } = this.#state.input;
-    const { returnReplaced, returnWindow } = this.#state.input;
+    const { skipCanary, returnReplaced, returnWindow } = this.#state.input;
     const answer = challenges.length === 0 ? [] : [`answer ${count(challenges.length, 'challenge')}`];
     const steps = [...answer, 'finalize', `write Secret ${request.namespace}/${secretName}`].join(', ');
     this.#state.show(`To do: ${steps}. The heartbeat of completeOrder says which it is at.`);
@@ -88,6 +88,7 @@ export class CombinedSteps implements OrderSteps {
           commonName,
           request,
           secretName,
+          skipCanary,
           returnReplaced,
           returnWindow,
           ownershipProof,

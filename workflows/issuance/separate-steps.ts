@@ -84,7 +84,8 @@ export class SeparateSteps implements OrderSteps {
     { orderUrl, caHost, failover }: PlacedOrder,
     ownershipProof: OwnershipProof | undefined,
   ): Promise<CertificateIssuanceResult> {
-    const { cluster, bundleName, dnsNames, commonName, request, secretName, returnReplaced } = this.#state.input;
+    const { cluster, bundleName, dnsNames, commonName, request, secretName, skipCanary, returnReplaced } =
+      this.#state.input;
     this.#state.mayBeIssued = true;
     this.#state.show(`Control of all ${dnsNames.length} names is proved; finalizing.`);
     const { certificateUrl } = await finalizeOrder.executeWithOptions(
@@ -93,7 +94,7 @@ export class SeparateSteps implements OrderSteps {
     );
     const { replaced, seal, ...certificate } = await installCertificate.executeWithOptions(
       { summary: `write Secret ${request.namespace}/${secretName}` },
-      [{ cluster, bundleName, orderUrl, certificateUrl, dnsNames, request, secretName, returnReplaced }],
+      [{ cluster, bundleName, orderUrl, certificateUrl, dnsNames, request, secretName, skipCanary, returnReplaced }],
     );
     this.#state.mayBeIssued = false;
     const { serialNumber, notAfter } = certificate;

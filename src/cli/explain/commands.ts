@@ -54,6 +54,7 @@ const dig = (type: string, prefix: string) => (subject: Subject) => {
 };
 const showChallenge = dig('CNAME', '_acme-challenge.');
 const showTxt = dig('TXT', '_acme-challenge.');
+const showIssuers = () => see('See the new issuers, and which clusters have one', commandLine('canary'));
 const showWorkers = () => [
   { text: 'See the worker pods', command: 'kubectl get pods -n certman-operator' },
   { text: 'See their logs', command: 'kubectl logs -n certman-operator deploy/certman --tail=100' },
@@ -93,6 +94,8 @@ const BY_CODE: Readonly<Partial<Record<FailureCode, (subject: Subject) => readon
       'See the rights of certman',
       `kubectl auth can-i --list -n ${namespaceOf(report.cluster)} --as=system:serviceaccount:certman-operator:certman`,
     ),
+  'certificate/waitsForCanary': () => showIssuers(),
+  'certificate/issuerRefused': () => showIssuers(),
   'worker/lost': showWorkers,
 };
 

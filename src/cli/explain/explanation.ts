@@ -135,6 +135,10 @@ function nextOf(report: ClusterReport, certificate: CertificateRow): Certificate
   const code = failure?.code ?? failureCodeOf(certificate.reason);
   if (nextAttempt !== undefined) {
     if (code !== undefined && isOwnLimit(code)) return { what: 'it is ordered', at: nextAttempt };
+    if (code === 'certificate/waitsForCanary') {
+      const what = 'it is installed, or as soon as a person accepts its issuer';
+      return { what, at: nextAttempt };
+    }
     const onChange = code !== undefined && retryModeOf(code) === 'onChange';
     return { what: `the next attempt${onChange ? ', or as soon as what it depends on changes' : ''}`, at: nextAttempt };
   }
@@ -175,6 +179,7 @@ function actionsOf(report: ClusterReport, certificate: CertificateRow): readonly
     case 'Waiting': {
       if (code !== undefined && isTurn(code)) return [{ text: 'Nothing' }, renewNow('To ask the CA at once')];
       const subject = { report, secretName, requestName, dnsNames };
+      if (code === 'certificate/waitsForCanary') return [{ text: 'Nothing' }, ...actionsForFailure(code, subject)];
       return [...remedy, ...actionsForFailure(code, subject), renewNow('Once it is corrected, to try at once')];
     }
     case 'Decommissioning':

@@ -1,5 +1,7 @@
 /** From the CertificateRequests: while Temporal or the worker is unavailable, and for clusters without a workflow. */
+
 import { z } from 'zod';
+import { conditionReason } from '../../certificates/status-messages.ts';
 import { getIfKnown } from '../../kubernetes/api/discovery.ts';
 import { type KubernetesApi, type KubernetesObject } from '../../kubernetes/api/kubernetes-api.ts';
 import { type ProjectionSettings, projectClusterDeployment } from '../../kubernetes/objects/cluster-deployment.ts';
@@ -123,6 +125,8 @@ function stateOf(object: KubernetesObject): Pick<CertificateRow, 'state' | 'reas
   if (paused?.status === 'True') return from('Paused', paused);
   if (failing?.status === 'True') return from('Failing', failing);
   if (issuing?.status === 'True') return from('Issuing', issuing);
+  if (renewing?.status === 'True' && renewing.reason === conditionReason('certificate/waitsForCanary'))
+    return from('Waiting', renewing);
   if (renewing?.status === 'True') return from(ready?.status === 'True' ? 'Renewing' : 'Issuing', renewing);
   if (ready !== undefined) return from(ready.status === 'True' ? 'Ready' : 'Pending', ready);
   return status === 'Success'

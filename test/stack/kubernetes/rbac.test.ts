@@ -15,6 +15,7 @@ import {
 } from '../../../src/kubernetes/objects/aws-credentials.ts';
 import { likelySyncProblem } from '../../../src/kubernetes/objects/cluster-sync.ts';
 import { readClusterUid } from '../../../src/kubernetes/objects/cluster-uid.ts';
+import { type IssuerRecord, IssuerRecordStore } from '../../../src/kubernetes/objects/issuer-records.ts';
 import { observeRequest } from '../../../src/kubernetes/objects/observed-request.ts';
 import { createOperatorSettings } from '../../../src/kubernetes/objects/operator-settings.ts';
 import { primaryResource } from '../../../src/kubernetes/objects/primary-object.ts';
@@ -42,6 +43,8 @@ import {
 } from '../../support/kubernetes/management-cluster.ts';
 import { putTlsSecret } from '../../support/kubernetes/put-tls-secret.ts';
 import { runActivity } from '../../support/temporal/run-activity.ts';
+
+const ISSUER: IssuerRecord = { name: 'YE1', state: 'accepted', since: '2026-12-01T00:00:00Z', places: [] };
 
 const managementCluster = useManagementCluster();
 let proxy: FaultProxy;
@@ -83,6 +86,7 @@ async function completeLifecycle(): Promise<void> {
   // That of the stack: a change of it would signal the waiting clusters of tests that run beside.
   await createOperatorSettings({ kubernetes: certman, operatorNamespace: OPERATOR_NAMESPACE }).account();
   await readAwsCredentials(certman, { namespace, name: 'aws' });
+  await new IssuerRecordStore(certman, OPERATOR_NAMESPACE).update('rbac', () => ({ record: ISSUER }));
   await readClusterUid(certman);
   await allowsAmbientCredentials(certman, namespace);
   await likelySyncProblem(certman, view.identity, undefined);

@@ -155,6 +155,13 @@ describe('a failure', () => {
     expect(certificate?.next.what).toBe('it is ordered');
   });
 
+  it('that waits for a canary needs nothing, and says how to see the canary', () => {
+    const row = failing('certificate/waitsForCanary', { state: 'Waiting' });
+    const [certificate] = explain(report(row)).certificates;
+    expect(certificate?.actions.map(({ text, command }) => command ?? text)).toEqual(['Nothing', 'certman canary']);
+    expect(certificate?.next.what).toBe('it is installed, or as soon as a person accepts its issuer');
+  });
+
   it('read from a condition has the message of the condition and the same commands', () => {
     const row = { state: 'Failing', reason: 'DnsCredentialsMissing', message: 'No Secret aws. Create it.' };
     const [certificate] = explain(report(row, { source: 'kubernetes' })).certificates;
