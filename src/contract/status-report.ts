@@ -1,5 +1,5 @@
 import { canonicalJson, digestOf } from '../certificates/digest.ts';
-import type { StatusReport } from '../certificates/status-report.ts';
+import type { ReportedCondition, StatusReport } from '../certificates/status-report.ts';
 import { type BundleRecord, failedAttemptsOf, nextAttemptOf, renewalTimeOf } from './bundle-record.ts';
 import { conditionsFor } from './conditions.ts';
 
@@ -29,7 +29,21 @@ export function statusReportOf(
   };
 }
 
-/** Equal for equal reports, on whichever side of an activity they were made. */
+/** Of the digest, for good: histories hold digests, and a workflow that computes another one writes the status itself. */
+const DIGESTED_CONDITIONS: ReadonlySet<string> = new Set<ReportedCondition['type']>([
+  'Ready',
+  'Renewing',
+  'Failing',
+  'ExpiryNear',
+  'ObjectWriteFailing',
+]);
+
+/**
+ * Equal for equal reports, on whichever side of an activity they were made. Parts that reports did not have at first stay
+ * out of it: where nothing is due, both sides derive them from the same facts.
+ */
 export function reportDigest(report: StatusReport): string {
-  return digestOf(canonicalJson(report));
+  const { installation: _installed, observedGeneration: _generation, ...digested } = report;
+  const conditions = report.conditions.filter(({ type }) => DIGESTED_CONDITIONS.has(type));
+  return digestOf(canonicalJson({ ...digested, conditions }));
 }
