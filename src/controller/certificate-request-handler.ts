@@ -34,9 +34,10 @@ export function certificateRequestHandler(context: ControllerContext, reconciler
   const reconcileStandalone = async (
     previous: ObservedRequest | undefined,
     request: ObservedRequest,
+    from: 'list' | 'watch',
   ): Promise<void> => {
     const view = viewOf(request);
-    await reconciler.reconcile(view);
+    await reconciler.reconcile(view, from);
     const cached = cache.getCluster(standaloneRef(request));
     if (cached === undefined || previous === undefined) return;
     // The view lacks fields such as renewBeforeDays, which the workflow reads when it evaluates.
@@ -93,14 +94,14 @@ export function certificateRequestHandler(context: ControllerContext, reconciler
       cache.requests.set(request);
       if (cache.deploymentsKnown && cache.ownerOf(request) === undefined) reconciler.restore(viewOf(request));
     },
-    async onUpsert(object) {
+    async onUpsert(object, from) {
       const request = observeRequest(object);
       const cached = cache.requests.get(request);
       const previous = cached?.uid === request.uid ? cached : undefined;
       cache.requests.set(request);
       const owner = cache.ownerOf(request);
       if (owner === undefined) {
-        if (cache.deploymentsKnown) await reconcileStandalone(previous, request);
+        if (cache.deploymentsKnown) await reconcileStandalone(previous, request, from);
         return;
       }
       await releaseStandalone(owner, request);

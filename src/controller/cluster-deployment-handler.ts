@@ -34,11 +34,11 @@ export function clusterDeploymentHandler(
       if (projected.kind === 'cluster') reconciler.restore(projected.view);
       else cache.malformed.set({ ...refOf(object), problem: projected.message });
     },
-    async onUpsert(object) {
+    async onUpsert(object, from) {
       // Projected before it is queued, so that the rest of the object can be freed.
       const projected = projectClusterDeployment(object, settings);
       const ref = refOf(object);
-      if (projected.kind === 'cluster') await reconciler.reconcile(projected.view);
+      if (projected.kind === 'cluster') await reconciler.reconcile(projected.view, from);
       else await queue.add(keyOf(ref), () => reportMalformed(ref, projected.message));
       await onOwnersChanged(ref.namespace);
     },

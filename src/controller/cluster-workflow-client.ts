@@ -1,11 +1,14 @@
 /** The controller's client of the workflows of clusters: signals, lookups and lists. */
 import {
   type Client,
+  type InternalConnectionLike,
+  InternalConnectionLikeSymbol,
   isGrpcServiceError,
   type ListOptions,
   WorkflowExecutionAlreadyStartedError,
   type WorkflowExecutionInfo,
   WorkflowNotFoundError,
+  type WorkflowOptions,
 } from '@temporalio/client';
 import type { SignalDefinition } from '@temporalio/common';
 import type { ClusterIdentity } from '../clusters/cluster-identity.ts';
@@ -26,6 +29,8 @@ import { ListedMemos, workflowPages } from './workflow-pages.ts';
 const MAX_ATTEMPTS = 6;
 /** For one call, or one page of a list, including the retries of Temporal's client. */
 const CALL_TIMEOUT_MS = 20_000;
+/** Of a fleet whose workflows run, one cluster in so many costs a start in vain. */
+const MAX_SKIPPED_STARTS = 64;
 
 /** gRPC codes of requests that fail however often they are sent: INVALID_ARGUMENT, OUT_OF_RANGE. */
 const NON_RETRYABLE_CODES = new Set([3, 11]);
@@ -68,6 +73,9 @@ export interface ClusterWorkflowClientOptions {
 /** Methods throw `SignalRejected`, CertmanError `temporal/unreachable` after some attempts, or the signal's reason. */
 export class ClusterWorkflowClient {
   readonly #options: ClusterWorkflowClientOptions;
+  /** {@link startOrSignalObserved} signals as many clusters before it tries a start again. */
+  #startsToSkip = 0;
+  #skipNext = 1;
 
   constructor(options: ClusterWorkflowClientOptions) {
     this.#options = options;
@@ -76,6 +84,24 @@ export class ClusterWorkflowClient {
   /** Starts a workflow if none runs; `evenIfCompleted`: also if one has completed, since the cluster still needs it. */
   async signalObserved(view: ClusterView, evenIfCompleted = !view.deleting): Promise<void> {
     await this.#signalWithStart(view, clusterObserved.name, [view], evenIfCompleted);
+  }
+
+  /**
+   * As {@link signalObserved}, for a cluster that may have no workflow yet: a start is cheaper for Temporal than a signal,
+   * and brings the workflow's first task with its response. Where workflows run already, few starts are tried.
+   */
+  async startOrSignalObserved(view: ClusterView): Promise<void> {
+    if (this.#startsToSkip > 0) {
+      this.#startsToSkip -= 1;
+      return await this.signalObserved(view);
+    }
+    if (await this.#start(view)) {
+      this.#skipNext = 1;
+      return;
+    }
+    this.#startsToSkip = this.#skipNext;
+    this.#skipNext = Math.min(2 * this.#skipNext, MAX_SKIPPED_STARTS);
+    await this.signalObserved(view);
   }
 
   /** Starts a workflow if none runs; `evenIfCompleted`: also if one has completed, since it left something behind. */
@@ -154,24 +180,45 @@ export class ClusterWorkflowClient {
     evenIfCompleted: boolean,
   ): Promise<void> {
     const { identity } = view;
-    const input: ClusterCertificatesInput = { cluster: view };
     await this.#retry(`signal ${signal} to the workflow of ${keyOf(identity)}`, () =>
       this.#options.client().workflow.signalWithStart('clusterCertificates', {
-        workflowId: clusterWorkflowId(identity),
-        taskQueue: this.#options.taskQueue,
-        args: [input],
+        ...this.#startOptions(view, evenIfCompleted),
         signal,
         signalArgs,
-        // A decommissioned uid does not come back; a workflow that failed or was terminated is started again.
-        workflowIdReusePolicy: evenIfCompleted ? 'ALLOW_DUPLICATE' : 'ALLOW_DUPLICATE_FAILED_ONLY',
-        typedSearchAttributes: [
-          { key: CertCluster, value: certClusterOf(identity) },
-          { key: CertState, value: gateOf(view).kind === 'decommission' ? 'Decommissioning' : 'Pending' },
-        ],
-        memo: { ...clusterMemo(view) },
-        staticSummary: `Certificates of ${keyOf(identity)} on ${identity.managementCluster}`.slice(0, 180),
       }),
     );
+  }
+
+  /** @returns false when a workflow runs already, or has completed and is not to be started again. */
+  async #start(view: ClusterView): Promise<boolean> {
+    const started = await this.#retry(`start the workflow of ${keyOf(view.identity)}`, async () => {
+      const client = this.#options.client();
+      await client.workflow.start('clusterCertificates', {
+        ...this.#startOptions(view, !view.deleting),
+        workflowIdConflictPolicy: 'FAIL',
+        requestEagerStart: supportsEagerStart(client.connection),
+      });
+      return true;
+    });
+    return started === true;
+  }
+
+  #startOptions(view: ClusterView, evenIfCompleted: boolean) {
+    const { identity } = view;
+    const input: ClusterCertificatesInput = { cluster: view };
+    return {
+      workflowId: clusterWorkflowId(identity),
+      taskQueue: this.#options.taskQueue,
+      args: [input],
+      // A decommissioned uid does not come back; a workflow that failed or was terminated is started again.
+      workflowIdReusePolicy: evenIfCompleted ? 'ALLOW_DUPLICATE' : 'ALLOW_DUPLICATE_FAILED_ONLY',
+      typedSearchAttributes: [
+        { key: CertCluster, value: certClusterOf(identity) },
+        { key: CertState, value: gateOf(view).kind === 'decommission' ? 'Decommissioning' : 'Pending' },
+      ],
+      memo: { ...clusterMemo(view) },
+      staticSummary: `Certificates of ${keyOf(identity)} on ${identity.managementCluster}`.slice(0, 180),
+    } satisfies Omit<WorkflowOptions, 'args'> & { readonly args: [ClusterCertificatesInput] };
   }
 
   /** @returns undefined when no such workflow runs, or the one to be started has completed. */
@@ -205,6 +252,11 @@ export class ClusterWorkflowClient {
       await pause(backoffDelay(attempt, { first: 200, max: 3_000 }), signal);
     }
   }
+}
+
+/** Only the connection of a worker does. */
+function supportsEagerStart(connection: InternalConnectionLike): boolean {
+  return connection[InternalConnectionLikeSymbol]?.supportsEagerStart === true;
 }
 
 function isTemporalFailure(error: unknown): error is SignalRejected | CertmanError {

@@ -32,6 +32,11 @@ import { runTxtJanitor } from './txt-janitor.ts';
 /** Enough for a fleet that is installed at once, and few enough for Temporal's frontend. */
 const MAX_CONCURRENT_SIGNALS = 32;
 const MAX_PENDING_SIGNALS = 2_000;
+/**
+ * Among them, of clusters in a list: so few that Temporal and the workers adopt each cluster of a new fleet soon after its
+ * workflow starts. With all at once, every workflow starts before any cluster is adopted.
+ */
+const MAX_CONCURRENT_LIST_SIGNALS = 4;
 /** Signals under way when the controller stops get this long. */
 const MAX_DRAIN_MS = 5_000;
 
@@ -65,7 +70,7 @@ export async function runController(
     if (!signal.aborted) failed.abort(error);
   };
 
-  const queue = new KeyedWorkQueue(MAX_CONCURRENT_SIGNALS, MAX_PENDING_SIGNALS);
+  const queue = new KeyedWorkQueue(MAX_CONCURRENT_SIGNALS, MAX_PENDING_SIGNALS, MAX_CONCURRENT_LIST_SIGNALS);
   const workflows = new ClusterWorkflowClient({ client, managementCluster, taskQueue, signal, metrics });
   const kubernetes = dependencies.kubernetes.withSignal(signal);
   const shared = { ...dependencies, kubernetes, queue, workflows, signal };

@@ -1,23 +1,31 @@
 import pLimit, { type LimitFunction } from 'p-limit';
 
+/** Work in the background leaves most of the concurrency to other work. */
+type Lane = 'foreground' | 'background';
+
 /** Runs work of the same key in order and of different keys concurrently, up to a limit. */
 export class KeyedWorkQueue {
   readonly #limit: LimitFunction;
+  readonly #backgroundLimit: LimitFunction;
   readonly #maxPending: number;
   /** The last work of each key; settles, but never rejects. */
   readonly #lastByKey = new Map<string, Promise<unknown>>();
   #pending = 0;
   #capacityWaiters: (() => void)[] = [];
 
-  /** @param maxPending unfinished pieces of work from which on {@link waitForCapacity} waits. */
-  constructor(concurrency: number, maxPending: number) {
+  /**
+   * @param maxPending unfinished pieces of work from which on {@link waitForCapacity} waits.
+   * @param backgroundConcurrency limit of the work in the background among them.
+   */
+  constructor(concurrency: number, maxPending: number, backgroundConcurrency = concurrency) {
     this.#limit = pLimit(concurrency);
+    this.#backgroundLimit = pLimit(backgroundConcurrency);
     this.#maxPending = maxPending;
   }
 
   /** @returns the result of the work. @throws its error, after which the key's next work runs all the same. */
-  async add<T>(key: string, work: () => Promise<T>): Promise<T> {
-    const result = this.#runAfter(this.#lastByKey.get(key), work);
+  async add<T>(key: string, work: () => Promise<T>, lane: Lane = 'foreground'): Promise<T> {
+    const result = this.#runAfter(this.#lastByKey.get(key), work, lane);
     const settled = result.catch(() => undefined);
     this.#lastByKey.set(key, settled);
     this.#pending += 1;
@@ -30,9 +38,10 @@ export class KeyedWorkQueue {
     }
   }
 
-  async #runAfter<T>(previous: Promise<unknown> | undefined, work: () => Promise<T>): Promise<T> {
+  async #runAfter<T>(previous: Promise<unknown> | undefined, work: () => Promise<T>, lane: Lane): Promise<T> {
     await previous;
-    return await this.#limit(work);
+    if (lane === 'foreground') return await this.#limit(work);
+    return await this.#backgroundLimit(() => this.#limit(work));
   }
 
   async waitForCapacity(): Promise<void> {

@@ -38,8 +38,10 @@ export class PrimaryReconciler {
     cache.setCluster(toCachedCluster(cache.getCluster(view.identity), view));
   }
 
-  async reconcile(view: ClusterView): Promise<void> {
-    await this.#context.queue.add(keyOf(view.identity), () => this.#signalAndCache(view));
+  /** @param from a list: in the background, but for deletions. */
+  async reconcile(view: ClusterView, from: 'list' | 'watch' = 'watch'): Promise<void> {
+    const lane = from === 'list' && !view.deleting ? 'background' : 'foreground';
+    await this.#context.queue.add(keyOf(view.identity), () => this.#signalAndCache(view, from), lane);
   }
 
   /**
@@ -63,7 +65,7 @@ export class PrimaryReconciler {
     });
   }
 
-  async #signalAndCache(view: ClusterView): Promise<void> {
+  async #signalAndCache(view: ClusterView, from: 'list' | 'watch'): Promise<void> {
     const { cache, workflows, logger, settings } = this.#context;
     const { identity } = view;
     const { kind } = primaryResource(identity);
@@ -80,7 +82,11 @@ export class PrimaryReconciler {
       case 'nothing':
         break;
       case 'observed':
-        taken = await this.#signal(identity, () => workflows.signalObserved(view));
+        taken = await this.#signal(identity, () =>
+          from === 'list' && previous === undefined
+            ? workflows.startOrSignalObserved(view)
+            : workflows.signalObserved(view),
+        );
         if (gate.kind === 'serve' && gate.note !== undefined) {
           await recordWarning(this.#context, identity, 'InvalidRelocateAnnotation', gate.note);
         }

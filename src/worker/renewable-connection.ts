@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { ConnectionLike } from '@temporalio/client';
+import { type ConnectionLike, type InternalConnectionLike, InternalConnectionLikeSymbol } from '@temporalio/client';
 import type { NativeConnection, Worker } from '@temporalio/worker';
 
 /** The worker's connection, which can be replaced while the worker and its clients run. */
@@ -48,6 +48,12 @@ export class RenewableConnection implements ConnectionLike {
 
   get operatorService(): NativeConnection['operatorService'] {
     return this.#inScope().operatorService;
+  }
+
+  /** By it, a client finds out that a worker shares the connection, and can get the first task of a workflow it starts. */
+  get [InternalConnectionLikeSymbol](): InternalConnectionLike[typeof InternalConnectionLikeSymbol] {
+    const current: InternalConnectionLike = this.#current;
+    return current[InternalConnectionLikeSymbol];
   }
 
   get plugins(): ConnectionLike['plugins'] {

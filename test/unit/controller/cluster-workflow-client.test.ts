@@ -1,8 +1,18 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { Client } from '@temporalio/client';
+import {
+  type Client,
+  InternalConnectionLikeSymbol,
+  WorkflowExecutionAlreadyStartedError,
+  type WorkflowOptions,
+} from '@temporalio/client';
+import type { NativeConnection } from '@temporalio/worker';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import type { ClusterView } from '../../../src/clusters/cluster-view.ts';
 import { dependencyChanged } from '../../../src/contract/cluster-certificates.ts';
+import { clusterWorkflowId } from '../../../src/contract/ids.ts';
 import { ClusterWorkflowClient, listExecutions } from '../../../src/controller/cluster-workflow-client.ts';
+import { RenewableConnection } from '../../../src/worker/renewable-connection.ts';
+import { clusterView } from '../../support/workflows/cluster-views.ts';
 
 vi.mock('../../../src/kubernetes/api/backoff.ts', async (original) => ({
   ...(await original<object>()),
@@ -80,3 +90,82 @@ test.each([
   await expect(sent).rejects.toMatchObject({ name: error });
   expect(calls()).toBe(attempts);
 });
+
+/** A client whose server has these workflows. @param connection default: one that no worker shares. */
+function clientOf(running: ReadonlySet<string>, connection: object = {}) {
+  const eager: boolean[] = [];
+  const starts: string[] = [];
+  const signals: string[] = [];
+  const call = (_limit: unknown, send: () => Promise<unknown>) => send();
+  const client = {
+    connection,
+    withDeadline: call,
+    withAbortSignal: call,
+    workflow: {
+      start: (type: string, { workflowId, requestEagerStart }: WorkflowOptions) => {
+        starts.push(workflowId);
+        eager.push(requestEagerStart === true);
+        return running.has(workflowId)
+          ? Promise.reject(new WorkflowExecutionAlreadyStartedError('it runs', workflowId, type))
+          : Promise.resolve();
+      },
+      signalWithStart: (_type: string, { workflowId }: { readonly workflowId: string }) => {
+        signals.push(workflowId);
+        return Promise.resolve();
+      },
+    },
+  } as unknown as Client;
+  const workflows = new ClusterWorkflowClient({
+    client: () => client,
+    managementCluster: 'hive',
+    taskQueue: 'certman/hive',
+    signal: new AbortController().signal,
+    metrics: { workflowListFailures: { inc: () => undefined } as never },
+  });
+  return { workflows, starts, signals, eager };
+}
+
+function fleetOf(count: number): readonly ClusterView[] {
+  const { identity, ...rest } = clusterView();
+  return Array.from({ length: count }, (_, index) => ({ ...rest, identity: { ...identity, uid: `uid-${index}` } }));
+}
+
+test('clusters of a list without a workflow are started, and not signalled', async () => {
+  const { workflows, starts, signals } = clientOf(new Set());
+  for (const view of fleetOf(5)) await workflows.startOrSignalObserved(view);
+  expect({ starts: starts.length, signals: signals.length }).toEqual({ starts: 5, signals: 0 });
+});
+
+test('clusters of a list whose workflows run are all signalled, and few starts are tried', async () => {
+  const fleet = fleetOf(1_000);
+  const ids = fleet.map(({ identity }) => clusterWorkflowId(identity));
+  const { workflows, starts, signals } = clientOf(new Set(ids));
+  for (const view of fleet) await workflows.startOrSignalObserved(view);
+  expect(signals).toEqual(ids);
+  expect(starts.length).toBeLessThan(25);
+});
+
+test('after clusters with workflows, those without are soon started again', async () => {
+  const fleet = fleetOf(400);
+  const ids = fleet.map(({ identity }) => clusterWorkflowId(identity));
+  const { workflows, starts, signals } = clientOf(new Set(ids.slice(0, 200)));
+  for (const view of fleet) await workflows.startOrSignalObserved(view);
+  expect(starts.slice(-100)).toEqual(ids.slice(-100));
+  expect(new Set([...starts, ...signals])).toEqual(new Set(ids));
+});
+
+test.each([
+  ['of a worker', new RenewableConnection(connectionOfWorker()), true],
+  ['that no worker shares', {}, false],
+])(
+  'with a connection %s, the first task of a workflow comes with its start: %s',
+  async (_what, connection, expected) => {
+    const { workflows, eager } = clientOf(new Set(), connection);
+    for (const view of fleetOf(1)) await workflows.startOrSignalObserved(view);
+    expect(eager).toEqual([expected]);
+  },
+);
+
+function connectionOfWorker(): NativeConnection {
+  return { [InternalConnectionLikeSymbol]: { supportsEagerStart: true } } as unknown as NativeConnection;
+}

@@ -36,6 +36,39 @@ describe('a keyed work queue', () => {
     expect(most).toBe(3);
   });
 
+  test('runs little in the background at a time, and other work beside it at once', async () => {
+    const queue = new KeyedWorkQueue(3, 100, 2);
+    const gate = new Gate();
+    const running: string[] = [];
+    const background = ['a', 'b', 'c', 'd'].map((key) => {
+      const work = async (): Promise<void> => {
+        running.push(key);
+        await gate.opened;
+      };
+      return queue.add(key, work, 'background');
+    });
+    await queue.add('e', () => Promise.resolve(running.push('e')));
+    await setImmediate();
+    expect(running.toSorted()).toEqual(['a', 'b', 'e']);
+    gate.open();
+    await Promise.all(background);
+    expect(running.slice(3)).toEqual(['c', 'd']);
+  });
+
+  test('keeps the order of a key whose earlier work is in the background', async () => {
+    const queue = new KeyedWorkQueue(3, 100, 1);
+    const gate = new Gate();
+    const log: string[] = [];
+    void queue.add('other', () => gate.opened, 'background');
+    const work = (name: string) => () => Promise.resolve(void log.push(name));
+    const all = [queue.add('a', work('listed'), 'background'), queue.add('a', work('watched'))];
+    await queue.add('b', work('b'));
+    expect(log).toEqual(['b']);
+    gate.open();
+    await Promise.all(all);
+    expect(log).toEqual(['b', 'listed', 'watched']);
+  });
+
   test('rejects with the error of the work, and runs the next work of the key', async () => {
     const queue = new KeyedWorkQueue(3, 100);
     const [failed, next] = await Promise.allSettled([
