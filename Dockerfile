@@ -54,8 +54,10 @@ ENTRYPOINT ["node"]
 
 FROM scratch AS worker
 COPY --from=system /system /
-# Two arenas of malloc for all threads of the native core, instead of eight for each core.
-ENV NODE_ENV=production PATH=/usr/local/bin MALLOC_ARENA_MAX=2
+# Two arenas of malloc for all threads of the native core, instead of eight for each core. Fixed thresholds: by default
+# malloc raises them to what was once freed, and then keeps large buffers.
+ENV NODE_ENV=production PATH=/usr/local/bin \
+    MALLOC_ARENA_MAX=2 MALLOC_MMAP_THRESHOLD_=131072 MALLOC_TRIM_THRESHOLD_=131072
 WORKDIR /app
 COPY package.json ./
 COPY bin bin
@@ -67,6 +69,6 @@ EXPOSE 8080 8081 9464
 # node is process 1: it receives SIGTERM, and exits after the running activities.
 # Little garbage at a time (docs/decisions/worker-memory.md), and at most three quarters of the container's memory for
 # a thread's heap: the rest is the Temporal SDK's native core and buffers.
-ENTRYPOINT ["node", "--heap-growing-percent=30", "--max-semi-space-size=2", \
+ENTRYPOINT ["node", "--heap-growing-percent=20", "--max-semi-space-size=2", \
             "--max-old-space-size-percentage=75", "bin/certman.js"]
 CMD ["worker"]

@@ -2,6 +2,7 @@ import { Context } from '@temporalio/activity';
 import type { RenewalPolicy } from '../src/certificates/planned-renewal.ts';
 import type { DecommissionRules, KubernetesActivities, RequestObservation } from '../src/contract/activities.ts';
 import type { KubernetesApi } from '../src/kubernetes/api/kubernetes-api.ts';
+import { TimeLimit } from '../src/kubernetes/api/time-limit.ts';
 import { applyCertificateRequest } from '../src/kubernetes/objects/apply-certificate-request.ts';
 import { applyCertificateRequests } from '../src/kubernetes/objects/apply-certificate-requests.ts';
 import { requireReleasable, type ViewSettings, viewOf } from '../src/kubernetes/objects/asked-for.ts';
@@ -47,13 +48,15 @@ export function createKubernetesActivities(deps: KubernetesActivityDeps): Kubern
   const eventRecorder = (): RecordEvent => {
     const { cancellationSignal, info, log } = Context.current();
     return async (object, event) => {
-      const signal = AbortSignal.any([cancellationSignal, AbortSignal.timeout(EVENT_TIMEOUT_MS)]);
+      const limit = new TimeLimit(EVENT_TIMEOUT_MS, cancellationSignal);
       try {
-        await recordEvent(deps.kubernetes.withSignal(signal), object, event, info.attempt > 1);
+        await recordEvent(deps.kubernetes.withSignal(limit.signal), object, event, info.attempt > 1);
       } catch (error) {
         const problem = error instanceof Error ? error.message : String(error);
         const { resource, namespace, name } = object;
         log.warn('An Event could not be recorded', { object: `${resource.kind} ${namespace}/${name}`, event, problem });
+      } finally {
+        limit.end();
       }
     };
   };
@@ -75,18 +78,26 @@ export function createKubernetesActivities(deps: KubernetesActivityDeps): Kubern
     ),
     applyCertificateRequests: wrapActivity(async (input) => {
       const { cancellationSignal, info, log } = Context.current();
+      const limits: TimeLimit[] = [];
       const context = {
         ...access(),
         withCa,
         workflowId: info.workflowExecution?.workflowId ?? '',
-        kubernetesWithin: (ms: number) =>
-          deps.kubernetes.withSignal(AbortSignal.any([cancellationSignal, AbortSignal.timeout(ms)])),
+        kubernetesWithin: (ms: number) => {
+          const limit = new TimeLimit(ms, cancellationSignal);
+          limits.push(limit);
+          return deps.kubernetes.withSignal(limit.signal);
+        },
         onStatusError: (error: unknown) => {
           const problem = error instanceof Error ? error.message : String(error);
           log.warn('A status could not be written beside the evaluation; the workflow writes it', { problem });
         },
       };
-      return await applyCertificateRequests(context, input);
+      try {
+        return await applyCertificateRequests(context, input);
+      } finally {
+        for (const limit of limits) limit.end();
+      }
     }),
     reportStatus: wrapActivity((input) =>
       reportStatus({ kubernetes: kubernetes(), ...statusWriters }, input, eventRecorder()),

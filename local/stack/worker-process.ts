@@ -12,13 +12,17 @@ import type { Stack } from './stack.ts';
 
 /** Flags of Node.js, as in the Dockerfile. */
 export const DEPLOYED_NODE_FLAGS: readonly string[] = [
-  '--heap-growing-percent=30',
+  '--heap-growing-percent=20',
   '--max-semi-space-size=2',
   '--max-old-space-size-percentage=75',
 ];
 
 /** Of the C library, as in the Dockerfile. */
-export const DEPLOYED_ENVIRONMENT: Readonly<Record<string, string>> = { MALLOC_ARENA_MAX: '2' };
+export const DEPLOYED_ENVIRONMENT: Readonly<Record<string, string>> = {
+  MALLOC_ARENA_MAX: '2',
+  MALLOC_MMAP_THRESHOLD_: '131072',
+  MALLOC_TRIM_THRESHOLD_: '131072',
+};
 
 /** Options of {@link startWorker}. */
 export interface WorkerOptions {

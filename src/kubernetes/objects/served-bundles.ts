@@ -16,7 +16,7 @@ import { findPrimaryObject, isStandalone } from './primary-object.ts';
 import { CERTIFICATE_REQUESTS } from './resources.ts';
 
 /** An order takes seconds: the steps of most share one read. What was cached never refuses: it is read again first. */
-const CACHE_OPTIONS = { max: 2_000, ttlMs: 30_000 };
+const CACHE_OPTIONS = { max: 500, ttlMs: 30_000 };
 
 /** What a step of an order is for. Absent: it does not matter. */
 export interface ExpectedBundle {

@@ -6,7 +6,8 @@ import { patchIfUnchanged } from '../api/patch-if-unchanged.ts';
 import { retryOnConflict } from '../api/retry-on-conflict.ts';
 
 const MAX_ATTEMPTS = 5;
-const MAX_CACHED = 5_000;
+/** Those under way: a status that is written once in weeks is read again for it. */
+const MAX_CACHED = 500;
 
 /** The fields of a status. */
 export type Status = Readonly<Record<string, unknown>>;
