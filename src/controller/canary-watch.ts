@@ -1,4 +1,5 @@
 import { CertmanError } from '../failures/failure.ts';
+import { reviewCanaries } from '../issuance/canary-places.ts';
 import { canaryEnd } from '../issuance/canary-verdict.ts';
 import { pause, withJitter } from '../kubernetes/api/backoff.ts';
 import type { IssuerRecord, IssuerRecords } from '../kubernetes/objects/issuer-records.ts';
@@ -6,22 +7,23 @@ import type { CanarySource, ControllerContext } from './controller-context.ts';
 import type { StuckClusterSignals } from './stuck-clusters.ts';
 
 /**
- * Has certificates that wait for a canary evaluated again when a person, or a cluster that knew the issuer, has ended it. At
- * its regular end each comes by itself. Runs until the signal of the context is aborted.
+ * Ends canaries by what their clusters serve. Has certificates that wait evaluated again when that, a person, or a cluster that
+ * knew the issuer has ended one; at its regular end each comes by itself. Runs until the signal of the context is aborted.
  */
 export async function runCanaryWatch(
-  { settings, signal, logger, metrics }: ControllerContext,
-  { records, periodMs }: CanarySource,
+  { kubernetes, settings, signal, logger, metrics }: ControllerContext,
+  { records, rule }: CanarySource,
   { signalWaitingFor }: Pick<StuckClusterSignals, 'signalWaitingFor'>,
 ): Promise<void> {
   let known: IssuerRecords | undefined;
   for (;;) {
     try {
+      await reviewCanaries(kubernetes, records, rule.clusters, Date.now());
       const found = await records.read();
       metrics.issuersInCanary.set([...found.values()].filter(({ state }) => state === 'canary').length);
       const before = known;
       known = found;
-      if (hasEndedEarly(before, found, periodMs)) await signalWaitingFor('issuers');
+      if (hasEndedEarly(before, found, rule.periodMs)) await signalWaitingFor('issuers');
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof CertmanError)) throw error;

@@ -4,6 +4,7 @@ import type { RenewalPolicy } from '../certificates/planned-renewal.ts';
 import type { CrlFetcher } from '../crl/crl-fetcher.ts';
 import type { OwnerTags } from '../dns/leftover-records.ts';
 import type { DnsProvider } from '../dns/provider.ts';
+import type { CanaryRule } from '../issuance/canary-verdict.ts';
 import type { IssuerCheck } from '../issuance/issuer-check.ts';
 import type { TrustRoots } from '../issuance/trust-roots.ts';
 import type { KubernetesApi, WatchConnection } from '../kubernetes/api/kubernetes-api.ts';
@@ -40,10 +41,10 @@ export interface ControllerSettings {
   readonly workerName: string;
 }
 
-/** The issuers of the management cluster, and how long the canary of one lasts. */
+/** The issuers of the management cluster, and the rule of their canaries. */
 export interface CanarySource {
-  readonly records: Pick<IssuerRecordStore, 'read'>;
-  readonly periodMs: number;
+  readonly records: Pick<IssuerRecordStore, 'read' | 'update'>;
+  readonly rule: CanaryRule;
 }
 
 /** What is swept for TXT records that a crash left behind, and how they are recognised. */

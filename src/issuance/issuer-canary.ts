@@ -5,12 +5,11 @@ import type { InstallCertificateInput } from '../contract/activities.ts';
 import { CertmanError } from '../failures/failure.ts';
 import type { KubernetesApi } from '../kubernetes/api/kubernetes-api.ts';
 import { type CanaryPlace, type IssuerRecord, IssuerRecordStore } from '../kubernetes/objects/issuer-records.ts';
-import { CERTIFICATE_REQUESTS } from '../kubernetes/objects/resources.ts';
 import type { TlsSecret } from '../kubernetes/objects/tls-secret.ts';
-import { decodeCertificates } from '../x509/certificate.ts';
+import { decodeCertificates, serialNumberOf } from '../x509/certificate.ts';
 import { type IssuingPath, isFromSameIssuer, issuingPathOf } from '../x509/issuing-path.ts';
+import { observeCanary } from './canary-places.ts';
 import {
-  type CanaryEvidence,
   type CanaryRule,
   type CanaryVerdict,
   canaryEnd,
@@ -116,10 +115,11 @@ export class IssuerCanary {
   ): Promise<Decision> {
     const decision = await store.update(path.id, async (found): Promise<Decision> => {
       const now = this.#now();
-      const current = found && (await withLivePlaces(kubernetes, found));
+      const observed = found && (await observeCanary(kubernetes, found));
+      const current = observed?.record;
       const verdict = this.#hadItBefore(path, candidate, found)
         ? ({ kind: 'accept', why: 'A cluster had a certificate of it before.' } as const)
-        : canaryVerdict(current, candidate.cluster.uid, this.#options.rule, evidenceOf(), now);
+        : canaryVerdict(current, candidate.cluster.uid, this.#options.rule, observed?.evidence ?? {}, now);
       return { verdict, current, record: recordAfter(verdict, current, path.name, placeOf(candidate, now), now) };
     });
     const { record } = decision;
@@ -142,12 +142,18 @@ export class IssuerCanary {
     return found === undefined || leaf.validFromDate.getTime() < Date.parse(found.since);
   }
 
-  async #recordInstalled(store: IssuerRecordStore, { id }: IssuingPath, { cluster }: CanaryCandidate): Promise<void> {
+  async #recordInstalled(
+    store: IssuerRecordStore,
+    { id }: IssuingPath,
+    { cluster, chainPem }: CanaryCandidate,
+  ): Promise<void> {
     const installedAt = new Date(this.#now()).toISOString();
+    const [leaf] = decodeCertificates(chainPem) ?? [];
+    const serialNumber = leaf && serialNumberOf(leaf);
     await store.update(id, (found) => {
       const place = found?.places.find(({ uid }) => uid === cluster.uid);
       if (found === undefined || place === undefined || place.installedAt !== undefined) return {};
-      const places = found.places.map((one) => (one === place ? { ...place, installedAt } : one));
+      const places = found.places.map((one) => (one === place ? { ...place, installedAt, serialNumber } : one));
       return { record: { ...found, places } };
     });
   }
@@ -158,24 +164,6 @@ interface Decision {
   readonly verdict: CanaryVerdict;
   readonly current: IssuerRecord | undefined;
   readonly record?: IssuerRecord | undefined;
-}
-
-/** Without the places of clusters, or bundles, that are gone: another cluster takes them. */
-async function withLivePlaces(kubernetes: KubernetesApi, record: IssuerRecord): Promise<IssuerRecord> {
-  if (record.state !== 'canary') return record;
-  const places = await Promise.all(
-    record.places.map(async (place) => {
-      const { namespace, name, uid } = place.request;
-      const request = await kubernetes.get(CERTIFICATE_REQUESTS, { namespace, name });
-      return request?.metadata.uid === uid && request.metadata.deletionTimestamp === undefined ? [place] : [];
-    }),
-  );
-  return { ...record, places: places.flat() };
-}
-
-/** None yet: the place for what a probe finds that clusters serve (docs/decisions/issuer-canary.md). */
-function evidenceOf(): CanaryEvidence {
-  return {};
 }
 
 async function doNothing(): Promise<void> {

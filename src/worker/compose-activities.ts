@@ -118,8 +118,9 @@ export function composeActivities(
   const revocations = crlSource && new ChainRevocations(crlSource, onCrlFetch);
   const onRefused = (reason: string): void => metrics.refusedChains.inc({ reason });
   const chainGate = new ChainGate({ roots, revocations, onRefused, onWarning });
+  const canaryRule = { clusters: configuration.canaryClusters, periodMs: configuration.canaryPeriodMs };
   const canary = new IssuerCanary({
-    rule: { clusters: configuration.canaryClusters, periodMs: configuration.canaryPeriodMs },
+    rule: canaryRule,
     namespace: operatorNamespace,
     onOutcome: (outcome) => metrics.canaryCertificates.inc({ outcome }),
     onDecided: (issuer, state, why) => logger.info({ issuer, state, why }, 'The canary of an issuer has ended'),
@@ -250,9 +251,9 @@ export function composeActivities(
           withinMs: configuration.servedWithinMs,
         },
         canary:
-          configuration.canaryClusters === 0
+          canaryRule.clusters === 0
             ? undefined
-            : { records: new IssuerRecordStore(kubernetes, operatorNamespace), periodMs: configuration.canaryPeriodMs },
+            : { records: new IssuerRecordStore(kubernetes, operatorNamespace), rule: canaryRule },
         issuerCheck: revocations && new IssuerCheck(roots, revocations),
         logger,
         stopping,

@@ -30,6 +30,8 @@ const placeSchema = z.object({
   takenAt: instant,
   /** Absent: its Secret has not been written yet. */
   installedAt: instant.optional(),
+  /** Of the certificate that was installed. */
+  serialNumber: z.string().max(64).optional(),
 });
 
 const recordSchema = z.object({

@@ -3,11 +3,13 @@ import { beforeAll, expect, it } from 'vitest';
 import { recordDecision } from '../../../src/cli/canary/decide.ts';
 import { listIssuers } from '../../../src/cli/canary/read-issuers.ts';
 import { CertmanError } from '../../../src/failures/failure.ts';
+import { reviewCanaries } from '../../../src/issuance/canary-places.ts';
 import { type CanaryCandidate, IssuerCanary } from '../../../src/issuance/issuer-canary.ts';
 import { certificateFacts } from '../../../src/kubernetes/objects/certificate-facts.ts';
 import { ISSUERS_CONFIG_MAP, IssuerRecordStore } from '../../../src/kubernetes/objects/issuer-records.ts';
 import { CERTIFICATE_REQUESTS, CONFIG_MAPS } from '../../../src/kubernetes/objects/resources.ts';
 import type { TlsSecret } from '../../../src/kubernetes/objects/tls-secret.ts';
+import { decodeCertificates, serialNumberOf } from '../../../src/x509/certificate.ts';
 import { type MadeCertificate, makeCertificate, pemOf } from '../../support/certificates/chains.ts';
 import { createRequest, useManagementCluster } from '../../support/kubernetes/management-cluster.ts';
 
@@ -80,6 +82,23 @@ async function fleet(clusters = 2) {
         if (error instanceof CertmanError) return error;
         throw error;
       }
+    },
+    /** The status of its request after a probe. @param serialNumber default: of its new certificate. */
+    serve: async ({ request, chainPem }: CanaryCandidate, status: string, reason: string, serialNumber?: string) => {
+      const [leaf] = decodeCertificates(chainPem) ?? [];
+      const lastProbeTime = new Date(Date.now() + HOUR_MS).toISOString();
+      const condition = {
+        type: 'Served',
+        status,
+        reason,
+        message: 'probed',
+        lastProbeTime,
+        lastTransitionTime: lastProbeTime,
+      };
+      const value = { serialNumber: serialNumber ?? (leaf && serialNumberOf(leaf)), conditions: [condition] };
+      await admin.patch(CERTIFICATE_REQUESTS, request, [{ op: 'add', path: '/status', value }], {
+        subresource: 'status',
+      });
     },
     setForward: (ms: number) => {
       ahead = ms;
@@ -154,6 +173,34 @@ it('holds no certificate whose cluster has none, or one that would be near its e
   expect(await install(await renewal('c', { skipCanary: true }))).toBe('installed');
   expect(outcomes).toEqual(['exempt', 'exempt', 'exempt']);
   expect(await listIssuers(store)).toEqual([]);
+});
+
+it('ends once the probes of all its clusters are content, and refuses the issuer where clients refuse its chain', async () => {
+  const { renewal, install, store, serve } = await fleet(2);
+  const [a, b, c] = await Promise.all([renewal('a'), renewal('b'), renewal('c')]);
+  const { admin } = managementCluster();
+  const review = () => reviewCanaries(admin, store, 2, Date.now());
+  const stateNow = async () => (await listIssuers(store))[0]?.state;
+  for (const candidate of [a, b]) expect(await install(candidate)).toBe('installed');
+  await serve(a, 'True', 'Served');
+  await serve(b, 'False', 'NotServedYet');
+  await review();
+  expect(await stateNow()).toBe('canary');
+  await serve(b, 'True', 'Served', '4711');
+  await review();
+  // Of another certificate.
+  expect(await stateNow()).toBe('canary');
+  await serve(b, 'False', 'ChainNotTrusted');
+  await review();
+  expect(await stateNow()).toBe('refused');
+  expect(codeOf(await install(c))).toBe('certificate/issuerRefused');
+  const [issuer] = await listIssuers(store);
+  if (issuer === undefined) throw new Error('no issuer is recorded');
+  await store.update(issuer.id, (found) => (found === undefined ? {} : { record: { ...found, state: 'canary' } }));
+  await serve(b, 'True', 'Served');
+  await review();
+  expect(await stateNow()).toBe('accepted');
+  expect(await install(c)).toBe('installed');
 });
 
 it('is ended by a person, either way', async () => {
