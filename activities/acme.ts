@@ -23,6 +23,7 @@ export interface AcmeActivityDeps
       | 'delegation'
       | 'projection'
       | 'preflight'
+      | 'runaway'
       | 'budget'
     >,
     Pick<FailoverContext, 'onFailover'> {
@@ -32,7 +33,7 @@ export interface AcmeActivityDeps
 /** The attempt of the activity that it is called in. */
 export function currentAttempt(deps: Omit<AcmeActivityDeps, 'ca' | 'onFailover'>): AttemptContext {
   const { kubernetes, settings, standaloneOrders, checks, chainGate, canary, delegation, projection } = deps;
-  const { preflight, budget } = deps;
+  const { preflight, budget, runaway } = deps;
   const { info, cancellationSignal: signal, log } = Context.current();
   const worker = {
     kubernetes,
@@ -45,6 +46,7 @@ export function currentAttempt(deps: Omit<AcmeActivityDeps, 'ca' | 'onFailover'>
     projection,
     preflight,
     budget,
+    runaway,
   };
   return { ...worker, attempt: info.attempt, signal, recorded: info.heartbeatDetails, record: heartbeat, log };
 }

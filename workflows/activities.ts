@@ -22,8 +22,15 @@ const MAX_SUMMARY_LENGTH = 100;
 const ATTEMPT: ActivityOptions = { startToCloseTimeout: '2 minutes', heartbeatTimeout: HEARTBEAT_TIMEOUT };
 const BACKOFF = { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '30 seconds' } as const;
 
-/** Transient faults are retried for some seconds; what lasts longer is left to the retry schedule. */
-export const { placeOrder } = proxyActivities<Activities>({ ...ATTEMPT, retry: { ...BACKOFF, maximumAttempts: 5 } });
+/**
+ * Transient faults are retried for some seconds; what lasts longer is left to the retry schedule. An attempt may ask several
+ * CAs, each within a time of its own (`src/issuance/ca-failover.ts`).
+ */
+export const { placeOrder } = proxyActivities<Activities>({
+  ...ATTEMPT,
+  startToCloseTimeout: '4 minutes',
+  retry: { ...BACKOFF, maximumAttempts: 5 },
+});
 
 /** Each attempt at an open order continues where the last one stopped, paced by the CA's Retry-After. */
 export const { answerChallenges, finalizeOrder, installCertificate } = proxyActivities<Activities>({

@@ -109,7 +109,7 @@ class Issuance {
   async #place(ownershipProof: OwnershipProof | undefined): Promise<PlacedOrder> {
     const { names, input } = this.#state;
     const { cluster, bundleName, dnsNames, caHost, resumeOrder, replaces, renewal, turn } = input;
-    const { limitedCas, urgent, inWindow, moreUrgentAt } = input;
+    const { inUse, lifetimeMs, exceedLimit, limitedCas, urgent, inWindow, moreUrgentAt } = input;
     try {
       const priority = placementPriority(input);
       const order = await placeOrder.executeWithOptions({ summary: `order ${names}`, priority }, [
@@ -121,6 +121,9 @@ class Issuance {
           resume: resumeOrder,
           replaces,
           renewal,
+          inUse,
+          lifetimeMs,
+          exceedLimit,
           turn,
           limitedCas,
           urgent,
@@ -190,9 +193,14 @@ class Issuance {
 }
 
 /** An urgent order is placed at its workflow's priority. */
-function placementPriority({ urgent, renewal, resumeOrder }: CertificateIssuanceInput): ActivityOptions['priority'] {
+function placementPriority({
+  urgent,
+  renewal,
+  inUse,
+  resumeOrder,
+}: CertificateIssuanceInput): ActivityOptions['priority'] {
   if (urgent === true || resumeOrder !== undefined) return undefined;
-  return renewal === true ? PRIORITIES.renewal : PRIORITIES.newOrder;
+  return renewal === true || inUse === true ? PRIORITIES.renewal : PRIORITIES.newOrder;
 }
 
 function isStandalone({ kind }: ClusterIdentity): boolean {

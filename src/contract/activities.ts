@@ -89,6 +89,8 @@ export interface PlaceOrderInput extends BundleRef {
   readonly replaces?: string;
   /** Renews a certificate of this CA for the same names, which its limits for new orders exempt. */
   readonly renewal?: true;
+  /** Replaces a certificate in use, of whichever CA: the order goes before those of new clusters. */
+  readonly inUse?: true;
   readonly turn?: OrderTurn;
   /** Fallback CAs whose limit for these names is used up. */
   readonly limitedCas?: readonly string[];
@@ -96,6 +98,10 @@ export interface PlaceOrderInput extends BundleRef {
   readonly urgent?: true;
   /** When the certificate in use is nearer to its expiry (RFC 3339): an order that waits for its turn asks again then. */
   readonly moreUrgentAt?: string;
+  /** Of the certificates for these names, as far as is known (milliseconds): the bound of their orders follows from it. */
+  readonly lifetimeMs?: number;
+  /** A person orders although the bound for these names is reached. */
+  readonly exceedLimit?: true;
   /** The CA's renewal window of `replaces` is open: its limits exempt the order. */
   readonly inWindow?: true;
   /** Required for a standalone request. */

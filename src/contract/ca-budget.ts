@@ -70,6 +70,21 @@ export interface BudgetStatusRequest {
   readonly scope?: string;
 }
 
+/** Kinds of limits on orders, as metrics label them. */
+export const LIMIT_KINDS = ['account', 'domain', 'exactSet'] as const satisfies readonly Counted[];
+
+/** What is used of the limits of a kind. */
+export interface LimitKindUsage {
+  readonly kind: (typeof LIMIT_KINDS)[number];
+  /** Orders that wait for one of them. */
+  readonly waiting: number;
+  /** Of the one of which the smallest part is left. */
+  readonly burst: number;
+  readonly left: number;
+  /** After each of these, one more is left. Milliseconds. */
+  readonly intervalMs: number;
+}
+
 /** Result of `budgetStatus`. */
 export interface BudgetStatus extends BudgetedAccount {
   /** The account, then those of which the smallest part is left. */
@@ -80,6 +95,8 @@ export interface BudgetStatus extends BudgetedAccount {
   readonly queue: readonly WaitingOrder[];
   /** Orders that wait, listed or not. */
   readonly waiting: number;
+  /** Of all limits of which something is used or waited for; absent: by a worker of an earlier version. */
+  readonly kinds?: readonly LimitKindUsage[];
 }
 
 /** What was used before there was a budget: epoch milliseconds by limit, in ascending order. */

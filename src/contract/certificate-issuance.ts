@@ -25,6 +25,9 @@ export interface CertificateIssuanceInput {
   readonly replaces?: string;
   /** As for `placeOrder`. */
   readonly renewal?: true;
+  readonly inUse?: true;
+  readonly lifetimeMs?: number;
+  readonly exceedLimit?: true;
   readonly inWindow?: true;
   readonly turn?: OrderTurn;
   readonly limitedCas?: readonly string[];

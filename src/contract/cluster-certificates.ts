@@ -64,6 +64,8 @@ export interface OrderMove {
 export interface RenewRequest {
   /** Absent: all bundles. */
   readonly bundleName?: string;
+  /** Also where the limit of certificates for exactly these names is used up: the CA decides. */
+  readonly exceedLimit?: true;
 }
 
 /** A bundle's new certificate. */

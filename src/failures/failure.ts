@@ -80,6 +80,7 @@ const RETRY_MODES = {
   'rateLimit/exactSet': 'backoff',
   'rateLimit/newOrders': 'backoff',
   'rateLimit/namespace': 'backoff',
+  'rateLimit/runaway': 'backoff',
   'issuance/cancelled': 'backoff',
   'issuance/terminated': 'backoff',
   'configuration/invalid': 'onChange',

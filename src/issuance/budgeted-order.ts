@@ -8,7 +8,7 @@ import type { Exemption } from '../rate-limit/ca-limits.ts';
 
 /** A bundle with what is ordered for it. */
 export type OrderedBundle = BundleRef &
-  Pick<PlaceOrderInput, 'dnsNames' | 'renewal' | 'replaces' | 'urgent' | 'inWindow'>;
+  Pick<PlaceOrderInput, 'dnsNames' | 'renewal' | 'replaces' | 'urgent' | 'inUse' | 'inWindow'>;
 
 /** A bundle's order as the budget of its CA sees it: what the Public Suffix List says is found here, not in a workflow. */
 export async function budgetOrderOf(input: OrderedBundle): Promise<BudgetOrder> {
@@ -27,9 +27,9 @@ export async function budgetOrderOf(input: OrderedBundle): Promise<BudgetOrder> 
   };
 }
 
-function urgencyOf({ urgent, renewal, replaces }: OrderedBundle): Urgency {
+function urgencyOf({ urgent, renewal, inUse, replaces }: OrderedBundle): Urgency {
   if (urgent === true) return 'expiring';
-  return renewal === true || replaces !== undefined ? 'renewal' : 'new';
+  return inUse === true || renewal === true || replaces !== undefined ? 'renewal' : 'new';
 }
 
 /** A CA that has moved the window meanwhile refuses the order, or takes it without the exemption. */

@@ -10,11 +10,19 @@ import { CertmanError, type FailureCode, isFailure } from '../failures/failure.t
 import { oneLine } from '../failures/printable.ts';
 import type { AttemptContext } from './context.ts';
 import { earlierOrder, placeOrder, requireCa, resumeOrder } from './place-order.ts';
+import { TimeLeft, withinTime } from './within-time.ts';
 
 const MAX_REASON_LENGTH = 400;
 
 /** An order that waits for a limit of a fallback CA asks again so much later: the first CA may work again, long before. */
 const MAX_FALLBACK_TURN_MS = 3_600_000;
+
+/** An attempt at all CAs, within the time limit of `placeOrder`. */
+const MAX_ATTEMPT_MS = 160_000;
+/** An attempt at one of several: a budget that does not answer takes 20 s of it, a request that hangs 30 s. */
+const MAX_AT_CA_MS = 60_000;
+/** With less time left, no further CA is tried. */
+const MIN_AT_CA_MS = 10_000;
 
 /** The account is not accepted, whatever its order. */
 const ACCOUNT_CODES: ReadonlySet<FailureCode> = new Set([
@@ -41,15 +49,35 @@ export interface FailoverContext extends AttemptContext {
  * @throws as {@link placeOrder}; for the failure of the first CA with the reason of each other one.
  */
 export async function placeOrderWithFailover(context: FailoverContext, input: PlaceOrderInput): Promise<PlacedOrder> {
+  const { cas } = context;
+  if (cas.fallbacks.length === 0) return await placeAt(context, cas.first, input, MAX_ATTEMPT_MS);
+  return await placeAtOneOf(context, input);
+}
+
+/** @param ms for it. */
+function placeAt(
+  context: FailoverContext,
+  source: AcmeClientSource,
+  input: PlaceOrderInput,
+  ms: number,
+): Promise<PlacedOrder> {
+  return withinTime(source.name, ms, context.signal, (signal) =>
+    source.withClient((ca) => placeOrder({ ...context, signal, ca }, input), signal),
+  );
+}
+
+async function placeAtOneOf(context: FailoverContext, input: PlaceOrderInput): Promise<PlacedOrder> {
   const { cas, signal, log } = context;
   const { first, fallbacks } = cas;
-  const atFirst = () => first.withClient((ca) => placeOrder({ ...context, ca }, input), signal);
-  if (fallbacks.length === 0) return await atFirst();
+  const time = new TimeLeft(MAX_ATTEMPT_MS);
+  const atFirst = () => placeAt(context, first, input, Math.max(MIN_AT_CA_MS, time.upTo(MAX_AT_CA_MS)));
   const host = await first.withClient((ca) => Promise.resolve(ca.host), signal);
   requireCa(host, input);
   const urgent = input.urgent === true;
-  const resumed = await resumeAtFallback(context, input);
-  if (resumed !== undefined) return { ...resumed, failover: `It was ordered there while ${host} failed.` };
+  const resumed = await resumeAtFallback(context, input, time.upTo(MAX_AT_CA_MS));
+  if (resumed !== undefined) {
+    return { ...resumed, failover: `It was ordered there while ${host} failed.` };
+  }
 
   let failure: unknown;
   if (first.health.outage({ urgent }) === undefined || first.health.takeProbe()) {
@@ -67,7 +95,12 @@ export async function placeOrderWithFailover(context: FailoverContext, input: Pl
   const turns: CertmanError[] = [];
   for (const fallback of fallbacks) {
     if (fallback.name === host) continue;
-    const placed = await placeAtFallback(context, input, fallback);
+    const ms = time.upTo(MAX_AT_CA_MS);
+    if (ms < MIN_AT_CA_MS) {
+      refusals.push(`${fallback.name}: the CAs before it took all the time of the attempt.`);
+      continue;
+    }
+    const placed = await placeAtFallback(context, input, fallback, ms);
     context.onFailover?.(host, fallback.name, placed.order === undefined ? placed.code : undefined);
     if (placed.order !== undefined) {
       const failover = describeOutage(host, outage);
@@ -88,13 +121,19 @@ export async function placeOrderWithFailover(context: FailoverContext, input: Pl
 }
 
 /** The order that an earlier attempt placed at a fallback CA, unless that one fails, is not to be used, or is not trusted. */
-async function resumeAtFallback(context: FailoverContext, input: PlaceOrderInput): Promise<PlacedOrder | undefined> {
-  const { cas, signal } = context;
+async function resumeAtFallback(
+  context: FailoverContext,
+  input: PlaceOrderInput,
+  ms: number,
+): Promise<PlacedOrder | undefined> {
+  const { cas } = context;
   const sealed = earlierOrder(context, input);
   const source = sealed === undefined ? undefined : await cas.ofOrder(input, sealed);
   if (source === undefined || source === cas.first || source.health.untrusted() !== undefined) return undefined;
   try {
-    return await source.withClient((ca) => resumeOrder({ ...context, ca }, elsewhere(input)), signal);
+    return await withinTime(source.name, ms, context.signal, (signal) =>
+      source.withClient((ca) => resumeOrder({ ...context, signal, ca }, elsewhere(input)), signal),
+    );
   } catch (error) {
     // The failure of an account that is of no use any more would come back with each attempt.
     if (isCaFailure(error) || (error instanceof CertmanError && ACCOUNT_CODES.has(error.code))) return undefined;
@@ -117,8 +156,9 @@ async function placeAtFallback(
   context: FailoverContext,
   input: PlaceOrderInput,
   source: AcmeClientSource,
+  ms: number,
 ): Promise<AtFallback> {
-  const { signal, settings } = context;
+  const { settings } = context;
   const { name, health } = source;
   const untrusted = health.untrusted();
   if (untrusted !== undefined) return { code: 'certificate/chainNotTrusted', why: `Its last one: ${untrusted}` };
@@ -128,13 +168,15 @@ async function placeAtFallback(
   const outage = health.outage();
   if (outage !== undefined && !health.takeProbe()) return { code: 'acme/unreachable', why: outage.message };
   try {
-    const order = await source.withClient(async (ca) => {
-      await requireProfile(ca, settings.profile);
-      return await placeOrder({ ...context, ca }, elsewhere(input));
-    }, signal);
+    const order = await withinTime(name, ms, context.signal, (signal) =>
+      source.withClient(async (ca) => {
+        await requireProfile(ca, settings.profile);
+        return await placeOrder({ ...context, signal, ca }, elsewhere(input));
+      }, signal),
+    );
     return { order };
   } catch (error) {
-    signal.throwIfAborted();
+    context.signal.throwIfAborted();
     if (!(error instanceof CertmanError) || !isOfOneCa(error)) throw error;
     const turn = isFailure(error, 'rateLimit/newOrders') ? error : undefined;
     return { code: error.code, why: error.message, turn };
@@ -183,8 +225,8 @@ function describeOutage(host: string, outage: CaOutage | undefined): string {
 
 /** For another CA: it knows neither the certificate that is replaced nor what the first one exempts. */
 function elsewhere(input: PlaceOrderInput): PlaceOrderInput {
-  const { caHost: _caHost, replaces: _replaces, renewal: _renewal, inWindow: _inWindow, ...rest } = input;
-  return rest;
+  const { caHost: _caHost, replaces, renewal, inWindow: _inWindow, ...rest } = input;
+  return renewal === true || replaces !== undefined ? { ...rest, inUse: true } : rest;
 }
 
 function withRefusals(failure: CertmanError, refusals: readonly string[]): CertmanError {

@@ -9,6 +9,7 @@ import type { BundleChecks } from '../kubernetes/objects/served-bundles.ts';
 import type { ChainGate } from './chain-gate.ts';
 import type { IssuerCanary } from './issuer-canary.ts';
 import type { OrderBudget } from './order-budget.ts';
+import type { RunawayGuard } from './runaway-guard.ts';
 import type { StandaloneOrders } from './standalone-orders.ts';
 
 /** One attempt of a use case, independent of Temporal; `activities/acme.ts` creates it. */
@@ -21,6 +22,8 @@ export interface AttemptContext {
   readonly preflight?: PreflightStep | undefined;
   /** Absent: orders are placed without. */
   readonly budget?: BudgetStep | undefined;
+  /** Absent: orders have no bound of their own. */
+  readonly runaway?: Pick<RunawayGuard, 'require' | 'ordered'> | undefined;
   /** Where TXT records are put. */
   readonly delegation: Pick<ChallengeDelegation, 'placesOf' | 'zonesOf'>;
   readonly chainGate: Pick<ChainGate, 'verify'>;

@@ -27,6 +27,8 @@ export interface BudgetGateway {
   reserve(account: BudgetedAccount, orders: readonly BudgetOrder[], limits: WorkerLimits): Promise<unknown>;
   orderRefused(account: BudgetedAccount, order: BudgetOrder, counted: Counted, until: Date): Promise<void>;
   authorizationsFailed(account: BudgetedAccount, names: readonly string[]): Promise<void>;
+  /** @returns `BudgetStatus.kinds`; not validated. */
+  kinds(account: BudgetedAccount): Promise<unknown>;
 }
 
 /** What became of an order that asked: it may be placed, but for `queued`. */
@@ -38,6 +40,8 @@ export interface OrderBudgetOptions {
   /** By the setting. */
   readonly stated: readonly StatedLimit[];
   readonly onOutcome?: (outcome: (typeof BUDGET_OUTCOMES)[number]) => void;
+  /** Called when a budget was asked, or corrected. */
+  readonly onAsked?: (account: BudgetedAccount) => void;
   readonly onWarning?: (message: string) => void;
 }
 
@@ -101,6 +105,7 @@ export class OrderBudget {
     const limits = this.limitsOf(ca.host);
     if (limits === undefined || this.#grants.has(accountOf(ca).accountUrl, order)) return 'granted';
     const reservation = await this.#reserve(ca, order, limits);
+    this.#options.onAsked?.(accountOf(ca));
     if (reservation === undefined) {
       onOutcome?.('unavailable');
       return 'unavailable';
@@ -161,6 +166,7 @@ export class OrderBudget {
     this.#options.onOutcome?.('refused');
     this.#grants.use(accountOf(ca).accountUrl, order);
     const isTold = await this.#tell((gateway) => gateway.orderRefused(accountOf(ca), order, counted, until));
+    this.#options.onAsked?.(accountOf(ca));
     return isTold ? refusal : undefined;
   }
 

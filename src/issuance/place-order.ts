@@ -28,18 +28,16 @@ const DEFAULT_ORDER_MS = 7 * 86_400_000;
  * Resumes an earlier attempt's order while it is usable, else places one.
  * @throws CertmanError `kubernetes/notAskedFor` for names that the bundle does not have, and for a standalone request whose
  * control of the names was not verified; `dns/delegation…` for a CNAME of a record; what the preflight finds;
- * `rateLimit/namespace`, `rateLimit/newOrders`; any `acme/` code.
+ * `rateLimit/namespace`, `rateLimit/newOrders`, `rateLimit/runaway`; any `acme/` code.
  */
 export async function placeOrder(context: IssuanceContext, input: PlaceOrderInput): Promise<PlacedOrder> {
   const { ca } = context;
   const zone = await zoneFor(context, input);
   const resumed = await resume(context, input, zone);
   if (resumed !== undefined) return resumed;
-  const { cluster, bundleName, dnsNames, renewal, turn: announced } = input;
+  const { cluster, bundleName, renewal, turn: announced } = input;
   const { seals } = ca.session;
-  // A CNAME that leads where nothing can be written costs no order.
-  const zones = await context.delegation.zonesOf(zone, recordNamesOf(dnsNames), context.signal);
-  await context.preflight?.require({ ca, zones, dnsNames }, context);
+  await Promise.all([requireReady(context, input, zone), context.runaway?.require(input, context.signal)]);
   // What replaces a certificate counts as well: outside of the CA's renewal window, the CA does not exempt other names.
   const isLimited = isStandalone(cluster) && renewal !== true;
   if (isLimited) context.standaloneOrders.admit(cluster.namespace, announced);
@@ -47,10 +45,17 @@ export async function placeOrder(context: IssuanceContext, input: PlaceOrderInpu
     if (isLimited) context.standaloneOrders.onFailed(cluster.namespace, error);
     throw error;
   });
+  context.runaway?.ordered(input);
   context.record({ orderUrl: seals.sealOrder(cluster, bundleName, order.url) });
   const challenges = await challengesOf(context, order, input, zone);
   if (challenges === undefined) throw await orderFailure(ca, order);
   return placedOrder(ca, order, challenges, input);
+}
+
+/** A CNAME that leads where nothing can be written, or what the CA would refuse, costs no order. */
+async function requireReady(context: IssuanceContext, { dnsNames }: PlaceOrderInput, zone: ZoneTarget): Promise<void> {
+  const zones = await context.delegation.zonesOf(zone, recordNamesOf(dnsNames), context.signal);
+  await context.preflight?.require({ ca: context.ca, zones, dnsNames }, context);
 }
 
 /** @throws CertmanError `rateLimit/newOrders` when the order waits for its turn: nothing was sent, or the CA refused it. */

@@ -145,6 +145,11 @@ export function createMetrics(registry: Registry) {
       "Orders that asked the budget of the CA's account, by outcome: granted, queued (the order waits for its turn), unavailable (no budget answered: ordered without), overdue (urgent, and not held again), or refused (by a limit of the CA, which corrects the budget).",
       { outcome: ['granted', 'queued', 'unavailable', 'overdue', 'refused'] },
     ),
+    runawayChecks: counter(
+      'certman_runaway_checks_total',
+      'Checks of new orders against the bound of their exact set of names, by outcome: passed, refused (too many were issued: something orders in a loop), or unavailable (visibility did not answer: what this process has ordered decided).',
+      { outcome: ['passed', 'refused', 'unavailable'] },
+    ),
     dnsRequests: counter('certman_dns_requests_total', 'Requests to DNS services, by service and action.', {
       service: [],
       action: [],

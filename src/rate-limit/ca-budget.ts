@@ -51,6 +51,8 @@ export interface BudgetUsage {
   readonly left: number;
   /** When the next order would be allowed if none waited: epoch milliseconds. */
   readonly nextFree: number;
+  /** After each of these, one more is allowed. Milliseconds. */
+  readonly intervalMs: number;
   readonly waiting: number;
 }
 
@@ -173,6 +175,7 @@ export class CaBudget {
       burst: calendar.burst,
       left: calendar.left(now),
       nextFree: calendar.nextFree(now),
+      intervalMs: calendar.intervalMs,
       waiting: calendar.waiting,
     }));
   }

@@ -1,5 +1,5 @@
 /** certman enforces the CA's limit itself: a defect in certman or the CA must not become a loop of orders. Pure. */
-import { allowedAt, recordUse } from './gcra.ts';
+import { allowedAt, type RateLimit, recordUse } from './gcra.ts';
 import { CERTIFICATES_PER_EXACT_SET } from './limits.ts';
 
 /** A short-lived certificate may be replaced this often in its life: twice what renewals at half of it need. */
@@ -10,6 +10,23 @@ const MIN_INTERVAL_MS = 1000;
 
 /** Sets whose use is kept: a name that alternates between so many sets is limited as if it stayed in one. */
 const MAX_TRACKED_SETS = 4;
+
+/**
+ * The limit of a set of names.
+ * @param lifetimeMs of its certificates; undefined when not known: the longest interval.
+ */
+export function exactSetLimit(lifetimeMs: number | undefined): RateLimit {
+  const { burst, intervalMs: longest } = CERTIFICATES_PER_EXACT_SET;
+  const byLifetime = Math.max(MIN_INTERVAL_MS, (lifetimeMs ?? Number.POSITIVE_INFINITY) / ORDERS_PER_LIFETIME);
+  return { burst, intervalMs: Math.min(longest, byLifetime) };
+}
+
+/** The lifetime of the certificates that a set had last, where its limit was one for short-lived ones. Milliseconds. */
+export function lastLifetimeMs(state: RateLimitState, nameSet: string): number | undefined {
+  const intervalMs = state.find((one) => one.nameSet === nameSet)?.intervalMs;
+  if (intervalMs === undefined || intervalMs >= CERTIFICATES_PER_EXACT_SET.intervalMs) return undefined;
+  return intervalMs * ORDERS_PER_LIFETIME;
+}
 
 /** What the CA counts by: a set of names at a CA. */
 export interface ExactSet {
@@ -75,11 +92,8 @@ function isSameSet(one: ExactSet, other: ExactSet): boolean {
 /** How much of which limit a set has used. `arrival`: theoretical, epoch milliseconds. */
 function usageOf(state: RateLimitState, set: ExactSet, lifetimeMs: number | undefined) {
   const used = state.find((one) => isSameSet(one, set));
-  const { burst, intervalMs: longest } = CERTIFICATES_PER_EXACT_SET;
-  const intervalMs =
-    lifetimeMs === undefined
-      ? (used?.intervalMs ?? longest)
-      : Math.min(longest, Math.max(MIN_INTERVAL_MS, lifetimeMs / ORDERS_PER_LIFETIME));
+  const { burst, intervalMs: byLifetime } = exactSetLimit(lifetimeMs);
+  const intervalMs = lifetimeMs === undefined ? (used?.intervalMs ?? byLifetime) : byLifetime;
   const arrival = used && Date.parse(used.theoreticalArrival);
   return { used, limit: { burst, intervalMs }, periodMs: burst * intervalMs, arrival };
 }

@@ -121,6 +121,11 @@ export class SlotCalendar<Holder> {
     return this.#limit.burst;
   }
 
+  /** After each of these, one more token is there. Milliseconds. */
+  get intervalMs(): number {
+    return this.#limit.intervalMs;
+  }
+
   /** When the next order would be allowed if no order waited. */
   nextFree(now: number): number {
     return Math.ceil(allowedAt(this.#arrival, this.#limit, now));

@@ -3,6 +3,7 @@ import type { caBudget } from '../../workflows/ca-budget.ts';
 import {
   authorizationsFailed,
   type BudgetedAccount,
+  budgetStatus,
   caBudgetWorkflowId,
   orderRefused,
   reserveOrders,
@@ -101,6 +102,7 @@ export function createBudgetGateway({ client, list, firstCa, startWorker }: Budg
     },
     orderRefused: (account, order, counted, until) =>
       within(() => handleOf(account).signal(orderRefused, { order, counted, until: until.toISOString() })),
+    kinds: async (account) => (await within(() => handleOf(account).query(budgetStatus, { most: 0 }))).kinds ?? [],
     authorizationsFailed: (account, names) => within(() => handleOf(account).signal(authorizationsFailed, { names })),
   };
 }

@@ -32,6 +32,7 @@ import { IssuerCheck } from '../issuance/issuer-check.ts';
 import { openCas } from '../issuance/open-cas.ts';
 import { OrderBudget } from '../issuance/order-budget.ts';
 import { OrderPreflight, type PreflightOutcome } from '../issuance/order-preflight.ts';
+import { RunawayGuard } from '../issuance/runaway-guard.ts';
 import { StandaloneOrders } from '../issuance/standalone-orders.ts';
 import { TrustRoots } from '../issuance/trust-roots.ts';
 import { KubernetesClient } from '../kubernetes/api/client.ts';
@@ -42,6 +43,7 @@ import { IssuerRecordStore } from '../kubernetes/objects/issuer-records.ts';
 import { createOperatorSettings } from '../kubernetes/objects/operator-settings.ts';
 import { reportLeftRecords } from '../kubernetes/objects/report-left-records.ts';
 import { ServedBundles } from '../kubernetes/objects/served-bundles.ts';
+import { BudgetGauges } from '../observability/budget-gauges.ts';
 import { FleetMetricsExporter } from '../observability/fleet-metrics-exporter.ts';
 import type { Logger } from '../observability/logging.ts';
 import { createMetrics } from '../observability/metrics.ts';
@@ -52,6 +54,7 @@ import { createActivityMetricsInterceptor } from './activity-metrics.ts';
 import { createBudgetGateway } from './budget-gateway.ts';
 import { createDnsProvider } from './dns-provider.ts';
 import { listCompletedIssuances } from './list-completed-issuances.ts';
+import { listIssuancesOfSet } from './list-issuances-of-set.ts';
 import { createManagementClusterCheck } from './management-cluster-check.ts';
 
 /** The activities, their interceptors, and the end of what they use. */
@@ -166,13 +169,16 @@ export function composeActivities(
   const bundles = new ServedBundles(kubernetes, projection);
   const preflight = configuration.preflight === 'on' ? new Preflight(publicDns) : undefined;
   const onOutcome = (outcome: PreflightOutcome): void => metrics.preflights.inc({ outcome });
+  const gateway = createBudgetGateway({
+    client,
+    list: listCompletedIssuances(client, undefined),
+    firstCa: caHost,
+    startWorker: startShared,
+  });
+  const budgetGauges = new BudgetGauges({ registry: exposition.registry, kinds: (account) => gateway.kinds(account) });
   const budget = new OrderBudget({
-    gateway: createBudgetGateway({
-      client,
-      list: listCompletedIssuances(client, undefined),
-      firstCa: caHost,
-      startWorker: startShared,
-    }),
+    gateway,
+    onAsked: (account) => budgetGauges.asked(account),
     stated: configuration.caLimits ?? [],
     onOutcome: (outcome) => metrics.budgetOrders.inc({ outcome }),
     onWarning,
@@ -189,6 +195,10 @@ export function composeActivities(
     chainGate,
     canary,
     projection,
+    runaway: new RunawayGuard({
+      list: listIssuancesOfSet(client),
+      onOutcome: (outcome) => metrics.runawayChecks.inc({ outcome }),
+    }),
     onFailover: (from: string, to: string, refused: string | undefined): void => {
       if (refused === undefined) metrics.caFailovers.inc({ from, to });
       else metrics.caFailoverRefusals.inc({ ca: to, code: refused });
@@ -280,6 +290,7 @@ export function composeActivities(
     },
     close: async () => {
       fleetMetrics.close();
+      budgetGauges.close();
       const lookups = [dnsSources.close(), preflight?.close(), addresses?.close()];
       await Promise.all([ca.close(), ...lookups, kubernetes.close(), crlSource?.close()]);
     },

@@ -4,6 +4,8 @@ import {
   type BudgetStatusRequest,
   bundleOfOrder,
   type CaBudgetInput,
+  LIMIT_KINDS,
+  type LimitKindUsage,
   MAX_TURN_WAIT_MS,
   type ReserveRequest,
   type WorkerLimits,
@@ -11,7 +13,7 @@ import {
 import { orderMoved } from '../../src/contract/cluster-certificates.ts';
 import { caLimitsFrom } from '../../src/rate-limit/account-limits.ts';
 import type { BudgetOrder } from '../../src/rate-limit/budget-order.ts';
-import { CaBudget, type Reservation } from '../../src/rate-limit/ca-budget.ts';
+import { type BudgetUsage, CaBudget, type Reservation, type WaitingOrder } from '../../src/rate-limit/ca-budget.ts';
 import type { CaBudgetState } from '../../src/rate-limit/ca-budget-state.ts';
 import { COUNTED, type Counted } from '../../src/rate-limit/ca-limits.ts';
 import { turnMessage } from '../../src/rate-limit/turn-text.ts';
@@ -78,8 +80,9 @@ export class Account {
   status({ most, scope }: BudgetStatusRequest): BudgetStatus {
     const { caHost, accountUrl } = this.#input;
     const isWanted = (one: { readonly scope: string }): boolean => scope === undefined || one.scope === scope;
-    const usage = this.#budget
-      .usage(Date.now())
+    const all = this.#budget.usage(Date.now());
+    const queue = this.#budget.queue();
+    const usage = all
       .filter(isWanted)
       .sort(
         (one, other) =>
@@ -87,14 +90,15 @@ export class Account {
           one.left / one.burst - other.left / other.burst ||
           other.waiting - one.waiting,
       );
-    const queue = this.#budget.queue().filter(isWanted);
+    const wanted = queue.filter(isWanted);
     return {
       caHost,
       accountUrl,
       usage: usage.slice(0, most),
       limits: usage.length,
-      queue: queue.slice(0, most),
-      waiting: queue.length,
+      queue: wanted.slice(0, most),
+      waiting: wanted.length,
+      kinds: LIMIT_KINDS.flatMap((kind) => kindUsage(kind, all, queue) ?? []),
     };
   }
 
@@ -173,6 +177,23 @@ export class Account {
     this.#budget = budgetWith(limits, this.#budget.toState(Date.now()));
     this.#isChanged = true;
   }
+}
+
+/** Undefined: nothing is used of such a limit, and no order waits for one. */
+function kindUsage(
+  kind: LimitKindUsage['kind'],
+  usage: readonly BudgetUsage[],
+  queue: readonly WaitingOrder[],
+): LimitKindUsage | undefined {
+  const isOfKind = ({ scope }: { readonly scope: string }): boolean => scope.split(':')[0] === kind;
+  const [first, ...others] = usage.filter(isOfKind);
+  if (first === undefined) return undefined;
+  const tightest = others.reduce(
+    (one, other) => (other.left / other.burst < one.left / one.burst ? other : one),
+    first,
+  );
+  const { burst, left, intervalMs } = tightest;
+  return { kind, waiting: queue.filter(isOfKind).length, burst, left, intervalMs };
 }
 
 /** Argument of `orderRefused`. */

@@ -8,6 +8,8 @@ export type AttemptOutcome = 'issued' | 'renewed' | 'failed';
 export class Attempts {
   /** Whether an operator's request for a renewal waits for an attempt to finish. */
   requested = false;
+  /** Whether that request is to exceed the limit of orders for exactly these names. */
+  exceedLimit = false;
   finished = 0;
   lastOutcome: AttemptOutcome | undefined;
   renewals = 0;
@@ -16,13 +18,15 @@ export class Attempts {
   #underWay: { readonly names: string; readonly scope: CancellationScope } | undefined;
 
   /** Requests a renewal. An attempt under way fulfils it. @returns whether a new attempt is needed. */
-  request(): boolean {
+  request(exceedLimit = false): boolean {
     this.requested = true;
+    this.exceedLimit ||= exceedLimit;
     return this.#underWay === undefined;
   }
 
   finish(how: AttemptOutcome): void {
     this.requested = false;
+    this.exceedLimit = false;
     this.finished += 1;
     this.lastOutcome = how;
     if (how === 'renewed') this.renewals += 1;

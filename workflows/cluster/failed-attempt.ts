@@ -7,7 +7,7 @@ import { failureEvent, failureMessage } from '../../src/certificates/status-mess
 import type { BundleView } from '../../src/clusters/cluster-view.ts';
 import { type LastAttempt, lastAttemptOf, nextAttemptOf, renewalTimeOf } from '../../src/contract/bundle-record.ts';
 import type { IssuanceFailureContext } from '../../src/contract/certificate-issuance.ts';
-import { type FailureCode, type FailureInfo, isTurn, isWait } from '../../src/failures/failure.ts';
+import { type FailureCode, type FailureInfo, isOwnLimit, isTurn, isWait } from '../../src/failures/failure.ts';
 import { recordIssuance } from '../../src/rate-limit/exact-set-limit.ts';
 import { FAILED_AUTHORIZATIONS_PER_NAME } from '../../src/rate-limit/limits.ts';
 import type { Bundle, StatusEvent } from './bundle.ts';
@@ -64,6 +64,7 @@ export function notBeforeOf(bundle: Bundle, { names }: BundleView): number | und
   if (last === undefined || (bundle.attempts.requested && isTurn(last.failure.code))) return undefined;
   // A change may be the end of the canary, and asking costs no order.
   if (last.failure.code === 'certificate/waitsForCanary') return undefined;
+  if (bundle.attempts.exceedLimit && isOwnLimit(last.failure.code)) return undefined;
   if (names.kind === 'valid' && names.dnsNames.join(' ') !== record.dnsNames.join(' ')) return undefined;
   const notBefore = last.failure.notBefore === undefined ? 0 : Date.parse(last.failure.notBefore);
   // Others got the same instant: a change must not undo how the attempts are spread after it. A turn is one order's.

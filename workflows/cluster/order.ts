@@ -4,6 +4,7 @@ import { nameSetDigest } from '../../src/certificates/digest.ts';
 import { expiryLevel, nextExpiryLevelChange } from '../../src/certificates/expiry-level.ts';
 import { followsWindow, lifetimeOf, plannedRenewal } from '../../src/certificates/planned-renewal.ts';
 import type { OrderCause, OrderReason } from '../../src/certificates/renewal-policy.ts';
+import type { ClusterIdentity } from '../../src/clusters/cluster-identity.ts';
 import { zoneTargetOf } from '../../src/clusters/zone-target.ts';
 import type { OrderTurn, RequestObservation } from '../../src/contract/activities.ts';
 import { type BundleRecord, lastAttemptOf, renewalTimeOf } from '../../src/contract/bundle-record.ts';
@@ -13,7 +14,7 @@ import { certClusterOf, issuanceWorkflowId } from '../../src/contract/ids.ts';
 import { PRIORITIES } from '../../src/contract/priorities.ts';
 import { CertCluster, CertNameSet, CertNames, CertReason } from '../../src/contract/search-attributes.ts';
 import { type FailureInfo, failureInfo, isTurn } from '../../src/failures/failure.ts';
-import { type ExactSet, orderAllowedAt, recordIssuance } from '../../src/rate-limit/exact-set-limit.ts';
+import { type ExactSet, lastLifetimeMs, orderAllowedAt, recordIssuance } from '../../src/rate-limit/exact-set-limit.ts';
 import { certificateIssuance } from '../certificate-issuance.ts';
 import { describeNames } from '../issuance/describe.ts';
 import type { Bundle, OrderableView } from './bundle.ts';
@@ -68,10 +69,11 @@ export async function orderCertificate(
 
 /** The failure of an order that would exceed the CA's limit per exact set of names; undefined: it would not. */
 export function rateLimitFailure(
-  { record }: Bundle,
+  { record, attempts }: Bundle,
   view: OrderableView,
   { caHost }: RequestObservation,
 ): FailureInfo | undefined {
+  if (attempts.exceedLimit) return undefined;
   // Resuming an order counts nothing at the CA.
   if (lastAttemptOf(record)?.openOrder !== undefined) return undefined;
   const { rateLimitState = [], certificate } = record;
@@ -89,7 +91,7 @@ export function rateLimitFailure(
 }
 
 function issuanceInput(
-  { record, cluster, name }: Bundle,
+  { record, cluster, name, attempts }: Bundle,
   view: OrderableView,
   observation: RequestObservation,
   cause: OrderCause,
@@ -117,6 +119,11 @@ function issuanceInput(
     leftoverRecords,
     // Another CA does not know the certificate.
     replaces: isSameCa ? certificate?.certId : undefined,
+    inUse: isInUse(record, identity) ? true : undefined,
+    lifetimeMs: certificate
+      ? lifetimeOf(certificate)
+      : lastLifetimeMs(record.rateLimitState ?? [], nameSetDigest(dnsNames)),
+    exceedLimit: attempts.exceedLimit ? true : undefined,
     renewal: wasIssuedBefore(record, { nameSet: nameSetDigest(dnsNames), caHost }, isEvidence) ? true : undefined,
     inWindow: isSameCa && isWindowOpen(record, Date.now()) ? true : undefined,
     turn: last && turnOf(last.failure),
@@ -127,6 +134,12 @@ function issuanceInput(
     urgent: isUrgent(record, cause.reason) ? true : undefined,
     moreUrgentAt: moreUrgentAt(record),
   };
+}
+
+/** Into the Secret of a standalone request, its users can put any certificate: only what certman issued counts there. */
+function isInUse({ certificate, issued }: BundleRecord, { kind }: ClusterIdentity): boolean {
+  if (certificate === undefined) return false;
+  return kind === undefined || issued.some(({ serialNumber }) => serialNumber === certificate.serialNumber);
 }
 
 /** The CAs that may issue no more for exactly these names now; undefined: each of them may. */

@@ -31,13 +31,13 @@ export async function handleRenew(
 ): Promise<readonly RenewedCertificate[]> {
   const wanted = cluster.wantedBundles();
   const bundles = request?.bundleName === undefined ? wanted : wanted.filter(({ name }) => name === request.bundleName);
-  return await Promise.all(bundles.map(renewBundle));
+  return await Promise.all(bundles.map((bundle) => renewBundle(bundle, request?.exceedLimit === true)));
 }
 
-async function renewBundle(bundle: Bundle): Promise<RenewedCertificate> {
+async function renewBundle(bundle: Bundle, exceedLimit: boolean): Promise<RenewedCertificate> {
   const { name: bundleName, attempts, changes, cluster } = bundle;
   const before = attempts.finished;
-  if (attempts.request()) changes.notify();
+  if (attempts.request(exceedLimit)) changes.notify();
   const isFinished = (): boolean => attempts.finished > before;
   await condition(() => isFinished() || cluster.stopping || bundle.wanted === undefined);
   const { certificate, message } = bundle.record;

@@ -1,12 +1,28 @@
 import { type BudgetStatus, bundleOfOrder } from '../../contract/ca-budget.ts';
+import { MAX_CERTIFICATES_PER_SET } from '../../rate-limit/runaway-limit.ts';
 import { scopeText } from '../../rate-limit/turn-text.ts';
 import { formatInstant, formatTable } from '../output.ts';
 import type { BudgetReport, BudgetsReport } from './read-budgets.ts';
+import type { BusySet } from './read-sets.ts';
 
 /** The budgets for people. */
-export function budgetsText({ budgets }: BudgetsReport): string {
-  if (budgets.length > 0) return budgets.map(budgetText).join('\n\n');
-  return 'No budget runs here: no order has been placed yet at a CA that has limits. Those of Let’s Encrypt are known; of other CAs, CERTMAN_CA_LIMITS states them.';
+export function budgetsText({ budgets, sets = [] }: BudgetsReport): string {
+  const texts = budgets.length > 0 ? budgets.map(budgetText) : [NO_BUDGET];
+  return [...texts, ...(sets.length > 0 ? [setsText(sets)] : [])].join('\n\n');
+}
+
+const NO_BUDGET =
+  'No budget runs here: no order has been placed yet at a CA that has limits. Those of Let’s Encrypt are known; of other CAs, CERTMAN_CA_LIMITS states them.';
+
+/** Of what visibility knows. */
+function setsText(sets: readonly BusySet[]): string {
+  const rows = sets.map(({ certificates, last, dnsNames: [first = '', ...others] }) => [
+    `${certificates} of ${MAX_CERTIFICATES_PER_SET}`,
+    formatInstant(last),
+    others.length === 0 ? first : `${first} and ${others.length} more`,
+  ]);
+  const table = formatTable(['CERTIFICATES', 'LAST', 'NAMES'], rows);
+  return `Sets of names that were issued again and again in the last 7 days:\n\n${table}`;
 }
 
 function budgetText({ workflowId, status, problem }: BudgetReport): string {

@@ -1,6 +1,7 @@
 import type { Client } from '@temporalio/client';
 import { type BudgetStatus, budgetStatus } from '../../contract/ca-budget.ts';
 import { isUnavailable } from '../temporal-client.ts';
+import { type BusySet, readBusySets } from './read-sets.ts';
 
 const LIST_TIMEOUT_MS = 20_000;
 const QUERY_TIMEOUT_MS = 10_000;
@@ -25,6 +26,8 @@ export interface BudgetReport {
 /** The budgets that run in the Temporal namespace. */
 export interface BudgetsReport {
   readonly budgets: readonly BudgetReport[];
+  /** Sets of names with many certificates; absent: not asked for. */
+  readonly sets?: readonly BusySet[];
 }
 
 /** @throws what Temporal answers to a list. */
@@ -35,7 +38,10 @@ export async function readBudgets(client: Client, selection: BudgetSelection): P
     for await (const { workflowId } of client.workflow.list({ query })) ids.push(workflowId);
   });
   const wanted = ids.filter((id) => selection.ca === undefined || id.startsWith(`budget/${selection.ca}/`)).sort();
-  return { budgets: await Promise.all(wanted.map((id) => readBudget(client, id, selection))) };
+  const budgets = await Promise.all(wanted.map((id) => readBudget(client, id, selection)));
+  // They have no CA, and no domain of their own.
+  const isAll = selection.ca === undefined && selection.domain === undefined;
+  return isAll ? { budgets, sets: await readBusySets(client) } : { budgets };
 }
 
 async function readBudget(

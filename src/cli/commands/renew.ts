@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import { Command } from 'commander';
 import type { RenewedCertificate } from '../../contract/cluster-certificates.ts';
-import { CLUSTER_ARGUMENT, resolveClusterName } from '../arguments.ts';
+import { CLUSTER_ARGUMENT, resolveClusterName, UsageError } from '../arguments.ts';
 import { addOutputOptions, addTargetOptions } from '../kubectl-options.ts';
 import { formatInstant, formatOutput, note, type OutputOptions, print } from '../output.ts';
 import { commandLine } from '../program-name.ts';
@@ -10,7 +10,9 @@ import type { RenewSelectionOptions } from '../renew-selection.ts';
 
 const POLL_INTERVAL_MS = 500;
 
-interface RenewOptions extends RenewSelectionOptions, OutputOptions {}
+interface RenewOptions extends RenewSelectionOptions, OutputOptions {
+  readonly exceedLimit?: true;
+}
 
 /** `certman renew`: orders a new certificate now, ahead of schedule. */
 export function renewCommand(): Command {
@@ -25,11 +27,17 @@ export function renewCommand(): Command {
   addOutputOptions(command);
   return command
     .option('--bundle <name>', 'only this certificate bundle')
+    .option(
+      '--exceed-limit',
+      'of one cluster: also where the limit of certificates for exactly these names is used up, as for a compromised key; the CA may still refuse',
+    )
     .addHelpText(
       'after',
       `\nExamples:\n  ${commandLine('renew demo -n uhc-production-1 --bundle primary')}\n  ${commandLine('renew -l team=payments -A --dry-run')}`,
     )
     .action(async (text: string | undefined, options: RenewOptions) => {
+      if (options.exceedLimit === true && (text === undefined || isSelection(options)))
+        throw new UsageError('--exceed-limit is for one cluster: name it');
       const isOne = text !== undefined && options.dryRun !== true && !isSelection(options);
       await (isOne ? renewOne(text, options) : renewSeveral(text, options));
     });
@@ -54,7 +62,9 @@ async function renewOne(text: string, options: RenewOptions): Promise<void> {
   const { updateResult, withClusterWorkflow } = await import('../cluster-workflow.ts');
   const { renew } = await import('../../contract/cluster-certificates.ts');
   const renewed = await withClusterWorkflow(cluster, options, async (handle, client) => {
-    const update = handle.executeUpdate(renew, { args: [{ bundleName: options.bundle }] });
+    const update = handle.executeUpdate(renew, {
+      args: [{ bundleName: options.bundle, exceedLimit: options.exceedLimit }],
+    });
     return await withProgress(client, handle, updateResult(update));
   });
   print(await formatOutput(options, { renewed }, () => renewed.map(asText).join('\n')));

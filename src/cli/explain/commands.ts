@@ -69,6 +69,10 @@ const BY_CODE: Readonly<Partial<Record<FailureCode, (subject: Subject) => readon
   'acme/challengeFailed': showTxt,
   'acme/rejectedIdentifier': showObject,
   'rateLimit/exactSet': showHistory,
+  'rateLimit/runaway': (subject) => [
+    ...showHistory(subject),
+    ...see('Order all the same', commandLine(`renew ${subject.report.cluster} --exceed-limit`)),
+  ],
   'acme/rateLimited': showHistory,
   'dns/credentialsMissing': showCredentials,
   'dns/credentialsMalformed': showCredentials,

@@ -16,9 +16,9 @@ const STATUS: BudgetStatus = {
   caHost: 'ca.test',
   accountUrl: 'https://ca.test/acct/1',
   usage: [
-    { scope: 'account', burst: 294, left: 245, nextFree: NOW, waiting: 0 },
-    { scope: 'domain:example.com', burst: 49, left: 0, nextFree: NOW + 3 * HOUR_MS, waiting: 2 },
-    { scope: 'exactSet:0123456789abcdef', burst: 5, left: 4, nextFree: NOW, waiting: 0 },
+    { scope: 'account', burst: 294, left: 245, nextFree: NOW, intervalMs: 1, waiting: 0 },
+    { scope: 'domain:example.com', burst: 49, left: 0, nextFree: NOW + 3 * HOUR_MS, intervalMs: 1, waiting: 2 },
+    { scope: 'exactSet:0123456789abcdef', burst: 5, left: 4, nextFree: NOW, intervalMs: 1, waiting: 0 },
   ],
   limits: 12,
   queue: [
@@ -48,6 +48,21 @@ test('shows what is used and left, and who waits until when', () => {
       'and 1 more later',
     ].join('\n'),
   );
+});
+
+test('lists sets of names that were issued again and again', () => {
+  const last = new Date(NOW - HOUR_MS).toISOString();
+  const sets = [
+    { dnsNames: ['api.c1.example.com', '*.apps.c1.example.com'], certificates: 10, last },
+    { dnsNames: ['one.example.com'], certificates: 5, last },
+  ];
+  expect(budgetsText({ budgets: [], sets }).split('\n').slice(2)).toEqual([
+    'Sets of names that were issued again and again in the last 7 days:',
+    '',
+    'CERTIFICATES  LAST                             NAMES',
+    '10 of 10      2026-12-01 11:00:00Z (60 m ago)  api.c1.example.com and 1 more',
+    '5 of 10       2026-12-01 11:00:00Z (60 m ago)  one.example.com',
+  ]);
 });
 
 test('says where no worker answers, and that no budget runs', () => {

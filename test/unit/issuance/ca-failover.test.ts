@@ -24,22 +24,26 @@ function failure(code: FailureCode, afterMs?: number): CertmanError {
   });
 }
 
-/** What each CA does with an order: it fails, or places it. The first one is in an outage, unless it `works`. */
+/**
+ * What each CA does with an order: it fails, hangs, or places it. The first one is in an outage, unless it `works`.
+ */
 async function place(
-  answers: Readonly<Record<string, CertmanError | undefined>>,
-  { works = false, probes = false, openAt }: { works?: boolean; probes?: boolean; openAt?: string } = {},
-): Promise<{ readonly asked: readonly string[]; readonly outcome: string; readonly error?: CertmanError }> {
+  answers: Readonly<Record<string, CertmanError | 'hangs' | undefined>>,
+  { works = false, probes = false, openAt, more }: PlaceOptions = {},
+): Promise<Placed> {
   const asked: string[] = [];
   const sources = Object.entries(answers).map(([name, answer], index) => {
     let calls = 0;
     return {
       name,
       health: new CaHealth({ failoverAfterMs: 0 }),
-      withClient: async (work: (ca: AcmeClient) => Promise<unknown>) => {
+      withClient: async (work: (ca: AcmeClient) => Promise<unknown>, signal?: AbortSignal) => {
+        if (signal === undefined) return await work({ host: name } as AcmeClient);
         calls += 1;
         // The first one is asked for its name before.
         if (index === 0 && calls === 1) return await work({ host: name } as AcmeClient);
         asked.push(name);
+        if (answer === 'hangs') return await untilAborted(signal);
         if (answer !== undefined) throw answer;
         return { orderUrl: '', expires: '', caHost: name, challenges: [] };
       },
@@ -55,14 +59,38 @@ async function place(
     settings: {},
     log: { info: () => undefined },
   } as unknown as FailoverContext;
-  const input: PlaceOrderInput = { ...ANY_BUNDLE, dnsNames: ['api.c1.example.com'], resume: openAt && 'sealed' };
+  const input: PlaceOrderInput = {
+    ...ANY_BUNDLE,
+    dnsNames: ['api.c1.example.com'],
+    resume: openAt && 'sealed',
+    ...more,
+  };
   if (probes) vi.setSystemTime(NOW + 60_000);
   try {
-    return { asked, outcome: (await placeOrderWithFailover(context, input)).caHost };
+    const { caHost: outcome } = await placeOrderWithFailover(context, input);
+    return { asked, outcome };
   } catch (error) {
     if (!(error instanceof CertmanError)) throw error;
     return { asked, outcome: error.code, error };
   }
+}
+
+interface PlaceOptions {
+  readonly works?: boolean;
+  readonly probes?: boolean;
+  readonly openAt?: string;
+  readonly more?: Partial<PlaceOrderInput>;
+}
+
+interface Placed {
+  readonly asked: readonly string[];
+  readonly outcome: string;
+  readonly error?: CertmanError;
+}
+
+async function untilAborted(signal: AbortSignal): Promise<never> {
+  await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+  throw signal.reason;
 }
 
 describe('an order that a limit holds back', () => {
@@ -104,6 +132,23 @@ describe('an order that a limit holds back', () => {
       outcome: 'rateLimit/namespace',
     });
   });
+});
+
+test('a CA that hangs leaves time for the next ones', async () => {
+  const placing = place({ first: 'hangs', second: 'hangs', third: undefined }, { probes: true });
+  await vi.advanceTimersByTimeAsync(125_000);
+  expect(await placing).toMatchObject({ asked: ['first', 'second', 'third'], outcome: 'third' });
+});
+
+test('CAs that hang, however many, end within the time limit of the activity', async () => {
+  const hanging = place({ first: 'hangs', second: 'hangs', third: 'hangs', fourth: undefined }, { probes: true });
+  await vi.advanceTimersByTimeAsync(165_000);
+  const { asked, error } = await hanging;
+  expect(asked).toEqual(['first', 'second', 'third']);
+  expect(error?.code).toBe('acme/unreachable');
+  expect(error?.message).toMatch(
+    /first has not taken the order within 60 s.*fourth: the CAs before it took all the time/s,
+  );
 });
 
 test('an order that is open at a fallback CA whose account is not accepted any more begins anew', async () => {

@@ -52,6 +52,7 @@ function budgetWith(answer: BudgetGateway['reserve'], more: Partial<OrderBudgetO
       await Promise.resolve();
     },
     authorizationsFailed: () => Promise.resolve(),
+    kinds: () => Promise.resolve([]),
   };
   const budget = new OrderBudget({
     gateway,
@@ -104,6 +105,7 @@ test('an order as the budget sees it', async () => {
     exemption: undefined,
   });
   expect(await budgetOrderOf({ ...input, renewal: true, urgent: true })).toMatchObject({ urgency: 'expiring' });
+  expect(await budgetOrderOf({ ...input, inUse: true })).toMatchObject({ urgency: 'renewal', exemption: undefined });
   const replacing = { ...input, replaces: 'x.y', renewal: true, inWindow: true } as const;
   expect(await budgetOrderOf(replacing)).toMatchObject({ exemption: 'ari' });
 });
