@@ -1,6 +1,8 @@
 import { Context } from '@temporalio/activity';
 import type { CaList } from '../src/acme/ca-list.ts';
+import { isRefusedProof } from '../src/certificates/staging-proof.ts';
 import type { AcmeActivities, BundleRef, PlacedOrder } from '../src/contract/activities.ts';
+import { CertmanError } from '../src/failures/failure.ts';
 import { answerChallenges } from '../src/issuance/answer-challenges.ts';
 import { type FailoverContext, placeOrderWithFailover } from '../src/issuance/ca-failover.ts';
 import { withCaOfOrder } from '../src/issuance/ca-of-order.ts';
@@ -8,6 +10,7 @@ import type { AttemptContext, IssuanceContext } from '../src/issuance/context.ts
 import { finalizeOrder } from '../src/issuance/finalize-order.ts';
 import { installCertificate } from '../src/issuance/install-certificate.ts';
 import { revokeCertificates } from '../src/issuance/revoke-certificates.ts';
+import { type ProofOutcome, proveOrder, withStagingCa } from '../src/issuance/staging-proof.ts';
 import { heartbeat, wrapActivity } from './wrap-activity.ts';
 
 /** What the activities on the CA need from the worker. */
@@ -28,10 +31,11 @@ export interface AcmeActivityDeps
     >,
     Pick<FailoverContext, 'onFailover'> {
   readonly ca: CaList;
+  readonly onProof?: (outcome: ProofOutcome) => void;
 }
 
 /** The attempt of the activity that it is called in. */
-export function currentAttempt(deps: Omit<AcmeActivityDeps, 'ca' | 'onFailover'>): AttemptContext {
+export function currentAttempt(deps: Omit<AcmeActivityDeps, 'ca' | 'onFailover' | 'onProof'>): AttemptContext {
   const { kubernetes, settings, standaloneOrders, checks, chainGate, canary, delegation, projection } = deps;
   const { preflight, budget, runaway } = deps;
   const { info, cancellationSignal: signal, log } = Context.current();
@@ -53,7 +57,7 @@ export function currentAttempt(deps: Omit<AcmeActivityDeps, 'ca' | 'onFailover'>
 
 /** Creates the activities on the CA. Each is idempotent, and no private key leaves the worker. */
 export function createAcmeActivities(deps: AcmeActivityDeps): AcmeActivities {
-  const { ca: cas, onFailover } = deps;
+  const { ca: cas, onFailover, onProof } = deps;
   const ofOrder = <Input extends BundleRef & Pick<PlacedOrder, 'orderUrl'>, Result>(
     useCase: (context: IssuanceContext, input: Input) => Promise<Result>,
   ) =>
@@ -64,7 +68,18 @@ export function createAcmeActivities(deps: AcmeActivityDeps): AcmeActivities {
   return {
     placeOrder: wrapActivity(async (input) => {
       const seals = await cas.seals();
-      return await placeOrderWithFailover({ ...currentAttempt(deps), cas, seals, onFailover }, input);
+      const context = { ...currentAttempt(deps), cas, seals, onFailover, onProof };
+      return await placeOrderWithFailover(context, input);
+    }),
+    proveOrder: wrapActivity(async (input) => {
+      const context = currentAttempt(deps);
+      try {
+        await withStagingCa(cas, (at) => proveOrder({ ...context, ...at }, input), context.signal);
+        onProof?.('proved');
+      } catch (error) {
+        if (error instanceof CertmanError && isRefusedProof(error.code)) onProof?.('refused');
+        throw error;
+      }
     }),
     answerChallenges: ofOrder(answerChallenges),
     finalizeOrder: ofOrder(finalizeOrder),

@@ -1,6 +1,11 @@
 import { Context } from '@temporalio/activity';
 import type { RenewalPolicy } from '../src/certificates/planned-renewal.ts';
-import type { DecommissionRules, KubernetesActivities, RequestObservation } from '../src/contract/activities.ts';
+import type {
+  BundleRef,
+  DecommissionRules,
+  KubernetesActivities,
+  RequestObservation,
+} from '../src/contract/activities.ts';
 import type { KubernetesApi } from '../src/kubernetes/api/kubernetes-api.ts';
 import { TimeLimit } from '../src/kubernetes/api/time-limit.ts';
 import { applyCertificateRequest } from '../src/kubernetes/objects/apply-certificate-request.ts';
@@ -32,6 +37,8 @@ export interface KubernetesActivityDeps {
   readonly decommission: DecommissionRules;
   readonly bundles: ServedBundles;
   readonly projection: ViewSettings;
+  /** Releases the turn that an order of the bundle waits for. Never throws. */
+  readonly releaseTurn?: (bundle: BundleRef) => Promise<void>;
   /** Of certificates without the annotation; absent: `renew-before`. */
   readonly renewalPolicy?: RenewalPolicy;
 }
@@ -102,9 +109,12 @@ export function createKubernetesActivities(deps: KubernetesActivityDeps): Kubern
     reportStatus: wrapActivity((input) =>
       reportStatus({ kubernetes: kubernetes(), ...statusWriters }, input, eventRecorder()),
     ),
-    removeBundle: wrapActivity(async (input) => ({
-      removed: await deleteBundleObjects(kubernetes(), projection, input),
-    })),
+    removeBundle: wrapActivity(async ({ waitsForTurn, ...bundle }) => {
+      const removed = await deleteBundleObjects(kubernetes(), projection, bundle);
+      // Nothing waits for it.
+      if (waitsForTurn === true) void deps.releaseTurn?.(bundle);
+      return { removed };
+    }),
     removeFinalizer: wrapActivity(async (cluster, leftovers = []) => {
       const outcome = await releasePrimaryObject(kubernetes(), cluster, leftovers, eventRecorder(), (found) =>
         requireReleasable(viewOf(found, cluster, projection)),

@@ -40,6 +40,15 @@ export const { answerChallenges, finalizeOrder, installCertificate } = proxyActi
   retry: BACKOFF,
 });
 
+/** A staging CA is no reason to wait longer. */
+export const { proveOrder } = proxyActivities<Activities>({
+  ...ATTEMPT,
+  startToCloseTimeout: '4 minutes',
+  scheduleToCloseTimeout: '10 minutes',
+  cancellationType: AWAIT_CANCELLATION,
+  retry: BACKOFF,
+});
+
 /** A DNS change is usually live within a minute; ten minutes are a fault to report. */
 const DNS: ActivityOptions = {
   ...ATTEMPT,

@@ -5,6 +5,7 @@ import {
   budgetStatus,
   type CaBudgetInput,
   orderRefused,
+  ordersReleased,
   reserveOrders,
 } from '../src/contract/ca-budget.ts';
 import { Account } from './budget/account.ts';
@@ -25,6 +26,9 @@ export async function caBudget(input: CaBudgetInput): Promise<never> {
   });
   setHandler(authorizationsFailed, (failed) => account.onAuthorizationsFailed(failed), {
     description: 'The CA could not authorize names.',
+  });
+  setHandler(ordersReleased, (released) => account.onOrdersReleased(released), {
+    description: 'Orders are not wanted any more.',
   });
   setHandler(budgetStatus, (request) => account.status(request), {
     description: 'What is left of each limit, and who waits.',

@@ -10,6 +10,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import { isInZone, ownershipRecords, ownershipValue, uniqueRecords } from '../src/certificates/dns-name.ts';
+import { isRefusedProof } from '../src/certificates/staging-proof.ts';
 import type { ClusterIdentity } from '../src/clusters/cluster-identity.ts';
 import type { OwnershipProof, PlacedOrder, SealedTxtRecord, VerifiedPropagation } from '../src/contract/activities.ts';
 import {
@@ -18,10 +19,10 @@ import {
   type CertificateIssuanceResult,
   type IssuanceFailureContext,
 } from '../src/contract/certificate-issuance.ts';
-import { COMPLETE_ORDER_PATCH } from '../src/contract/patches.ts';
+import { COMPLETE_ORDER_PATCH, STAGING_PROOF } from '../src/contract/patches.ts';
 import { PRIORITIES } from '../src/contract/priorities.ts';
 import { type FailureCode, type FailureInfo, failureInfo } from '../src/failures/failure.ts';
-import { placeOrder, withdrawTxtRecords } from './activities.ts';
+import { placeOrder, proveOrder, withdrawTxtRecords } from './activities.ts';
 import { failureIn, lastHeartbeatDetailsIn } from './failures.ts';
 import { count } from './issuance/describe.ts';
 import { IssuanceState } from './issuance/issuance-state.ts';
@@ -73,6 +74,7 @@ class Issuance {
   readonly #state: IssuanceState;
   readonly #steps: OrderSteps;
   #leftoverRecords: readonly SealedTxtRecord[] | undefined;
+  #proved: true | undefined;
 
   constructor(state: IssuanceState, steps: OrderSteps) {
     this.#state = state;
@@ -80,7 +82,7 @@ class Issuance {
   }
 
   failureContext(): IssuanceFailureContext {
-    return { ...this.#state.failureContext(), leftoverRecords: this.#leftoverRecords };
+    return { ...this.#state.failureContext(), leftoverRecords: this.#leftoverRecords, proved: this.#proved };
   }
 
   async run(): Promise<CertificateIssuanceResult> {
@@ -95,7 +97,13 @@ class Issuance {
       const verify = () => this.#publishAndVerify(ownership, dnsNames);
       ({ ownershipProof } = await this.#orWithdraw(early, verify));
     }
-    const order = await this.#orWithdraw(early, () => this.#place(ownershipProof));
+    let order = await this.#orWithdraw(early, () => this.#place(ownershipProof, input.proveFirst));
+    if (order.proof === true) {
+      const proof = order;
+      // Held back, it costs an order at the staging CA.
+      if (patched(STAGING_PROOF)) await this.#orWithdraw(early, () => this.#prove(proof, ownershipProof));
+      order = await this.#orWithdraw(early, () => this.#place(ownershipProof));
+    }
     const proofs = order.challenges.map(({ record }) => record);
     const others = [...ownership, ...leftoverRecords];
     const records = uniqueRecords([...proofs, ...others]);
@@ -106,7 +114,35 @@ class Issuance {
     return { ...result, leftoverRecords: this.#leftoverRecords };
   }
 
-  async #place(ownershipProof: OwnershipProof | undefined): Promise<PlacedOrder> {
+  /**
+   * Proves an order at the staging CA, and withdraws its TXT records.
+   * @throws the failure that the order would have at the production CA too; where the staging CA shows none, it returns.
+   */
+  async #prove(
+    { orderUrl, caHost, challenges }: PlacedOrder,
+    ownershipProof: OwnershipProof | undefined,
+  ): Promise<void> {
+    const { cluster, bundleName, dnsNames, commonName } = this.#state.input;
+    const records = challenges.map(({ record }) => record);
+    this.#state.show(`The last order failed, so this one is proved at the staging CA ${caHost} first.`);
+    try {
+      if (records.length > 0) await this.#publishAndVerify(records);
+      const summary = `prove ${this.#state.names} at the staging CA`;
+      await proveOrder.executeWithOptions({ summary }, [
+        { cluster, bundleName, orderUrl, challenges, dnsNames, commonName, ownershipProof },
+      ]);
+      this.#proved = true;
+    } catch (error) {
+      if (isCancellation(error)) throw error;
+      const failure = failureIn(error);
+      if (isRefusedProof(failure.code)) throw error;
+      log.warn('The staging CA proves nothing, so the order goes to the production CA', { caHost, failure });
+    } finally {
+      await this.#withdraw(records);
+    }
+  }
+
+  async #place(ownershipProof: OwnershipProof | undefined, proveFirst?: true): Promise<PlacedOrder> {
     const { names, input } = this.#state;
     const { cluster, bundleName, dnsNames, caHost, resumeOrder, replaces, renewal, turn } = input;
     const { inUse, lifetimeMs, exceedLimit, limitedCas, urgent, inWindow, moreUrgentAt } = input;
@@ -124,6 +160,7 @@ class Issuance {
           inUse,
           lifetimeMs,
           exceedLimit,
+          proveFirst,
           turn,
           limitedCas,
           urgent,
@@ -132,6 +169,7 @@ class Issuance {
           ownershipProof,
         },
       ]);
+      if (order.proof === true) return order;
       this.#state.order = order.orderUrl;
       this.#state.caHost = order.caHost;
       return order;

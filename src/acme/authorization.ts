@@ -37,6 +37,12 @@ export async function fetchAuthorization(ca: AcmeClient, url: string): Promise<A
   return { ...answer.body, url };
 }
 
+/** Gives up an authorization (RFC 8555 §7.5.2): the next order validates its name anew. @throws CertmanError of any `acme/` code. */
+export async function deactivateAuthorization(ca: AcmeClient, url: string): Promise<void> {
+  const payload = { status: 'deactivated' };
+  await ca.post({ resource: 'authorization', url, payload, schema: authorizationSchema });
+}
+
 /** Whether an authorization can no longer become valid. */
 export function isFailed({ status }: Authorization): boolean {
   return status !== 'pending' && status !== 'valid';

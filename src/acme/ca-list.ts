@@ -9,17 +9,19 @@ const UNUSABLE_MS = 10_000;
 
 /**
  * The CAs in the order in which certificates are ordered from them. Each has an account, whose seals say which orders and
- * certificates are its own. Only the first account has to be usable.
+ * certificates are its own. Only the first account has to be usable. A staging CA proves orders, and issues nothing that is used.
  */
 export class CaList {
   readonly first: AcmeClientSource;
   readonly fallbacks: readonly AcmeClientSource[];
+  readonly staging: AcmeClientSource | undefined;
   /** Epoch milliseconds. */
   readonly #unusableUntil = new Map<AcmeClientSource, number>();
 
-  constructor(first: AcmeClientSource, fallbacks: readonly AcmeClientSource[] = []) {
+  constructor(first: AcmeClientSource, fallbacks: readonly AcmeClientSource[] = [], staging?: AcmeClientSource) {
     this.first = first;
     this.fallbacks = fallbacks;
+    this.staging = staging;
   }
 
   /** Name (`caNameOf`) of the first CA; undefined without a usable account. */
@@ -44,7 +46,7 @@ export class CaList {
     return this.first.withClient(work, signal);
   }
 
-  /** The CA whose account placed an order for the bundle; undefined: none of them. */
+  /** The CA whose account placed an order for the bundle, the staging CA included; undefined: none of them. */
   async ofOrder(
     { cluster, bundleName }: { readonly cluster: ClusterIdentity; readonly bundleName: string },
     sealed: string,
@@ -52,30 +54,34 @@ export class CaList {
     return await this.find((seals) => seals.openOrder(cluster, bundleName, sealed) !== undefined);
   }
 
-  /** The first CA whose account's seals match. */
+  /** The first CA whose account's seals match, the staging CA last. */
   async find(matches: (seals: Seals) => boolean): Promise<AcmeClientSource | undefined> {
-    for (const source of this.#all()) {
+    for (const source of [...this.#all(), ...this.#stagings()]) {
       const seals = source === this.first ? await source.sealsIfUsable() : await this.#sealsOf(source);
       if (seals !== undefined && matches(seals)) return source;
     }
     return undefined;
   }
 
-  /** All, `start` first. */
+  /** All that certificates are ordered from, `start` first. */
   from(start: AcmeClientSource): readonly AcmeClientSource[] {
     return [start, ...this.#all().filter((source) => source !== start)];
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#all().map((source) => source.close()));
+    await Promise.all([...this.#all(), ...this.#stagings()].map((source) => source.close()));
   }
 
   #all(): readonly AcmeClientSource[] {
     return [this.first, ...this.fallbacks];
   }
 
+  #stagings(): readonly AcmeClientSource[] {
+    return this.staging === undefined ? [] : [this.staging];
+  }
+
   async #fallbackSeals(): Promise<readonly Seals[]> {
-    const found = await Promise.all(this.fallbacks.map((source) => this.#sealsOf(source)));
+    const found = await Promise.all([...this.fallbacks, ...this.#stagings()].map((source) => this.#sealsOf(source)));
     return found.filter((seals) => seals !== undefined);
   }
 

@@ -10,7 +10,8 @@ export interface FallbackAccount {
 
 /** Each one is a CA whose certificates the clients of the clusters must trust. */
 const MAX_ACCOUNTS = 4;
-const FIRST_ACCOUNT = 'lets-encrypt-account';
+/** Name of the Secret of the first account. */
+export const FIRST_ACCOUNT = 'lets-encrypt-account';
 const SECRET_NAME = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
 
 const accounts = listOf('pairs of <Secret>=<https URL of the directory>, comma separated', parseAccount);
@@ -26,7 +27,8 @@ export const fallbackAccounts: Format<readonly FallbackAccount[]> = {
   },
 };
 
-function parseAccount(text: string): FallbackAccount | undefined {
+/** @returns undefined when it does not have the form `<Secret>=<https URL>`. */
+export function parseAccount(text: string): FallbackAccount | undefined {
   const at = text.indexOf('=');
   const secretName = text.slice(0, Math.max(at, 0)).trim();
   const directoryUrl = parseHttpsUrl(text.slice(at + 1).trim());

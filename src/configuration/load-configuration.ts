@@ -87,6 +87,10 @@ function* crossCheck(values: Partial<SettingValues>): Generator<ConfigurationPro
   const { dohQuorum, dohResolvers, deploymentName, buildId, acmeDirectoryUrl, fallbackAccounts = [] } = values;
   if (fallbackAccounts.some(({ directoryUrl }) => directoryUrl === acmeDirectoryUrl))
     yield { setting: 'CERTMAN_FALLBACK_ACCOUNTS', expected: 'other CAs than that of CERTMAN_ACME_DIRECTORY_URL' };
+  const { stagingAccount } = values;
+  const others = [acmeDirectoryUrl, ...fallbackAccounts.map(({ directoryUrl }) => directoryUrl)];
+  if (stagingAccount !== undefined && others.includes(stagingAccount.directoryUrl))
+    yield { setting: 'CERTMAN_STAGING_ACCOUNT', expected: 'a CA from which no certificates are ordered otherwise' };
   if (values.requireEncryptedPayloads === true && values.payloadKeys === undefined)
     yield { setting: 'CERTMAN_PAYLOAD_KEYS', expected: 'the keys, because CERTMAN_REQUIRE_ENCRYPTED_PAYLOADS is true' };
   if (values.fedramp === true && values.hostedZoneId === undefined)

@@ -7,6 +7,7 @@ import { parseNetwork } from '../network/public-address.ts';
 import { KUBERNETES_AND_AWS_SETTINGS, TEMPORAL_SDK_SETTINGS } from './external-settings.ts';
 import { fallbackAccounts } from './fallback-accounts.ts';
 import { optional, type Setting, type SettingRow, withDefault } from './setting.ts';
+import { stagingAccount } from './staging-account.ts';
 import { statedLimits } from './stated-limits.ts';
 import {
   authoritativeServers,
@@ -107,6 +108,12 @@ const CERTIFICATE_AUTHORITY = {
     example: 'google-account=https://dv.acme-v02.api.pki.goog/directory',
     meaning:
       'ACME accounts of other CAs, comma separated, that orders go to while those before fail: each is a Secret in `CERTMAN_NAMESPACE` and the directory of its CA. Check them with `certman ca check` (docs/ca-failover.md).',
+  }),
+  stagingAccount: optional('CERTMAN_STAGING_ACCOUNT', stagingAccount, {
+    whenUnset: 'none',
+    example: 'staging-account=https://acme-staging-v02.api.letsencrypt.org/directory',
+    meaning:
+      'ACME account of a staging CA: a Secret in `CERTMAN_NAMESPACE` and the directory of the CA. After an order has failed at the production CA by a challenge, a name or its content, the next one is proved there first (docs/staging-proof.md). Nothing that it issues is kept.',
   }),
   failoverAfterMs: withDefault('CERTMAN_FAILOVER_AFTER', duration('1s', '1d'), '15m', {
     example: '1h',

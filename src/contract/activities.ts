@@ -70,6 +70,8 @@ export interface PlacedOrder {
   readonly challenges: readonly PendingChallenge[];
   /** Why it is at a fallback CA, in a sentence; absent: it is at the first. */
   readonly failover?: string;
+  /** It is at the staging CA: it is proved (`proveOrder`), and never completed. */
+  readonly proof?: true;
 }
 
 /** The instant that an earlier attempt had to wait for (RFC 3339), and by which limit. */
@@ -100,6 +102,8 @@ export interface PlaceOrderInput extends BundleRef {
   readonly moreUrgentAt?: string;
   /** Of the certificates for these names, as far as is known (milliseconds): the bound of their orders follows from it. */
   readonly lifetimeMs?: number;
+  /** The last order failed at the CA: with a staging CA, this one is placed there, with `proof`. */
+  readonly proveFirst?: true;
   /** A person orders although the bound for these names is reached. */
   readonly exceedLimit?: true;
   /** The CA's renewal window of `replaces` is open: its limits exempt the order. */
@@ -110,6 +114,14 @@ export interface PlaceOrderInput extends BundleRef {
 
 /** Input of `answerChallenges`. */
 export type AnswerChallengesInput = BundleRef & Pick<PlacedOrder, 'orderUrl' | 'challenges'>;
+
+/** Input of `proveOrder`. */
+export interface ProveOrderInput extends AnswerChallengesInput {
+  readonly dnsNames: readonly string[];
+  readonly commonName?: string;
+  /** Required for a standalone request. */
+  readonly ownershipProof?: OwnershipProof;
+}
 
 /** Input of `finalizeOrder`. */
 export interface FinalizeOrderInput extends BundleRef {
@@ -185,6 +197,8 @@ export interface AcmeActivities {
   placeOrder(input: PlaceOrderInput): Promise<PlacedOrder>;
   /** Returns once every authorization is valid. */
   answerChallenges(input: AnswerChallengesInput): Promise<void>;
+  /** Answers the challenges of an order at the staging CA and finalizes it. Nothing of it is kept. */
+  proveOrder(input: ProveOrderInput): Promise<void>;
   /** Stages a key for the order, finalizes the order, and returns once the CA has issued. */
   finalizeOrder(input: FinalizeOrderInput): Promise<{ readonly certificateUrl: string }>;
   /** Writes the chain and the staged key to the Secret, and deletes the staging Secret. */
@@ -367,7 +381,10 @@ export interface DecommissionRules {
 }
 
 /** Input of `removeBundle`. */
-export type RemoveBundleInput = DecommissionedBundle;
+export interface RemoveBundleInput extends DecommissionedBundle {
+  /** Its order waits for its turn, which is released. */
+  readonly waitsForTurn?: true;
+}
 
 /** Result of removing the finalizer. `absent`: it or the object is gone. `kept`: the object is not being deleted. */
 export type FinalizerOutcome = 'released' | 'absent' | 'kept';

@@ -61,6 +61,8 @@ export interface LastAttempt {
   readonly attempts: number;
   /** An order that the attempt left open; the next attempt resumes it. */
   readonly openOrder?: string;
+  /** An order failed at the CA since the last success, and none was proved at the staging CA since. */
+  readonly unproved?: true;
 }
 
 /** Why a step of a decommission is not done yet. */

@@ -59,6 +59,8 @@ export const orderRefused =
   defineSignal<[{ readonly order: BudgetOrder; readonly counted: Counted; readonly until: string }]>('orderRefused');
 /** The CA could not authorize these names, without `*.`. */
 export const authorizationsFailed = defineSignal<[{ readonly names: readonly string[] }]>('authorizationsFailed');
+/** These orders (`BudgetOrder.id`) are not wanted any more: their turns are free. */
+export const ordersReleased = defineSignal<[{ readonly ids: readonly string[] }]>('ordersReleased');
 /** What is left of each limit, and who waits. */
 export const budgetStatus = defineQuery<BudgetStatus, [BudgetStatusRequest]>('budgetStatus');
 

@@ -27,6 +27,7 @@ export interface CertificateIssuanceInput {
   readonly renewal?: true;
   readonly inUse?: true;
   readonly lifetimeMs?: number;
+  readonly proveFirst?: true;
   readonly exceedLimit?: true;
   readonly inWindow?: true;
   readonly turn?: OrderTurn;
@@ -67,6 +68,8 @@ export interface IssuanceFailureContext {
   readonly unclaimedOrder?: string;
   /** Directory host of the CA of `unclaimedOrder`. */
   readonly unclaimedAt?: string;
+  /** The order was proved at the staging CA before it failed. */
+  readonly proved?: true;
 }
 
 /** Failure type of a cancelled issuance with an {@link IssuanceFailureContext}: a cancellation has no details. */

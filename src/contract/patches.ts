@@ -7,11 +7,23 @@ export const BUNDLES_TOGETHER = 'bundles-together';
 /** `clusterCertificates`: the budget moves an order that waits. Asked for only when it does, not at the start of a run. */
 export const ORDER_MOVED = 'order-moved';
 
+/** `caBudget`: orders that are not wanted any more release their turns. Asked for only when they do. */
+export const ORDERS_RELEASED = 'orders-released';
+
+/** `certificateIssuance`: an order is proved at the staging CA. Asked for only where one was placed there. */
+export const STAGING_PROOF = 'staging-proof';
+
 /**
  * Names of the `patched` markers in workflow code, oldest first. Each is a change of commands that runs in progress do
  * not take part in (docs/decisions/upgrades.md). test/workflows/replay.test.ts compares the list with the histories.
  */
-export const PATCHES = [COMPLETE_ORDER_PATCH, BUNDLES_TOGETHER, ORDER_MOVED] as const satisfies readonly string[];
+export const PATCHES = [
+  COMPLETE_ORDER_PATCH,
+  BUNDLES_TOGETHER,
+  ORDER_MOVED,
+  ORDERS_RELEASED,
+  STAGING_PROOF,
+] as const satisfies readonly string[];
 
 /** Lower-case words joined by hyphens. @returns undefined when the text does not have that form. */
 export function parsePatchId(text: string): string | undefined {

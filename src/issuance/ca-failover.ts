@@ -10,6 +10,8 @@ import { CertmanError, type FailureCode, isFailure } from '../failures/failure.t
 import { oneLine } from '../failures/printable.ts';
 import type { AttemptContext } from './context.ts';
 import { earlierOrder, placeOrder, requireCa, resumeOrder } from './place-order.ts';
+import { releaseTurns } from './release-turns.ts';
+import { type ProofOutcome, placeAtStaging } from './staging-proof.ts';
 import { TimeLeft, withinTime } from './within-time.ts';
 
 const MAX_REASON_LENGTH = 400;
@@ -39,19 +41,28 @@ export interface FailoverContext extends AttemptContext {
   readonly seals: Seals;
   /** Called for each order at a fallback CA, and with the reason for each fallback CA that may not be used. */
   readonly onFailover?: ((from: string, to: string, refused: string | undefined) => void) | undefined;
+  readonly onProof?: ((outcome: ProofOutcome) => void) | undefined;
 }
 
 /**
  * Places an order at the first CA. While that one fails for longer than the setting says, the order goes to the next one that
  * may issue: by its account, CAA records, profile, limits, and by its last chain. One order in a minute is tried at the first
  * CA all the same; where no other CA may issue, every order is, unless it waits for a limit of a fallback CA. An order that is
- * open at a fallback CA is resumed there.
+ * open at a fallback CA is resumed there. With `proveFirst`, it is placed at the staging CA, if that one can be used.
  * @throws as {@link placeOrder}; for the failure of the first CA with the reason of each other one.
  */
 export async function placeOrderWithFailover(context: FailoverContext, input: PlaceOrderInput): Promise<PlacedOrder> {
-  const { cas } = context;
+  const { cas, budget } = context;
+  if (input.proveFirst === true && cas.staging !== undefined) {
+    const proof = await placeAtStaging(context, cas.staging, input);
+    if (proof !== undefined) return proof;
+  }
   if (cas.fallbacks.length === 0) return await placeAt(context, cas.first, input, MAX_ATTEMPT_MS);
-  return await placeAtOneOf(context, input);
+  const { placed, waited } = await placeAtOneOf(context, input);
+  // Its instants at other CAs would keep tokens from other orders.
+  const mayWait = waited || input.turn?.code === 'rateLimit/newOrders';
+  if (mayWait && budget !== undefined) void releaseTurns(cas, budget, input, placed.caHost);
+  return placed;
 }
 
 /** @param ms for it. */
@@ -66,7 +77,13 @@ function placeAt(
   );
 }
 
-async function placeAtOneOf(context: FailoverContext, input: PlaceOrderInput): Promise<PlacedOrder> {
+/** `waited`: the order has a turn at another CA. */
+interface Placement {
+  readonly placed: PlacedOrder;
+  readonly waited: boolean;
+}
+
+async function placeAtOneOf(context: FailoverContext, input: PlaceOrderInput): Promise<Placement> {
   const { cas, signal, log } = context;
   const { first, fallbacks } = cas;
   const time = new TimeLeft(MAX_ATTEMPT_MS);
@@ -76,13 +93,13 @@ async function placeAtOneOf(context: FailoverContext, input: PlaceOrderInput): P
   const urgent = input.urgent === true;
   const resumed = await resumeAtFallback(context, input, time.upTo(MAX_AT_CA_MS));
   if (resumed !== undefined) {
-    return { ...resumed, failover: `It was ordered there while ${host} failed.` };
+    return { placed: { ...resumed, failover: `It was ordered there while ${host} failed.` }, waited: false };
   }
 
   let failure: unknown;
   if (first.health.outage({ urgent }) === undefined || first.health.takeProbe()) {
     try {
-      return await atFirst();
+      return { placed: await atFirst(), waited: false };
     } catch (error) {
       // A wait for a limit of a CA that fails is in vain.
       const mayLeave = isCaFailure(error) || isFailure(error, 'rateLimit/newOrders');
@@ -105,7 +122,8 @@ async function placeAtOneOf(context: FailoverContext, input: PlaceOrderInput): P
     if (placed.order !== undefined) {
       const failover = describeOutage(host, outage);
       log.info('An order goes to a fallback CA', { ca: fallback.name, dnsNames: input.dnsNames, reason: failover });
-      return { ...placed.order, failover };
+      const waited = turns.length > 0 || isFailure(failure, 'rateLimit/newOrders');
+      return { placed: { ...placed.order, failover }, waited };
     }
     if (placed.turn !== undefined) turns.push(placed.turn);
     refusals.push(`${fallback.name}: ${oneLine(placed.why, MAX_REASON_LENGTH)}`);
@@ -113,7 +131,7 @@ async function placeAtOneOf(context: FailoverContext, input: PlaceOrderInput): P
   const turn = turns.sort((one, other) => turnAt(one) - turnAt(other))[0];
   if (turn !== undefined) throw untilNextTry(turn);
   try {
-    if (failure === undefined) return await atFirst();
+    if (failure === undefined) return { placed: await atFirst(), waited: false };
   } catch (error) {
     failure = error;
   }
@@ -129,7 +147,8 @@ async function resumeAtFallback(
   const { cas } = context;
   const sealed = earlierOrder(context, input);
   const source = sealed === undefined ? undefined : await cas.ofOrder(input, sealed);
-  if (source === undefined || source === cas.first || source.health.untrusted() !== undefined) return undefined;
+  if (source === undefined || source === cas.first || source === cas.staging || source.health.untrusted() !== undefined)
+    return undefined;
   try {
     return await withinTime(source.name, ms, context.signal, (signal) =>
       source.withClient((ca) => resumeOrder({ ...context, signal, ca }, elsewhere(input)), signal),

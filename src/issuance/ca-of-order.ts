@@ -3,6 +3,7 @@ import type { CaList } from '../acme/ca-list.ts';
 import type { AcmeClientSource } from '../acme/client-source.ts';
 import type { BundleRef, PlacedOrder } from '../contract/activities.ts';
 import { CertmanError, isFailure } from '../failures/failure.ts';
+import { notAskedFor } from '../kubernetes/objects/asked-for.ts';
 import type { IssuanceContext } from './context.ts';
 
 /** A client of the CA of an order, and what verifies seals of all accounts. */
@@ -11,7 +12,7 @@ export type CaOfOrder = Required<Pick<IssuanceContext, 'ca' | 'seals'>>;
 /**
  * Continues an order at the CA whose account placed it; one that none of them placed is for the use case to refuse. A fallback
  * CA whose chain is refused gets no more orders for a day.
- * @throws CertmanError `acme/caFailing` where that CA fails for longer than the setting says, and another one does not; what
+ * @throws CertmanError `kubernetes/notAskedFor` for an order of the staging CA; `acme/caFailing` where that CA fails for longer than the setting says, and another one does not; what
  * `work` throws.
  */
 export async function withCaOfOrder<Result>(
@@ -21,6 +22,8 @@ export async function withCaOfOrder<Result>(
   signal: AbortSignal,
 ): Promise<Result> {
   const source = (await cas.ofOrder(order, order.orderUrl)) ?? cas.first;
+  if (source === cas.staging)
+    throw notAskedFor(order.cluster, 'The order is of the staging CA, which proves orders only.');
   const seals = await cas.sealsIfUsable();
   try {
     return await source.withClient((ca) => work({ ca, seals: seals ?? ca.session.seals }), signal);

@@ -57,7 +57,7 @@ export interface PreflightStep {
 /** When an order may be placed by the limits of the CA. */
 export type BudgetStep = Pick<
   OrderBudget,
-  'orderFor' | 'admit' | 'placed' | 'onRefused' | 'tellRefusal' | 'onAuthorizationsFailed'
+  'orderFor' | 'admit' | 'placed' | 'onRefused' | 'tellRefusal' | 'release' | 'onAuthorizationsFailed'
 >;
 
 /** Whether a certificate may be installed now, where its issuer is new. */

@@ -1,5 +1,6 @@
 import { CaList } from '../acme/ca-list.ts';
 import { AcmeClientSource, type AcmeClientSourceOptions } from '../acme/client-source.ts';
+import type { FallbackAccount } from '../configuration/fallback-accounts.ts';
 import type { SettingValues } from '../configuration/settings.ts';
 import type { KubernetesApi } from '../kubernetes/api/kubernetes-api.ts';
 import { createAccountStore, type OperatorSettings } from '../kubernetes/objects/operator-settings.ts';
@@ -20,6 +21,7 @@ export const CA_SETTINGS = [
   'acmeCaBundle',
   'privateNetworks',
   'fallbackAccounts',
+  'stagingAccount',
   'failoverAfterMs',
 ] as const satisfies readonly (keyof SettingValues)[];
 
@@ -37,10 +39,12 @@ export function openCas(
     const source = new AcmeClientSource({ ...more, accounts, directoryUrl, caBundlePem, privateNetworks, health });
     return source;
   };
+  const openOther = ({ secretName, directoryUrl }: FallbackAccount): AcmeClientSource =>
+    open(createAccountStore({ kubernetes, operatorNamespace }, secretName), directoryUrl);
+  const { fallbackAccounts = [], stagingAccount } = configuration;
   return new CaList(
     open(settings, configuration.acmeDirectoryUrl),
-    (configuration.fallbackAccounts ?? []).map(({ secretName, directoryUrl }) =>
-      open(createAccountStore({ kubernetes, operatorNamespace }, secretName), directoryUrl),
-    ),
+    fallbackAccounts.map(openOther),
+    stagingAccount && openOther(stagingAccount),
   );
 }

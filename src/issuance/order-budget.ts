@@ -2,7 +2,9 @@ import { z } from 'zod';
 import type { FailedAuthorizationsError } from '../acme/authorization.ts';
 import type { AcmeClient } from '../acme/client.ts';
 import { type RefusedLimit, refusedLimit } from '../acme/refused-limit.ts';
-import { type BudgetedAccount, MAX_TURN_WAIT_MS, type WorkerLimits } from '../contract/ca-budget.ts';
+import type { BundleRef } from '../contract/activities.ts';
+import { type BudgetedAccount, budgetOrderId, MAX_TURN_WAIT_MS, type WorkerLimits } from '../contract/ca-budget.ts';
+import { clusterWorkflowId } from '../contract/ids.ts';
 import { CertmanError } from '../failures/failure.ts';
 import { accountLimitsOf, type StatedLimit } from '../rate-limit/account-limits.ts';
 import type { BudgetOrder } from '../rate-limit/budget-order.ts';
@@ -26,6 +28,7 @@ export interface BudgetGateway {
   /** @returns what the budget answered; not validated. */
   reserve(account: BudgetedAccount, orders: readonly BudgetOrder[], limits: WorkerLimits): Promise<unknown>;
   orderRefused(account: BudgetedAccount, order: BudgetOrder, counted: Counted, until: Date): Promise<void>;
+  ordersReleased(account: BudgetedAccount, ids: readonly string[]): Promise<void>;
   authorizationsFailed(account: BudgetedAccount, names: readonly string[]): Promise<void>;
   /** @returns `BudgetStatus.kinds`; not validated. */
   kinds(account: BudgetedAccount): Promise<unknown>;
@@ -168,6 +171,13 @@ export class OrderBudget {
     const isTold = await this.#tell((gateway) => gateway.orderRefused(accountOf(ca), order, counted, until));
     this.#options.onAsked?.(accountOf(ca));
     return isTold ? refusal : undefined;
+  }
+
+  /** Call when an order that waits is given up, or was placed at another CA: its turn is free for others. Never throws. */
+  async release(ca: AcmeClient, { cluster, bundleName }: BundleRef): Promise<void> {
+    if (this.limitsOf(ca.host) === undefined) return;
+    const id = budgetOrderId(clusterWorkflowId(cluster), bundleName);
+    await this.#tell((gateway) => gateway.ordersReleased(accountOf(ca), [id]));
   }
 
   /** Call when the CA could not authorize names. */

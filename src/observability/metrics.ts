@@ -145,6 +145,11 @@ export function createMetrics(registry: Registry) {
       "Orders that asked the budget of the CA's account, by outcome: granted, queued (the order waits for its turn), unavailable (no budget answered: ordered without), overdue (urgent, and not held again), or refused (by a limit of the CA, which corrects the budget).",
       { outcome: ['granted', 'queued', 'unavailable', 'overdue', 'refused'] },
     ),
+    stagingProofs: counter(
+      'certman_staging_proofs_total',
+      'Orders that were proved at the staging CA after a failure at the production CA, by outcome: proved, refused (the production CA was not asked), or skipped (the staging CA could not be used).',
+      { outcome: ['proved', 'refused', 'skipped'] },
+    ),
     runawayChecks: counter(
       'certman_runaway_checks_total',
       'Checks of new orders against the bound of their exact set of names, by outcome: passed, refused (too many were issued: something orders in a loop), or unavailable (visibility did not answer: what this process has ordered decided).',

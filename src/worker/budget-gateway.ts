@@ -6,6 +6,7 @@ import {
   budgetStatus,
   caBudgetWorkflowId,
   orderRefused,
+  ordersReleased,
   reserveOrders,
   SHARED_TASK_QUEUE,
   type UsedBefore,
@@ -102,6 +103,7 @@ export function createBudgetGateway({ client, list, firstCa, startWorker }: Budg
     },
     orderRefused: (account, order, counted, until) =>
       within(() => handleOf(account).signal(orderRefused, { order, counted, until: until.toISOString() })),
+    ordersReleased: (account, ids) => within(() => handleOf(account).signal(ordersReleased, { ids })),
     kinds: async (account) => (await within(() => handleOf(account).query(budgetStatus, { most: 0 }))).kinds ?? [],
     authorizationsFailed: (account, names) => within(() => handleOf(account).signal(authorizationsFailed, { names })),
   };

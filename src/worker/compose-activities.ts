@@ -32,7 +32,9 @@ import { IssuerCheck } from '../issuance/issuer-check.ts';
 import { openCas } from '../issuance/open-cas.ts';
 import { OrderBudget } from '../issuance/order-budget.ts';
 import { OrderPreflight, type PreflightOutcome } from '../issuance/order-preflight.ts';
+import { releaseTurns } from '../issuance/release-turns.ts';
 import { RunawayGuard } from '../issuance/runaway-guard.ts';
+import type { ProofOutcome } from '../issuance/staging-proof.ts';
 import { StandaloneOrders } from '../issuance/standalone-orders.ts';
 import { TrustRoots } from '../issuance/trust-roots.ts';
 import { KubernetesClient } from '../kubernetes/api/client.ts';
@@ -199,6 +201,7 @@ export function composeActivities(
       list: listIssuancesOfSet(client),
       onOutcome: (outcome) => metrics.runawayChecks.inc({ outcome }),
     }),
+    onProof: (outcome: ProofOutcome): void => metrics.stagingProofs.inc({ outcome }),
     onFailover: (from: string, to: string, refused: string | undefined): void => {
       if (refused === undefined) metrics.caFailovers.inc({ from, to });
       else metrics.caFailoverRefusals.inc({ ca: to, code: refused });
@@ -233,6 +236,7 @@ export function composeActivities(
         bundles,
         projection,
         renewalPolicy,
+        releaseTurn: (bundle) => releaseTurns(ca, budget, bundle),
       }),
       ...createAcmeActivities(acme),
       ...createDnsActivities(dns, dnsDeps),

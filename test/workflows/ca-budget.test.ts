@@ -8,6 +8,7 @@ import {
   type CaBudgetInput,
   caBudgetWorkflowId,
   orderRefused,
+  ordersReleased,
   reserveOrders,
   type WorkerLimits,
 } from '../../src/contract/ca-budget.ts';
@@ -104,6 +105,20 @@ test('gives instants, corrects them, and says what is left', () =>
         await signals.signal(authorizationsFailed, { names: ['bad.example.org'] });
       const bad = order('bad', { domains: ['example.org'], names: ['bad.example.org'] });
       expect((await reserve(bad)).granted).toBe(false);
+    }),
+  ));
+
+test('an order that is given up frees its turn for the next one', () =>
+  withHarness((harness) =>
+    withBudget(harness, {}, async (budget) => {
+      const { reserve, status, signals } = budget;
+      await useUp(budget);
+      const first = await reserve(order('one'));
+      await signals.signal(ordersReleased, { ids: [order('one').id, 'unknown'] });
+      const next = await reserve(order('two'));
+      expect(next).toMatchObject({ at: first.at, queue: { position: 1, of: 1 } });
+      await signals.signal(ordersReleased, { ids: 'all' as unknown as string[] });
+      expect((await status()).queue.map(({ id }) => id)).toEqual([order('two').id]);
     }),
   ));
 

@@ -1,4 +1,4 @@
-import { condition, getExternalWorkflowHandle, log, workflowInfo } from '@temporalio/workflow';
+import { condition, getExternalWorkflowHandle, log, patched, workflowInfo } from '@temporalio/workflow';
 import {
   type BudgetStatus,
   type BudgetStatusRequest,
@@ -11,6 +11,7 @@ import {
   type WorkerLimits,
 } from '../../src/contract/ca-budget.ts';
 import { orderMoved } from '../../src/contract/cluster-certificates.ts';
+import { ORDERS_RELEASED } from '../../src/contract/patches.ts';
 import { caLimitsFrom } from '../../src/rate-limit/account-limits.ts';
 import type { BudgetOrder } from '../../src/rate-limit/budget-order.ts';
 import { type BudgetUsage, CaBudget, type Reservation, type WaitingOrder } from '../../src/rate-limit/ca-budget.ts';
@@ -75,6 +76,14 @@ export class Account {
   onAuthorizationsFailed({ names }: { readonly names: readonly string[] }): void {
     if (!Array.isArray(names) || !areTexts(names)) return;
     for (const name of names) this.#budget.failed(name, Date.now());
+  }
+
+  onOrdersReleased({ ids }: { readonly ids: readonly string[] }): void {
+    if (!Array.isArray(ids) || !areTexts(ids)) return;
+    // Only a run that gets the signal has the marker.
+    if (!patched(ORDERS_RELEASED)) return;
+    for (const id of ids) this.#budget.release(id);
+    this.#isChanged = true;
   }
 
   status({ most, scope }: BudgetStatusRequest): BudgetStatus {

@@ -4,7 +4,12 @@ import type { ScheduledRetry } from '../../src/certificates/scheduled-retry.ts';
 import { blockedMessage, failureMessage } from '../../src/certificates/status-messages.ts';
 import { isUsedElsewhere } from '../../src/clusters/gate.ts';
 import { zoneTargetOf } from '../../src/clusters/zone-target.ts';
-import type { BundleDecommissionResult, BundleRecord, DecommissionStarted } from '../../src/contract/bundle-record.ts';
+import {
+  type BundleDecommissionResult,
+  type BundleRecord,
+  type DecommissionStarted,
+  failureOf,
+} from '../../src/contract/bundle-record.ts';
 import type { FailureInfo } from '../../src/failures/failure.ts';
 import { decommissionRules, removeBundle, revokeCertificates, withdrawTxtRecords } from '../activities.ts';
 import type { Bundle, StatusEvent } from './bundle.ts';
@@ -119,6 +124,7 @@ function stepsOf(bundle: Bundle, record: BundleRecord): readonly Step[] {
     leftoverRecords: records = [],
   } = record;
   const owned = { cluster: identity, bundleName: name, secretName, requestName, requestUid };
+  const waitsForTurn = failureOf(record)?.code === 'rateLimit/newOrders' ? true : undefined;
   const revoke: Step = {
     isSlow: true,
     run: async () => {
@@ -139,7 +145,8 @@ function stepsOf(bundle: Bundle, record: BundleRecord): readonly Step[] {
     },
   };
   const remove: Step = {
-    run: () => removeBundle.executeWithOptions({ summary: `delete ${objectsOf(bundle)}` }, [owned]),
+    run: () =>
+      removeBundle.executeWithOptions({ summary: `delete ${objectsOf(bundle)}` }, [{ ...owned, waitsForTurn }]),
   };
   return [...(isUsedElsewhere(cluster.view) ? [] : [revoke]), ...(records.length === 0 ? [] : [withdraw]), remove];
 }

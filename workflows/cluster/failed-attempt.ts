@@ -3,6 +3,7 @@ import { nameSetDigest } from '../../src/certificates/digest.ts';
 import { lifetimeOf } from '../../src/certificates/planned-renewal.ts';
 import { nextAttemptAt } from '../../src/certificates/retry-schedule.ts';
 import { scheduleRetry } from '../../src/certificates/scheduled-retry.ts';
+import { isProvable } from '../../src/certificates/staging-proof.ts';
 import { failureEvent, failureMessage } from '../../src/certificates/status-messages.ts';
 import type { BundleView } from '../../src/clusters/cluster-view.ts';
 import { type LastAttempt, lastAttemptOf, nextAttemptOf, renewalTimeOf } from '../../src/contract/bundle-record.ts';
@@ -50,7 +51,16 @@ export async function recordFailure(
     secretName: view.secretName,
     objectWriteError: undefined,
   });
-  const lastAttempt: LastAttempt = { failure, failedAt: new Date(now).toISOString(), caHost, attempts, openOrder };
+  // Known until an order is issued or proved, whatever fails meanwhile.
+  const isUnproved = isProvable(failure.code) || (before?.unproved === true && leftovers?.proved !== true);
+  const lastAttempt: LastAttempt = {
+    failure,
+    failedAt: new Date(now).toISOString(),
+    caHost,
+    attempts,
+    openOrder,
+    unproved: isUnproved ? true : undefined,
+  };
   if (isWait(failure.code)) log.info('An order waits', { bundle: bundle.name, failure, nextAttempt });
   else log.warn('An attempt has failed', { bundle: bundle.name, failure, attempts, nextAttempt });
   await showFailing(bundle, lastAttempt, nextAttempt, failureEvent(failure, before?.failure));

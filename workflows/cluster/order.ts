@@ -7,7 +7,7 @@ import type { OrderCause, OrderReason } from '../../src/certificates/renewal-pol
 import type { ClusterIdentity } from '../../src/clusters/cluster-identity.ts';
 import { zoneTargetOf } from '../../src/clusters/zone-target.ts';
 import type { OrderTurn, RequestObservation } from '../../src/contract/activities.ts';
-import { type BundleRecord, lastAttemptOf, renewalTimeOf } from '../../src/contract/bundle-record.ts';
+import { type BundleRecord, type LastAttempt, lastAttemptOf, renewalTimeOf } from '../../src/contract/bundle-record.ts';
 import type { CertificateIssuanceInput, CertificateIssuanceResult } from '../../src/contract/certificate-issuance.ts';
 import { readyMessage, termsOf } from '../../src/contract/evaluation.ts';
 import { certClusterOf, issuanceWorkflowId } from '../../src/contract/ids.ts';
@@ -24,6 +24,8 @@ import { readyWake, type Wake } from './sleep-until.ts';
 const REPLACED_AT_ONCE: ReadonlySet<OrderReason> = new Set(['NamesMissing', 'CaChanged']);
 
 const URGENT_REASONS: ReadonlySet<OrderReason> = new Set(['KeyMismatch', 'SecretBroken', 'Revoked', 'Expired']);
+
+const UNPROVED_EVERY = 5;
 
 /** Orders by a child workflow, and records the certificate once it is in its Secret. */
 export async function orderCertificate(
@@ -124,6 +126,7 @@ function issuanceInput(
       ? lifetimeOf(certificate)
       : lastLifetimeMs(record.rateLimitState ?? [], nameSetDigest(dnsNames)),
     exceedLimit: attempts.exceedLimit ? true : undefined,
+    proveFirst: last !== undefined && isToBeProved(last) && !isUrgent(record, cause.reason) ? true : undefined,
     renewal: wasIssuedBefore(record, { nameSet: nameSetDigest(dnsNames), caHost }, isEvidence) ? true : undefined,
     inWindow: isSameCa && isWindowOpen(record, Date.now()) ? true : undefined,
     turn: last && turnOf(last.failure),
@@ -134,6 +137,11 @@ function issuanceInput(
     urgent: isUrgent(record, cause.reason) ? true : undefined,
     moreUrgentAt: moreUrgentAt(record),
   };
+}
+
+/** A proof that keeps failing must not keep a certificate from the production CA: every fifth attempt goes there at once. */
+function isToBeProved({ unproved, attempts, openOrder }: LastAttempt): boolean {
+  return unproved === true && openOrder === undefined && attempts % UNPROVED_EVERY !== 0;
 }
 
 /** Into the Secret of a standalone request, its users can put any certificate: only what certman issued counts there. */

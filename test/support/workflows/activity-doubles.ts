@@ -34,6 +34,8 @@ type SingleActivities = Omit<Activities, keyof OrderActivities | 'applyCertifica
 type Behaviour = { [Name in keyof Activities]?: Activities[Name] };
 
 export class ActivityDoubles {
+  /** Host of the staging CA; undefined: there is none. */
+  stagingHost: string | undefined;
   readonly calls: ActivityCall[] = [];
   readonly reports: StatusReport[] = [];
   readonly published = new Set<string>();
@@ -94,18 +96,27 @@ export class ActivityDoubles {
       reportStatus: async ({ report }) => {
         this.reports.push(report);
       },
-      placeOrder: async ({ dnsNames, resume }) => ({
-        orderUrl: resume ?? `https://ca.test/order/${this.countOf('placeOrder')}`,
-        expires: new Date((await this.#now()) + DAY_MS).toISOString(),
-        caHost: this.caHost,
-        challenges: dnsNames.map((name) => ({
-          identifier: name.replace('*.', ''),
-          wildcard: name.startsWith('*.'),
-          authorizationUrl: `https://ca.test/authz/${name}`,
-          challengeUrl: `https://ca.test/challenge/${name}`,
-          record: { name: `_acme-challenge.${name.replace('*.', '')}`, value: `proof-of-${name}` },
-        })),
-      }),
+      placeOrder: async ({ dnsNames, resume, proveFirst }) => {
+        const staging = proveFirst === true ? this.stagingHost : undefined;
+        const host = staging ?? 'ca.test';
+        return {
+          orderUrl: resume ?? `https://${host}/order/${this.countOf('placeOrder')}`,
+          expires: new Date((await this.#now()) + DAY_MS).toISOString(),
+          caHost: staging ?? this.caHost,
+          challenges: dnsNames.map((name) => ({
+            identifier: name.replace('*.', ''),
+            wildcard: name.startsWith('*.'),
+            authorizationUrl: `https://${host}/authz/${name}`,
+            challengeUrl: `https://${host}/challenge/${name}`,
+            record: {
+              name: `_acme-challenge.${name.replace('*.', '')}`,
+              value: `${staging === undefined ? '' : 'staging-'}proof-of-${name}`,
+            },
+          })),
+          ...(staging === undefined ? {} : { proof: true }),
+        };
+      },
+      proveOrder: async () => undefined,
       publishTxtRecords: async ({ records }) => {
         for (const record of records) this.published.add(recordKey(record));
         return { zoneId: 'Z1', nameServers: ['ns-1.test'] };

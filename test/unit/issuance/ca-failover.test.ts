@@ -26,12 +26,14 @@ function failure(code: FailureCode, afterMs?: number): CertmanError {
 
 /**
  * What each CA does with an order: it fails, hangs, or places it. The first one is in an outage, unless it `works`.
+ * `released`: CAs whose budgets hold no turn for the order any more.
  */
 async function place(
   answers: Readonly<Record<string, CertmanError | 'hangs' | undefined>>,
   { works = false, probes = false, openAt, more }: PlaceOptions = {},
 ): Promise<Placed> {
   const asked: string[] = [];
+  const released: string[] = [];
   const sources = Object.entries(answers).map(([name, answer], index) => {
     let calls = 0;
     return {
@@ -57,6 +59,7 @@ async function place(
     cas: { first, fallbacks, ofOrder },
     signal: new AbortController().signal,
     settings: {},
+    budget: { release: async ({ host }: AcmeClient) => void released.push(host) },
     log: { info: () => undefined },
   } as unknown as FailoverContext;
   const input: PlaceOrderInput = {
@@ -68,10 +71,10 @@ async function place(
   if (probes) vi.setSystemTime(NOW + 60_000);
   try {
     const { caHost: outcome } = await placeOrderWithFailover(context, input);
-    return { asked, outcome };
+    return { asked, released, outcome };
   } catch (error) {
     if (!(error instanceof CertmanError)) throw error;
-    return { asked, outcome: error.code, error };
+    return { asked, released, outcome: error.code, error };
   }
 }
 
@@ -84,6 +87,7 @@ interface PlaceOptions {
 
 interface Placed {
   readonly asked: readonly string[];
+  readonly released: readonly string[];
   readonly outcome: string;
   readonly error?: CertmanError;
 }
@@ -132,6 +136,17 @@ describe('an order that a limit holds back', () => {
       outcome: 'rateLimit/namespace',
     });
   });
+});
+
+test('an order that is placed releases the turns that it has at other CAs', async () => {
+  const turn = failure('rateLimit/newOrders', HOUR_MS);
+  expect((await place({ first: undefined, second: turn, third: undefined })).released).toEqual(['first', 'second']);
+  const waited = { turn: { code: 'rateLimit/newOrders', at: new Date(NOW).toISOString() } } as const;
+  expect((await place({ first: undefined, second: undefined }, { works: true, more: waited })).released).toEqual([
+    'second',
+  ]);
+  // It has none, and no signal is spent on each order.
+  expect((await place({ first: undefined, second: undefined }, { works: true })).released).toEqual([]);
 });
 
 test('a CA that hangs leaves time for the next ones', async () => {

@@ -40,6 +40,7 @@ function order(name = 'api.c1.example.com', fields: Partial<BudgetOrder> = {}): 
 function budgetWith(answer: BudgetGateway['reserve'], more: Partial<OrderBudgetOptions> = {}) {
   const requests: BudgetOrder[][] = [];
   const refusals: unknown[] = [];
+  const released: unknown[] = [];
   const outcomes: string[] = [];
   const warnings: string[] = [];
   const gateway: BudgetGateway = {
@@ -49,6 +50,10 @@ function budgetWith(answer: BudgetGateway['reserve'], more: Partial<OrderBudgetO
     },
     orderRefused: async (_account, _order, counted, until) => {
       refusals.push([counted, until.toISOString()]);
+      await Promise.resolve();
+    },
+    ordersReleased: async ({ caHost }, ids) => {
+      released.push([caHost, ...ids]);
       await Promise.resolve();
     },
     authorizationsFailed: () => Promise.resolve(),
@@ -61,7 +66,7 @@ function budgetWith(answer: BudgetGateway['reserve'], more: Partial<OrderBudgetO
     onWarning: (warning) => warnings.push(warning),
     ...more,
   });
-  return { budget, requests, refusals, outcomes, warnings };
+  return { budget, requests, refusals, released, outcomes, warnings };
 }
 
 const granting: BudgetGateway['reserve'] = (_account, orders) =>
@@ -182,6 +187,13 @@ describe('an order that goes to another CA meanwhile', () => {
     expect(await budget.admit(CA, order())).toBe('unavailable');
     expect(await budget.admit(other, order())).toBe('granted');
   });
+});
+
+test('an order that is given up releases its turn, where the CA has limits', async () => {
+  const { budget, released } = budgetWith(granting);
+  await budget.release(CA, BUNDLE);
+  await budget.release(caAt('localhost:14000'), BUNDLE);
+  expect(released).toEqual([[HOST, 'cluster/hive/ns/c1/u1#primary']]);
 });
 
 test('orders that ask at once share a request', async () => {

@@ -5,6 +5,7 @@ import {
   type CaBudgetInput,
   caBudgetWorkflowId,
   orderRefused,
+  ordersReleased,
   reserveOrders,
   type WorkerLimits,
 } from '../../../../src/contract/ca-budget.ts';
@@ -50,6 +51,23 @@ export const BUDGET: readonly HistoryScenario[] = [
       await handle.signal(orderMoved, { ...told, at: new Date().toISOString() });
       await waitForState(context, view, 'Ready');
       return [idOf(view)];
+    },
+  },
+  {
+    name: 'turn-released',
+    run: async ({ client, taskQueue }) => {
+      const account = { caHost: 'ca.test', accountUrl: 'https://ca.test/released' };
+      const workflowId = caBudgetWorkflowId(account);
+      const input: CaBudgetInput = { ...account, limits: LIMITS, used: [] };
+      await client.workflow.start(caBudget, { workflowId, taskQueue, args: [input] });
+      const budget = client.workflow.getHandle(workflowId);
+      const reserve = (...orders: readonly BudgetOrder[]) =>
+        budget.executeUpdate(reserveOrders, { args: [{ orders, limits: LIMITS }] });
+      await reserve(order('one'), order('two'), order('given-up'), order('waits'));
+      await budget.signal(ordersReleased, { ids: ['given-up'] });
+      await reserve(order('waits'));
+      await budget.terminate();
+      return [workflowId];
     },
   },
   {

@@ -94,6 +94,21 @@ export const EVERYDAY: readonly HistoryScenario[] = [
     },
   },
   {
+    name: 'proved-at-staging',
+    run: async (context) => {
+      const view = clusterView();
+      context.doubles.stagingHost = 'staging.test';
+      context.doubles.override('answerChallenges', () =>
+        rejectNonRetryable('acme/challengeFailed', 'The TXT record is missing.'),
+      );
+      await startCluster(context, view);
+      await waitForState(context, view, 'Failing');
+      context.doubles.override('answerChallenges', undefined);
+      await waitForState(context, view, 'Ready');
+      return [idOf(view)];
+    },
+  },
+  {
     name: 'names-changed-during-order',
     run: async (context) => {
       const view = clusterView({ bundles: [bundleView('primary', 'wrong.example.com')] });
