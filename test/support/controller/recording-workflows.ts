@@ -33,12 +33,13 @@ export async function clusterCertificates(input: ClusterCertificatesInput): Prom
   let finished = false;
   setHandler(receivedSignals, () => received);
   let last: ClusterView | undefined;
-  setHandler(clusterObserved, (view) => {
+  const observe = (view: ClusterView): void => {
     if (last !== undefined && isOlderView(view, last)) return void received.push('observed older');
     last = view;
     received.push(view.deleting ? 'observed deleting' : 'observed');
     upsertMemo({ [VIEW_DIGEST]: clusterDigest(view) });
-  });
+  };
+  setHandler(clusterObserved, observe);
   setHandler(clusterGone, () => void received.push(`gone with ${input.cluster.bundles.map((b) => b.name).join(' ')}`));
   setHandler(requestClaimed, ({ clusterDeployment }) => {
     received.push(`claimed by ${clusterDeployment}`);
@@ -62,6 +63,8 @@ export async function clusterCertificates(input: ClusterCertificatesInput): Prom
   setHandler(finish, () => {
     finished = true;
   });
+  // A signal that comes with the start is handled by now. Without one, the view that the run starts with is observed.
+  if (received.length === 0) observe(input.cluster);
   await condition(() => finished);
   return received;
 }
