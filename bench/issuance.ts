@@ -13,7 +13,7 @@ import { startWorker } from '../local/stack/worker-process.ts';
 import { type KeyType, measureBaseline } from './acme-client-baseline.ts';
 import { buildProgram } from './built-program.ts';
 import { markdownTable } from './markdown-table.ts';
-import { processMemory } from './process-figures.ts';
+import { childrenCpuSeconds, processMemory } from './process-figures.ts';
 import { ReadyWatch } from './ready-watch.ts';
 import { median, quantile, round } from './statistics.ts';
 
@@ -39,6 +39,8 @@ export interface KeyTypeResult {
   readonly one: number;
   /** Highest resident memory of the worker, MiB. */
   readonly workerPeakMb: number;
+  /** CPU time for each certificate by program, milliseconds; `MainThread` is the worker, `bench` this process. */
+  readonly cpuMs: Readonly<Record<string, number>>;
 }
 
 /** Last line of the bench, as JSON. */
@@ -95,9 +97,11 @@ async function measure(keyType: KeyType, options: IssuanceBenchOptions): Promise
       const one = median(ones.slice(1));
 
       progress(`${options.clusters} at once`);
+      const cpuBefore = await cpuSeconds();
       const begin = performance.now();
       const seconds = await secondsToReady(stack, watch, fleet);
       const total = (performance.now() - begin) / 1000;
+      const cpu = await cpuSeconds();
       const certificatesPerMinute = (fleet.length / total) * 60;
       return {
         keyType,
@@ -109,6 +113,7 @@ async function measure(keyType: KeyType, options: IssuanceBenchOptions): Promise
         p95: round(quantile(seconds, 0.95), 2),
         one: round(one, 2),
         workerPeakMb: (await processMemory(worker.pid)).peakMb,
+        cpuMs: perCertificate(cpuBefore, cpu, fleet.length),
       };
     } finally {
       await watch.close();
@@ -117,6 +122,23 @@ async function measure(keyType: KeyType, options: IssuanceBenchOptions): Promise
   } finally {
     await stack.stop();
   }
+}
+
+async function cpuSeconds(): Promise<Readonly<Record<string, number>>> {
+  const { user, system } = process.cpuUsage();
+  return { ...(await childrenCpuSeconds()), bench: (user + system) / 1e6 };
+}
+
+/** Milliseconds. */
+function perCertificate(
+  before: Readonly<Record<string, number>>,
+  after: Readonly<Record<string, number>>,
+  certificates: number,
+): Readonly<Record<string, number>> {
+  const each = Object.entries(after).map(
+    ([name, seconds]) => [name, round(((seconds - (before[name] ?? 0)) * 1000) / certificates, 1)] as const,
+  );
+  return Object.fromEntries(each.filter(([, ms]) => ms > 0).sort(([, one], [, other]) => other - one));
 }
 
 async function runBaseline(
@@ -172,5 +194,11 @@ function table(results: readonly KeyTypeResult[]): string {
     result.workerPeakMb,
   ]);
   const runs = markdownTable(header, rows);
-  return [`${cpus().length} cores, every part on this machine`, '', runs].join('\n');
+  const cpu = results.map(
+    ({ keyType, cpuMs }) =>
+      `CPU ms per certificate, ${keyType}: ${Object.entries(cpuMs)
+        .map(([program, used]) => `${program} ${used}`)
+        .join(', ')}`,
+  );
+  return [`${cpus().length} cores, every part on this machine`, '', runs, '', ...cpu].join('\n');
 }
