@@ -171,6 +171,34 @@ export type VerifyPropagation = (
   input: VerifyPropagationInput,
 ) => Promise<VerifiedPropagation>;
 
+/**
+ * Whether public DNS still has records that an earlier order published: who sees them, or undefined where they are not all seen.
+ */
+export type VerifyStanding = (
+  signal: AbortSignal,
+  input: Pick<VerifyPropagationInput, 'cluster' | 'zoneName' | 'records'>,
+) => Promise<readonly string[] | undefined>;
+
+/** Creates that check. The name servers are not known without a request to the DNS service, so the resolvers decide. */
+export function createVerifyStanding(
+  propagation: PropagationCheck,
+  { ca }: Pick<DnsActivityDeps, 'ca'>,
+): VerifyStanding {
+  return async (signal, { cluster, zoneName, records }) => {
+    requireOwnRecords(await ca.seals(), cluster, records);
+    try {
+      return await propagation.verify({ zoneName, nameServers: [], records, attempt: 1, mustBePublic: true }, signal);
+    } catch (error) {
+      if (!(error instanceof CertmanError)) throw error;
+      Context.current().log.info('Persistent TXT records are not seen any more, and are published again', {
+        zone: zoneName,
+        problem: error.message,
+      });
+      return undefined;
+    }
+  };
+}
+
 /** Creates the step that verifies that TXT records are visible in public DNS before the CA validates them. */
 export function createVerifyPropagation(
   propagation: PropagationCheck,

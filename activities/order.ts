@@ -6,6 +6,7 @@ import type {
   CompleteOrderInput,
   OrderActivities,
   PublishAndVerifyInput,
+  SealedTxtRecord,
   UnfinishedStep,
   VerifiedPropagation,
 } from '../src/contract/activities.ts';
@@ -17,7 +18,7 @@ import type { AttemptContext, IssuanceContext } from '../src/issuance/context.ts
 import { finalizeOrder } from '../src/issuance/finalize-order.ts';
 import { installCertificate } from '../src/issuance/install-certificate.ts';
 import { type AcmeActivityDeps, currentAttempt } from './acme.ts';
-import type { DnsSteps, VerifyPropagation } from './dns.ts';
+import type { DnsSteps, VerifyPropagation, VerifyStanding } from './dns.ts';
 import { currentDnsAttempt, type DnsAttempt } from './dns-attempt.ts';
 import { ErrorWithDetails, heartbeat, heartbeatFrom, wrapActivity } from './wrap-activity.ts';
 
@@ -26,6 +27,7 @@ export interface OrderActivityDeps {
   readonly acme: AcmeActivityDeps;
   readonly dns: DnsSteps;
   readonly verifyPropagation: VerifyPropagation;
+  readonly verifyStanding: VerifyStanding;
 }
 
 const zoneSchema = z.object({
@@ -79,9 +81,9 @@ const NOT_FINALIZED_CODES: readonly FailureCode[] = [
 
 /** Creates the activities that take an order through several steps. Progress through heartbeats is not trusted. */
 export function createOrderActivities(deps: OrderActivityDeps): OrderActivities {
-  const { dns, verifyPropagation } = deps;
+  const { dns } = deps;
   return {
-    publishAndVerify: wrapActivity((input) => publishAndVerify(currentDnsAttempt(), dns, verifyPropagation, input)),
+    publishAndVerify: wrapActivity((input) => publishAndVerify(currentDnsAttempt(), dns, deps, input)),
     completeOrder: wrapActivity((input) => new OrderCompletion(deps, input).run()),
   };
 }
@@ -89,12 +91,16 @@ export function createOrderActivities(deps: OrderActivityDeps): OrderActivities 
 async function publishAndVerify(
   attempt: DnsAttempt,
   dns: DnsSteps,
-  verifyPropagation: VerifyPropagation,
+  { verifyPropagation, verifyStanding }: Pick<OrderActivityDeps, 'verifyPropagation' | 'verifyStanding'>,
   { ownershipOf, ...input }: PublishAndVerifyInput,
 ): Promise<VerifiedPropagation> {
   const { cluster, records, zone } = input;
   const earlier = publishedSchema.safeParse(attempt.recorded).data;
-  const { nameServers, seal, challengeZone } = earlier ?? (await dns.publishTxtRecords(attempt, input));
+  const standing = earlier === undefined ? await standingRecords(attempt, verifyStanding, input) : undefined;
+  const missing = records.filter((record) => standing?.records.includes(record) !== true);
+  if (standing !== undefined && missing.length === 0) return { seenBy: standing.seenBy };
+  const { nameServers, seal, challengeZone } =
+    earlier ?? (await dns.publishTxtRecords(attempt, { ...input, records: missing }));
   const since = earlier?.since ?? attempt.attempt;
   const publishedAt = earlier?.publishedAt ?? Date.now();
   const progress = {
@@ -124,6 +130,18 @@ async function publishAndVerify(
     heartbeat({ ...progress, seen: progress.seen === true || isSeen });
     throw new ErrorWithDetails(error, published);
   }
+}
+
+/** Which records an earlier order has published, and DNS still has: no resolver is asked for any other, see `AliasLookup`. */
+async function standingRecords(
+  { signal }: DnsAttempt,
+  verifyStanding: VerifyStanding,
+  { cluster, zone, records }: Omit<PublishAndVerifyInput, 'ownershipOf'>,
+): Promise<{ readonly records: readonly SealedTxtRecord[]; readonly seenBy: readonly string[] } | undefined> {
+  const published = records.filter((record) => record.published === true && record.persistent === true);
+  if (published.length === 0) return undefined;
+  const seenBy = await verifyStanding(signal, { cluster, zoneName: zone.zoneName, records: published });
+  return seenBy && { records: published, seenBy };
 }
 
 /** The failure of a check that shows that published values are not there any more. */
@@ -220,7 +238,8 @@ class OrderCompletion {
   async #withdraw(signal: AbortSignal): Promise<void> {
     if (this.#progress.withdrawn) return;
     const { challenges, otherRecords, cluster, zone } = this.#input;
-    const records = uniqueRecords([...challenges.map(({ record }) => record), ...otherRecords]);
+    const passing = challenges.map(({ record }) => record).filter(({ persistent }) => persistent !== true);
+    const records = uniqueRecords([...passing, ...otherRecords]);
     try {
       if (records.length > 0) await this.#dns.withdrawTxtRecords({ signal }, { cluster, zone, records });
       this.#advance({ withdrawn: true });

@@ -19,7 +19,7 @@ import {
   type CertificateIssuanceResult,
   type IssuanceFailureContext,
 } from '../src/contract/certificate-issuance.ts';
-import { COMPLETE_ORDER_PATCH, STAGING_PROOF } from '../src/contract/patches.ts';
+import { COMPLETE_ORDER_PATCH, PERSISTENT_RECORDS, STAGING_PROOF } from '../src/contract/patches.ts';
 import { PRIORITIES } from '../src/contract/priorities.ts';
 import { type FailureCode, type FailureInfo, failureInfo } from '../src/failures/failure.ts';
 import { placeOrder, proveOrder, withdrawTxtRecords } from './activities.ts';
@@ -27,6 +27,7 @@ import { failureIn, lastHeartbeatDetailsIn } from './failures.ts';
 import { count } from './issuance/describe.ts';
 import { IssuanceState } from './issuance/issuance-state.ts';
 import { CombinedSteps, type OrderSteps } from './issuance/order-steps.ts';
+import { isSameRecord, planRecords, type RecordPlan, withoutPersistence } from './issuance/persistent-records.ts';
 import { SeparateSteps } from './issuance/separate-steps.ts';
 
 /** The order is invalid after these: the next attempt needs a new one. */
@@ -97,21 +98,44 @@ class Issuance {
       const verify = () => this.#publishAndVerify(ownership, dnsNames);
       ({ ownershipProof } = await this.#orWithdraw(early, verify));
     }
-    let order = await this.#orWithdraw(early, () => this.#place(ownershipProof, input.proveFirst));
-    if (order.proof === true) {
-      const proof = order;
+    let placed = await this.#orWithdraw(early, () => this.#place(ownershipProof, input.proveFirst));
+    if (placed.proof === true) {
+      const proof = placed;
       // Held back, it costs an order at the staging CA.
       if (patched(STAGING_PROOF)) await this.#orWithdraw(early, () => this.#prove(proof, ownershipProof));
-      order = await this.#orWithdraw(early, () => this.#place(ownershipProof));
+      placed = await this.#orWithdraw(early, () => this.#place(ownershipProof));
     }
-    const proofs = order.challenges.map(({ record }) => record);
-    const others = [...ownership, ...leftoverRecords];
-    const records = uniqueRecords([...proofs, ...others]);
-    if (proofs.length > 0) await this.#orWithdraw(records, () => this.#publishAndVerify(proofs));
-    const result = await this.#steps.complete(order, ownershipProof, others, () => this.#withdraw(records));
+    const { order, keepsRecords, plan } = this.#plan(placed);
+    const { publish, withdrawIfFailed, kept } = plan;
+    const isKept = (record: SealedTxtRecord): boolean => kept.some((other) => isSameRecord(record, other));
+    const others = [...ownership, ...leftoverRecords, ...plan.obsolete].filter((record) => !isKept(record));
+    const ifFailed = uniqueRecords([...withdrawIfFailed, ...ownership, ...leftoverRecords]);
+    if (publish.length > 0) await this.#orWithdraw(ifFailed, () => this.#publishAndVerify(publish));
+    const ifIssued = uniqueRecords([...publish.filter((record) => !isKept(record)), ...others]);
+    const result = await this.#steps.complete(order, ownershipProof, others, (isIssued) =>
+      this.#withdraw(isIssued ? ifIssued : ifFailed),
+    );
     const { issuerName, serialNumber, notAfter } = result.certificate;
     setCurrentDetails(`Issued ${names} by ${issuerName}, serial ${serialNumber}, valid until ${notAfter}.`);
-    return { ...result, leftoverRecords: this.#leftoverRecords };
+    const issued = { ...result, leftoverRecords: this.#leftoverRecords };
+    return keepsRecords ? { ...issued, persistentRecords: kept } : issued;
+  }
+
+  #plan(placed: PlacedOrder): {
+    readonly order: PlacedOrder;
+    readonly keepsRecords: boolean;
+    readonly plan: RecordPlan;
+  } {
+    const { dnsNames, persistentRecords: known = [] } = this.#state.input;
+    const { challenges } = placed;
+    const isAsked = known.length > 0 || challenges.some(({ record }) => record.persistent === true);
+    const keepsRecords = isAsked && this.#steps.canKeepRecords && patched(PERSISTENT_RECORDS);
+    if (keepsRecords) return { order: placed, keepsRecords, plan: planRecords(challenges, known, dnsNames) };
+    const passing = challenges.map(({ record, ...challenge }) => {
+      const { persistent: _, ...passes } = record;
+      return { ...challenge, record: passes };
+    });
+    return { order: { ...placed, challenges: passing }, keepsRecords, plan: withoutPersistence(passing) };
   }
 
   /**

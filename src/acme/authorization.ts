@@ -15,6 +15,9 @@ const challengeSchema = z.object({
     .regex(/^[A-Za-z0-9_-]{1,512}$/)
     .optional(),
   error: problemSchema.optional().catch(undefined),
+  /** Of `dns-persist-01`. */
+  accounturi: z.string().max(512).optional().catch(undefined),
+  'issuer-domain-names': z.array(z.string().max(253)).min(1).max(10).optional().catch(undefined),
 });
 /** A challenge (RFC 8555 §8), as the CA sends it. */
 export type Challenge = z.infer<typeof challengeSchema>;

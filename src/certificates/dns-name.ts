@@ -51,6 +51,11 @@ export function dns01RecordName(identifier: string): string {
   return `_acme-challenge.${identifier}`;
 }
 
+/** Name of the TXT record that authorizes an identifier for good, without trailing dot (draft-ietf-acme-dns-persist). */
+export function persistentRecordName(identifier: string): string {
+  return `_validation-persist.${identifier}`;
+}
+
 /**
  * TXT records, beside those of challenges, that prove control of every name of a standalone request. Threat: the CA
  * reuses authorizations that other clusters' orders obtained (RFC 8555 §7.4.1). @param value by {@link ownershipValue}.

@@ -284,6 +284,17 @@ const DNS = {
     meaning:
       'Which ClusterDeployments may use the challenge zone: those in namespaces with the label `certman.managed.openshift.io/challenge-zone=true`, or `all`. Each of them can have a certificate for every name that is delegated to it.',
   }),
+  acmeChallenge: withDefault('CERTMAN_ACME_CHALLENGE', oneOf('dns-01', 'dns-persist-01'), 'dns-01', {
+    example: 'dns-persist-01',
+    meaning:
+      'How names of ClusterDeployments are proved. `dns-persist-01`, where the CA offers it: by a TXT record at `_validation-persist.<name>` that stays while the cluster lives, so that renewals change no DNS; else by `dns-01`. Whoever has the key of the ACME account can then get certificates for these names (docs/persistent-validation.md).',
+  }),
+  persistentRecordsValidForMs: optional('CERTMAN_PERSISTENT_RECORDS_VALID_FOR', duration('30d', '3650d'), {
+    whenUnset: 'without an end',
+    example: '180d',
+    meaning:
+      'How long the CA accepts a persistent record at least (`persistUntil`). An order publishes it anew, once in this time.',
+  }),
   hostedZoneId: optional('HOSTED_ZONE_ID', hostedZoneId, {
     whenUnset: 'none',
     example: 'Z0123456789ABCDEFGHIJ',

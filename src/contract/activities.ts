@@ -36,6 +36,10 @@ export interface SealedTxtRecord extends TxtRecord {
   readonly seal?: string;
   /** The value that stands beside it in DNS and shows that certman wrote it. Vouches for itself: the seal does not cover it. */
   readonly owner?: string;
+  /** Stays in DNS after its order, for those to come (`dns-persist-01`). */
+  readonly persistent?: true;
+  /** An earlier order published it: it is published again only where DNS does not have it any more. */
+  readonly published?: true;
   /** Of an ownership record, which gets its owner tag when it is published: until when an order can need it (RFC 3339). */
   readonly expires?: string;
 }

@@ -47,6 +47,8 @@ export interface BundleFacts {
   readonly issued: readonly IssuedCertificate[];
   /** TXT records that an order could not withdraw: withdrawn with the next order, or by the decommission. */
   readonly leftoverRecords?: readonly SealedTxtRecord[];
+  /** TXT records that stay in the zone for the next order (`dns-persist-01`): withdrawn by the decommission. */
+  readonly persistentRecords?: readonly SealedTxtRecord[];
   /** Orders that may be fulfilled without the certificate in its Secret: revoked by the decommission. */
   readonly unclaimedOrders?: readonly string[];
 }

@@ -21,6 +21,8 @@ export interface CertificateIssuanceInput {
   readonly resumeOrder?: string;
   /** Records that an earlier attempt left in the zone: withdrawn with this one's. */
   readonly leftoverRecords?: readonly SealedTxtRecord[];
+  /** Records that earlier orders left in the zone for this one (`dns-persist-01`). */
+  readonly persistentRecords?: readonly SealedTxtRecord[];
   /** `certId` of the certificate that this one replaces (RFC 9773 §5). */
   readonly replaces?: string;
   /** As for `placeOrder`. */
@@ -57,6 +59,8 @@ export interface CertificateIssuanceResult {
   readonly failover?: string;
   readonly orderUrl: string;
   readonly leftoverRecords?: readonly SealedTxtRecord[];
+  /** Those that are in the zone now; absent: as before the order. */
+  readonly persistentRecords?: readonly SealedTxtRecord[];
 }
 
 /** `details[1]` of the failure of an issuance. */

@@ -13,6 +13,9 @@ export const ORDERS_RELEASED = 'orders-released';
 /** `certificateIssuance`: an order is proved at the staging CA. Asked for only where one was placed there. */
 export const STAGING_PROOF = 'staging-proof';
 
+/** Records of `dns-persist-01` stay in the zone after an order. Asked for only by orders, and decommissions, that have such. */
+export const PERSISTENT_RECORDS = 'persistent-records';
+
 /**
  * Names of the `patched` markers in workflow code, oldest first. Each is a change of commands that runs in progress do
  * not take part in (docs/decisions/upgrades.md). test/workflows/replay.test.ts compares the list with the histories.
@@ -23,6 +26,7 @@ export const PATCHES = [
   ORDER_MOVED,
   ORDERS_RELEASED,
   STAGING_PROOF,
+  PERSISTENT_RECORDS,
 ] as const satisfies readonly string[];
 
 /** Lower-case words joined by hyphens. @returns undefined when the text does not have that form. */

@@ -1,4 +1,5 @@
 import type { AcmeClient } from '../acme/client.ts';
+import type { PersistentRecordSettings } from '../acme/persistent-record.ts';
 import type { KeyType } from '../acme/private-key.ts';
 import type { Seals } from '../acme/seals.ts';
 import type { ChallengeDelegation } from '../dns/challenge-delegation.ts';
@@ -68,6 +69,8 @@ export interface IssuanceSettings {
   readonly keyType: KeyType;
   /** ACME profile of every order; default: the CA's. */
   readonly profile?: string | undefined;
+  /** Prove names by `dns-persist-01` where the CA offers it; absent: by `dns-01`. */
+  readonly persistentRecords?: PersistentRecordSettings | undefined;
 }
 
 /** An attempt with a client of the CA, whose requests end with the attempt's signal. */

@@ -9,7 +9,8 @@ import {
 } from '../acme/authorization.ts';
 import type { AcmeClient } from '../acme/client.ts';
 import { findOrder, hasExactNames, isUsable, type Order, orderFailure, placeNewOrder } from '../acme/order.ts';
-import { dns01RecordName, identifierOf, normalizeName } from '../certificates/dns-name.ts';
+import { persistentChallenge } from '../acme/persistent-record.ts';
+import { dns01RecordName, identifierOf, normalizeName, type TxtRecord } from '../certificates/dns-name.ts';
 import type { ClusterIdentity } from '../clusters/cluster-identity.ts';
 import type { ZoneTarget } from '../clusters/zone-target.ts';
 import type { PendingChallenge, PlacedOrder, PlaceOrderInput, TxtRecordPlace } from '../contract/activities.ts';
@@ -139,20 +140,74 @@ function recordNamesOf(dnsNames: readonly string[]): readonly string[] {
 
 /** The challenges to answer before the order becomes ready; undefined when it cannot become ready. */
 async function challengesOf(
-  { ca, delegation, signal }: IssuanceContext,
+  context: IssuanceContext,
   order: Order,
-  { cluster, dnsNames }: PlaceOrderInput,
+  input: PlaceOrderInput,
   zone: ZoneTarget,
 ): Promise<PendingChallenge[] | undefined> {
+  const { ca, delegation, signal } = context;
+  const { cluster, dnsNames } = input;
   if (order.status === 'invalid') return undefined;
   if (order.status !== 'pending') return [];
   const all = await Promise.all(order.authorizations.map((url) => fetchAuthorization(ca, url)));
   if (all.some(isFailed)) return undefined;
   requireOrdered(ca, all, dnsNames);
   const pending = all.filter((authorization) => authorization.status === 'pending').sort(byName);
-  const names = pending.map(({ identifier }) => dns01RecordName(identifier.value));
+  const persistent = await persistentChallenges(context, pending, input, zone);
+  const answered = pending.map((authorization) => persistent.get(authorization) ?? dns01(ca, authorization));
+  const names = answered.map(({ record }) => record.name);
   const places = await delegation.placesOf(zone, names, signal);
-  return pending.map((authorization, index) => pendingChallenge(ca, authorization, order, cluster, places[index]));
+  return answered.map((chosen, index) => pendingChallenge(ca, chosen, order, cluster, places[index]));
+}
+
+/** What proves an authorization. */
+interface ChosenChallenge {
+  readonly authorization: Authorization;
+  readonly url: string;
+  readonly record: TxtRecord;
+  readonly persistent?: true;
+}
+
+function dns01(ca: AcmeClient, authorization: Authorization): ChosenChallenge {
+  const { url, token } = dns01Challenge(authorization, ca);
+  const { thumbprint } = ca.session.signer;
+  const record = {
+    name: dns01RecordName(authorization.identifier.value),
+    value: dns01RecordValue(token, thumbprint),
+  };
+  return { authorization, url, record };
+}
+
+/**
+ * Those authorizations that a persistent record proves: none of a standalone request, whose author the zone's owner need not
+ * trust for longer than an order, and none whose record could not be put where that of `dns-01` is.
+ */
+async function persistentChallenges(
+  { ca, settings, delegation, signal }: IssuanceContext,
+  pending: readonly Authorization[],
+  { cluster, dnsNames }: PlaceOrderInput,
+  zone: ZoneTarget,
+): Promise<ReadonlyMap<Authorization, ChosenChallenge>> {
+  const { persistentRecords } = settings;
+  if (persistentRecords === undefined || isStandalone(cluster)) return new Map();
+  const wildcards = new Set(dnsNames.filter((name) => name.startsWith('*.')).map(identifierOf));
+  const chosen = await Promise.all(
+    pending.map(async (authorization): Promise<ChosenChallenge | undefined> => {
+      const identifier = authorization.identifier.value;
+      const { account } = ca.session;
+      const isWildcard = wildcards.has(identifierOf(identifier));
+      const offered = persistentChallenge(authorization, account.url, isWildcard, persistentRecords, Date.now());
+      if (offered === undefined) return undefined;
+      const [of01] = await delegation.placesOf(zone, [dns01RecordName(identifier)], signal);
+      const [place] = await delegation.placesOf(zone, [offered.record.name], signal).catch((error: unknown) => {
+        if (!(error instanceof CertmanError) || signal.aborted) throw error;
+        return [undefined];
+      });
+      if (of01?.zoneName !== place?.zoneName) return undefined;
+      return { authorization, url: offered.challenge.url, record: offered.record, persistent: true };
+    }),
+  );
+  return new Map(chosen.flatMap((one) => (one === undefined ? [] : [[one.authorization, one]])));
 }
 
 /** The name of an authorization becomes that of a TXT record. @throws CertmanError `acme/unexpected` for any other name. */
@@ -172,26 +227,28 @@ function byName(one: Authorization, other: Authorization): number {
 
 function pendingChallenge(
   ca: AcmeClient,
-  authorization: Authorization,
+  { authorization, url, record: txt, persistent }: ChosenChallenge,
   order: Order,
   cluster: ClusterIdentity,
   at: TxtRecordPlace | undefined,
 ): PendingChallenge {
-  const { url, token } = dns01Challenge(authorization, ca);
   const { seals, signer } = ca.session;
   const identifier = authorization.identifier.value;
   const authorizationUrl = authorization.url;
   const orderUrl = order.url;
-  const txt = { name: dns01RecordName(identifier), value: dns01RecordValue(token, signer.thumbprint) };
   const record = at === undefined ? txt : { ...txt, at };
-  const owner = seals.ownerTag({ ...txt, name: normalizeName(at?.name ?? txt.name) }, usefulUntil(order, new Date()));
+  const seal = seals.seal(cluster, { of: 'record', ...record });
+  // What stays has no owner tag, by which the sweep would remove it.
+  const owner = (): string =>
+    seals.ownerTag({ ...txt, name: normalizeName(at?.name ?? txt.name) }, usefulUntil(order, new Date()));
   return {
     identifier,
     wildcard: authorization.wildcard === true,
     authorizationUrl,
     challengeUrl: url,
-    keyThumbprint: signer.thumbprint,
-    record: { ...record, seal: seals.seal(cluster, { of: 'record', ...record }), owner },
+    ...(persistent === true
+      ? { record: { ...record, seal, persistent } }
+      : { keyThumbprint: signer.thumbprint, record: { ...record, seal, owner: owner() } }),
     seal: seals.seal(cluster, { of: 'challenge', orderUrl, authorizationUrl, url }),
   };
 }

@@ -7,6 +7,7 @@ import {
   createDnsSteps,
   createPropagationActivities,
   createVerifyPropagation,
+  createVerifyStanding,
 } from '../../activities/dns.ts';
 import { createKubernetesActivities } from '../../activities/kubernetes.ts';
 import { createOrderActivities } from '../../activities/order.ts';
@@ -167,6 +168,10 @@ export function composeActivities(
     caChangeAllowedTo,
     renewalPolicy,
   } = configuration;
+  const persistentRecords =
+    configuration.acmeChallenge === 'dns-persist-01'
+      ? { validForMs: configuration.persistentRecordsValidForMs }
+      : undefined;
   const projection = { managementCluster, extraRecord, standaloneRequests: configuration.standaloneRequests };
   const bundles = new ServedBundles(kubernetes, projection);
   const preflight = configuration.preflight === 'on' ? new Preflight(publicDns) : undefined;
@@ -189,7 +194,7 @@ export function composeActivities(
     ca,
     budget,
     kubernetes,
-    settings: { keyType, profile },
+    settings: { keyType, profile, persistentRecords },
     standaloneOrders: new StandaloneOrders(configuration.standaloneOrdersPerDay),
     checks: bundles,
     preflight: preflight && new OrderPreflight({ dns, preflight, onOutcome }),
@@ -245,6 +250,7 @@ export function composeActivities(
         acme,
         dns: createDnsSteps(dns, dnsDeps),
         verifyPropagation: createVerifyPropagation(propagation, acme),
+        verifyStanding: createVerifyStanding(propagation, acme),
       }),
       ...createWatchActivities({
         kubernetes,

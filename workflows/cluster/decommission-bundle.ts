@@ -1,5 +1,7 @@
 /** The decommission of one bundle: revoke its certificates, withdraw leftover TXT records, delete its objects. */
 
+import { patched } from '@temporalio/workflow';
+import { uniqueRecords } from '../../src/certificates/dns-name.ts';
 import type { ScheduledRetry } from '../../src/certificates/scheduled-retry.ts';
 import { blockedMessage, failureMessage } from '../../src/certificates/status-messages.ts';
 import { isUsedElsewhere } from '../../src/clusters/gate.ts';
@@ -10,6 +12,7 @@ import {
   type DecommissionStarted,
   failureOf,
 } from '../../src/contract/bundle-record.ts';
+import { PERSISTENT_RECORDS } from '../../src/contract/patches.ts';
 import type { FailureInfo } from '../../src/failures/failure.ts';
 import { decommissionRules, removeBundle, revokeCertificates, withdrawTxtRecords } from '../activities.ts';
 import type { Bundle, StatusEvent } from './bundle.ts';
@@ -121,8 +124,13 @@ function stepsOf(bundle: Bundle, record: BundleRecord): readonly Step[] {
     requestUid,
     issued,
     unclaimedOrders: orders,
-    leftoverRecords: records = [],
+    leftoverRecords = [],
+    persistentRecords = [],
   } = record;
+  // A cluster that was moved lives on, and so do its records: another certman uses the same ones.
+  const removesPersistent =
+    persistentRecords.length > 0 && !isUsedElsewhere(cluster.view) && patched(PERSISTENT_RECORDS);
+  const records = removesPersistent ? uniqueRecords([...leftoverRecords, ...persistentRecords]) : leftoverRecords;
   const owned = { cluster: identity, bundleName: name, secretName, requestName, requestUid };
   const waitsForTurn = failureOf(record)?.code === 'rateLimit/newOrders' ? true : undefined;
   const revoke: Step = {
@@ -138,7 +146,10 @@ function stepsOf(bundle: Bundle, record: BundleRecord): readonly Step[] {
   const withdraw: Step = {
     run: async () => {
       await withdrawTxtRecords.executeWithOptions(
-        { summary: `withdraw ${records.length} leftover TXT records`, scheduleToCloseTimeout: '1 minute' },
+        {
+          summary: `withdraw ${records.length} ${removesPersistent ? '' : 'leftover '}TXT records`,
+          scheduleToCloseTimeout: '1 minute',
+        },
         [{ cluster: identity, zone: zoneTargetOf(cluster.view), records }],
       );
       return {};

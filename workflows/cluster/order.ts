@@ -99,7 +99,7 @@ function issuanceInput(
   cause: OrderCause,
 ): CertificateIssuanceInput {
   const { request, caHost = '', fallbackCaHosts = [] } = observation;
-  const { certificate, issued, leftoverRecords } = record;
+  const { certificate, issued, leftoverRecords, persistentRecords } = record;
   const { dnsNames, commonName } = view.names;
   const last = lastAttemptOf(record);
   const isSameCa = cause.reason !== 'CaChanged' && (record.caHost ?? caHost) === caHost;
@@ -119,6 +119,7 @@ function issuanceInput(
     reason: cause.message,
     resumeOrder: last?.openOrder,
     leftoverRecords,
+    persistentRecords,
     // Another CA does not know the certificate.
     replaces: isSameCa ? certificate?.certId : undefined,
     inUse: isInUse(record, identity) ? true : undefined,
@@ -212,6 +213,7 @@ async function recordIssued(
   const renewal = plannedRenewal(certificate, { ...termsOf(observation, now), suggestedWindow });
   const renewalTime = new Date(renewal.at).toISOString();
   const { unclaimedOrders = [], rateLimitState = [] } = record;
+  const { persistentRecords = record.persistentRecords ?? [] } = result;
   const stillUnclaimed = unclaimedOrders.filter((url) => url !== orderUrl);
   const unexpired = record.issued.filter((one) => Date.parse(one.notAfter) > now);
   const set = { nameSet: nameSetDigest(view.names.dnsNames), caHost };
@@ -231,6 +233,7 @@ async function recordIssued(
       renewalPolicy: observation.renewalPolicy,
       revokedSerialNumber: undefined,
       leftoverRecords,
+      persistentRecords: persistentRecords.length === 0 ? undefined : persistentRecords,
       issued: [...unexpired, ...(replaced === undefined ? [] : [replaced]), issued],
       unclaimedOrders: stillUnclaimed.length === 0 ? undefined : stillUnclaimed,
       // An unclaimed order was counted when it failed.

@@ -16,22 +16,25 @@ const MAX_QUEUE_MS = 2 * 60 * 60_000;
 
 /** The steps of an order between its placement and its end. */
 export interface OrderSteps {
+  /** Whether {@link complete} leaves persistent records in the zone. */
+  readonly canKeepRecords: boolean;
   /** @param ownershipOf names whose ownership records these are: the result has the proof. */
   publishAndVerify(records: readonly SealedTxtRecord[], ownershipOf?: readonly string[]): Promise<VerifiedPropagation>;
   /**
    * Answers the challenges, finalizes, installs; withdraws in any case.
-   * @param withdraw to be called once at most; never throws.
+   * @param withdraw to be called once at most, with whether the certificate is in its Secret; never throws.
    */
   complete(
     order: PlacedOrder,
     ownershipProof: OwnershipProof | undefined,
     otherRecords: readonly SealedTxtRecord[],
-    withdraw: () => Promise<void>,
+    withdraw: (isIssued: boolean) => Promise<void>,
   ): Promise<CertificateIssuanceResult>;
 }
 
 /** In two activities. */
 export class CombinedSteps implements OrderSteps {
+  readonly canKeepRecords = true;
   readonly #state: IssuanceState;
 
   constructor(state: IssuanceState) {
@@ -45,9 +48,13 @@ export class CombinedSteps implements OrderSteps {
     const { cluster, zone } = this.#state.input;
     const what = count(records.length, 'TXT record');
     const where = describeZones(records, zone);
-    this.#state.show(`Publishing ${what} in ${where}, and verifying propagation.`);
+    const isPublished = records.every(({ published }) => published === true);
+    const doing = isPublished ? 'Looking for' : 'Publishing';
+    this.#state.show(`${doing} ${what} in ${where}, and verifying propagation.`);
     this.#state.mayBePublished = true;
-    const summary = `publish ${what} in ${where}, verify propagation`;
+    const summary = isPublished
+      ? `verify ${what} of an earlier order in ${where}`
+      : `publish ${what} in ${where}, verify propagation`;
     const verified = await atTurn(this.#state, what, async (waitingSince) => {
       try {
         return await publishAndVerify.executeWithOptions({ summary }, [
@@ -66,7 +73,7 @@ export class CombinedSteps implements OrderSteps {
     { orderUrl, caHost, challenges, failover }: PlacedOrder,
     ownershipProof: OwnershipProof | undefined,
     otherRecords: readonly SealedTxtRecord[],
-    withdraw: () => Promise<void>,
+    withdraw: (isIssued: boolean) => Promise<void>,
   ): Promise<CertificateIssuanceResult> {
     const { cluster, bundleName, dnsNames, commonName, request, secretName, zone } = this.#state.input;
     const { skipCanary, returnReplaced, returnWindow } = this.#state.input;
@@ -75,6 +82,7 @@ export class CombinedSteps implements OrderSteps {
     this.#state.show(`To do: ${steps}. The heartbeat of completeOrder says which it is at.`);
     this.#state.mayBeIssued = true;
     let isWithdrawn = false;
+    let isIssued = false;
     try {
       const { certificateUrl, installed, withdrawn } = await completeOrder.executeWithOptions({ summary: steps }, [
         {
@@ -95,6 +103,7 @@ export class CombinedSteps implements OrderSteps {
         },
       ]);
       isWithdrawn = withdrawn;
+      isIssued = true;
       this.#state.mayBeIssued = false;
       const { replaced, suggestedWindow, seal, ...certificate } = installed;
       const { serialNumber, notAfter } = certificate;
@@ -104,7 +113,7 @@ export class CombinedSteps implements OrderSteps {
       if (unfinishedStepIn(error)?.notFinalized === true) this.#state.mayBeIssued = false;
       throw error;
     } finally {
-      if (!isWithdrawn) await withdraw();
+      if (!isWithdrawn) await withdraw(isIssued);
     }
   }
 }

@@ -23,6 +23,7 @@ import { atTurn, type OrderSteps } from './order-steps.ts';
 
 /** As recorded in test/histories/2026-11. */
 export class SeparateSteps implements OrderSteps {
+  readonly canKeepRecords = false;
   readonly #state: IssuanceState;
 
   constructor(state: IssuanceState) {
@@ -54,16 +55,16 @@ export class SeparateSteps implements OrderSteps {
     order: PlacedOrder,
     ownershipProof: OwnershipProof | undefined,
     _otherRecords: readonly SealedTxtRecord[],
-    withdraw: () => Promise<void>,
+    withdraw: (isIssued: boolean) => Promise<void>,
   ): Promise<CertificateIssuanceResult> {
     try {
       await this.#answer(order);
     } catch (error) {
-      await withdraw();
+      await withdraw(false);
       throw error;
     }
     // The withdrawal need not delay the certificate.
-    const withdrawn = withdraw();
+    const withdrawn = withdraw(false);
     try {
       return await this.#finalize(order, ownershipProof);
     } finally {

@@ -1,6 +1,12 @@
 import { LoadingCache } from '../../cache/loading-cache.ts';
 import { canonicalJson } from '../../certificates/digest.ts';
-import { dns01RecordName, identifierOf, normalizeName, type TxtRecord } from '../../certificates/dns-name.ts';
+import {
+  dns01RecordName,
+  identifierOf,
+  normalizeName,
+  persistentRecordName,
+  type TxtRecord,
+} from '../../certificates/dns-name.ts';
 import type { ClusterRef, ObjectRef } from '../../clusters/cluster-identity.ts';
 import type { BundleView, ClusterView } from '../../clusters/cluster-view.ts';
 import { requestName } from '../../clusters/request-name.ts';
@@ -165,7 +171,8 @@ function requireZoneAndNames(
   records: readonly TxtRecord[],
 ): void {
   if (!isSame(asked.zone, zone)) throw notAskedFor(cluster, 'It names another zone or other credentials.');
-  const names = new Set(asked.dnsNames.map((name) => dns01RecordName(identifierOf(name))));
+  const identifiers = asked.dnsNames.map(identifierOf);
+  const names = new Set([...identifiers.map(dns01RecordName), ...identifiers.map(persistentRecordName)]);
   const other = records.find(({ name }) => !names.has(normalizeName(name)));
   if (other === undefined) return;
   throw notAskedFor(cluster, `${oneLine(String(other.name), 300)} is not the record of its names.`);

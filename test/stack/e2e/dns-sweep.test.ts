@@ -1,31 +1,36 @@
-/** TXT records of an order whose worker was killed and whose workflows are lost: no withdrawal ever comes. */
+/** TXT records that no withdrawal ever removes: those of a lost order, which the sweep removes, and persistent ones. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { parseAccountKey } from '../../../src/acme/account.ts';
 import { Seals } from '../../../src/acme/seals.ts';
+import { renew } from '../../../src/contract/cluster-certificates.ts';
+import { clusterWorkflowId } from '../../../src/contract/ids.ts';
 import { type SweptZone, sweepZones } from '../../../src/dns/txt-sweep.ts';
 import { listServedZones } from '../../../src/kubernetes/objects/served-zones.ts';
 import { createDnsProvider } from '../../../src/worker/dns-provider.ts';
 import { putForeignTxt } from '../../support/dns/hosted-zones.ts';
 import { readAccount } from '../../support/e2e/account-secret.ts';
 import { waitFor } from '../../support/e2e/checks.ts';
-import { createCluster, type E2eCluster } from '../../support/e2e/clusters.ts';
-import { txtRecords } from '../../support/e2e/evidence.ts';
+import { createCluster, deleteCluster, type E2eCluster } from '../../support/e2e/clusters.ts';
+import { expectDecommissioned, txtRecords, waitUntilCertified } from '../../support/e2e/evidence.ts';
 import { useE2eHarness } from '../../support/e2e/harness.ts';
 import { endProcesses, startCertman } from '../../support/process/certman-process.ts';
 
 const DAY = 86_400_000;
 
-const lab = useE2eHarness({ worker: false });
+// Every order proves its names again.
+const lab = useE2eHarness({ worker: false, pebble: { authzReuse: 0 } });
 let cluster: E2eCluster;
+let held: { remove: () => void };
 /** A name of the cluster that is on no certificate. */
 const other = (): string => `_acme-challenge.other.${cluster.name}.${cluster.zone}`;
 
 beforeAll(async () => {
   process.env['AWS_ENDPOINT_URL'] = lab().stack.route53.endpoint;
   const worker = await lab().startWorker();
-  const held = lab().ca.inject({ when: ({ path }) => path.startsWith('/chalZ/'), fault: { kind: 'hang' }, times: 20 });
+  const hung = lab().ca.inject({ when: ({ path }) => path.startsWith('/chalZ/'), fault: { kind: 'hang' }, times: 20 });
+  held = hung;
   cluster = await createCluster(lab(), 'crashed');
-  await waitFor('its records are published', async () => (held.hits() > 0 ? {} : 'no challenge is answered yet'));
+  await waitFor('its records are published', async () => (hung.hits() > 0 ? {} : 'no challenge is answered yet'));
   await worker.kill();
   const { workflow } = lab().client;
   for await (const { workflowId } of workflow.list({ query: "ExecutionStatus = 'Running'" }))
@@ -88,4 +93,44 @@ test('are removed once the order has expired at the CA; those of others stay', a
   expect(Object.fromEntries(await txtRecords(lab()))).toEqual({
     [other()]: ['"of cert-manager"'],
   });
+});
+
+test('of dns-persist-01 serve every order and outlast the sweep; the deletion removes them', async () => {
+  held.remove();
+  await lab().startWorker({ environment: { CERTMAN_ACME_CHALLENGE: 'dns-persist-01' } });
+  const persistent = await createCluster(lab(), 'persistent');
+  const first = await waitUntilCertified(lab(), persistent);
+  // The worker serves this one again, too.
+  await waitUntilCertified(lab(), cluster);
+  const { 'account-url': accountUrl } = await readAccount(lab());
+  const records = async (): Promise<ReadonlyMap<string, readonly string[]>> =>
+    new Map([...(await txtRecords(lab()))].filter(([name]) => name.endsWith(`.${persistent.name}.${persistent.zone}`)));
+  const published = await records();
+  const value = (wildcard: boolean): string =>
+    `"pebble.letsencrypt.org; accounturi=${accountUrl.trim()}${wildcard ? '; policy=wildcard' : ''}"`;
+  expect(Object.fromEntries(published)).toEqual(
+    Object.fromEntries(
+      persistent.dnsNames.map((name) => [
+        `_validation-persist.${name.replace(/^\*\./, '')}`,
+        [value(name.startsWith('*.'))],
+      ]),
+    ),
+  );
+
+  await sweep(Date.now() + 30 * DAY);
+  lab().route53.clearSeen();
+  lab().ca.clearSeen();
+  const handle = lab().client.workflow.getHandle(clusterWorkflowId(persistent.identity));
+  await handle.executeUpdate(renew, { args: [{}] });
+  const second = await waitFor('another certificate', async () => {
+    const found = await waitUntilCertified(lab(), persistent);
+    return found.serialNumber === first.serialNumber ? 'it is the first one' : found;
+  });
+  expect(lab().ca.seen.filter(({ path }) => path.startsWith('/chalZ/'))).toHaveLength(persistent.dnsNames.length);
+  const ofZone = lab().route53.seen.filter(({ path }) => path.includes('/hostedzone/'));
+  expect(ofZone.map(({ method, path }) => `${method} ${path}`)).toEqual([]);
+  expect(await records()).toEqual(published);
+
+  await deleteCluster(lab(), persistent);
+  await expectDecommissioned(lab(), persistent, { revoked: [first.serialNumber, second.serialNumber] });
 });

@@ -39,6 +39,7 @@ function completing(): (input: CompleteOrderInput) => Promise<CompletedOrder> {
     acme: lab.deps(managementCluster.certman),
     dns: { publishTxtRecords: unused, withdrawTxtRecords: (attempt, input) => withdrawal(attempt, input) },
     verifyPropagation: unused,
+    verifyStanding: unused,
   });
   return (input) => activities.completeOrder(input);
 }

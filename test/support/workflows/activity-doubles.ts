@@ -242,7 +242,8 @@ function combined(steps: SingleActivities): OrderActivities {
       const { challenges, otherRecords, cluster, zone } = input;
       const notFinalized: UnfinishedStep = { notFinalized: true };
       if (challenges.length > 0) await unless(notFinalized, () => steps.answerChallenges(input));
-      const records = [...challenges.map(({ record }) => record), ...otherRecords];
+      const passing = challenges.map(({ record }) => record).filter(({ persistent }) => persistent !== true);
+      const records = [...passing, ...otherRecords];
       const withdrawal = steps.withdrawTxtRecords({ cluster, zone, records }).then(
         () => true,
         () => false,

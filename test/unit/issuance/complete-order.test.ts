@@ -58,6 +58,7 @@ async function attempted(attempt: Attempt = {}) {
     acme: acme as unknown as AcmeActivityDeps,
     dns: { publishTxtRecords: unused, withdrawTxtRecords: (now, input) => withdraw(now, input) },
     verifyPropagation: unused,
+    verifyStanding: unused,
   });
   let heartbeatDetails: unknown;
   const onHeartbeat = (details: unknown): void => void (heartbeatDetails = details);

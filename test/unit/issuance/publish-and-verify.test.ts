@@ -3,7 +3,12 @@ import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { beforeEach, expect, test } from 'vitest';
 import type { DnsAttempt } from '../../../activities/dns-attempt.ts';
 import { createOrderActivities, type OrderActivityDeps } from '../../../activities/order.ts';
-import type { PublishAndVerifyInput, VerifyPropagationInput } from '../../../src/contract/activities.ts';
+import type {
+  PublishAndVerifyInput,
+  PublishTxtRecordsInput,
+  SealedTxtRecord,
+  VerifyPropagationInput,
+} from '../../../src/contract/activities.ts';
 import { NotVisibleError, type OwnServers } from '../../../src/dns/propagation-check.ts';
 import { CertmanError } from '../../../src/failures/failure.ts';
 import { ANY_BUNDLE } from '../../support/acme/run-activity.ts';
@@ -22,25 +27,32 @@ const NOT_VISIBLE = new CertmanError({ code: 'dns/notVisible', message: 'Not yet
 let publications: DnsAttempt[];
 let verifications: { readonly attempt: number; readonly input: VerifyPropagationInput }[];
 let publish: (attempt: DnsAttempt) => Promise<typeof PUBLISHED>;
+let publishedInputs: PublishTxtRecordsInput[];
+/** Of the records of earlier orders. */
+let stands: (records: readonly SealedTxtRecord[]) => readonly string[] | undefined;
 let verify: (signal: AbortSignal) => Promise<{ readonly seenBy: readonly string[] }>;
 beforeEach(() => {
   publications = [];
+  publishedInputs = [];
+  stands = () => undefined;
   verifications = [];
   publish = () => Promise.resolve(PUBLISHED);
   verify = () => Promise.resolve({ seenBy: ['resolver'] });
 });
 
 /** One attempt, of a new worker. */
-async function attempted(attempt: Attempt = {}) {
+async function attempted(attempt: Attempt = {}, wanted = INPUT) {
   const activities = createOrderActivities({
     acme: {} as OrderActivityDeps['acme'],
     dns: {
-      publishTxtRecords: (now) => {
+      publishTxtRecords: (now, input) => {
         publications.push(now);
+        publishedInputs.push(input);
         return publish(now);
       },
       withdrawTxtRecords: () => Promise.reject(new Error('not a step of this activity')),
     },
+    verifyStanding: (_, { records }) => Promise.resolve(stands(records)),
     verifyPropagation: ({ attempt: number, signal }, input) => {
       verifications.push({ attempt: number, input });
       return verify(signal);
@@ -49,7 +61,8 @@ async function attempted(attempt: Attempt = {}) {
   let heartbeatDetails: unknown;
   const onHeartbeat = (details: unknown): void => void (heartbeatDetails = details);
   try {
-    const result = await runActivity((input: PublishAndVerifyInput) => activities.publishAndVerify(input), INPUT, {
+    const run = (one: PublishAndVerifyInput) => activities.publishAndVerify(one);
+    const result = await runActivity(run, wanted, {
       ...attempt,
       onHeartbeat,
     });
@@ -136,4 +149,39 @@ test('values that the servers have not shown for a minute are published again', 
   const second = await attempted({ attempt: 2, heartbeatDetails });
   await attempted({ attempt: 3, heartbeatDetails: second.heartbeatDetails });
   expect(publications).toHaveLength(2);
+});
+
+const persistent = (name: string): SealedTxtRecord => ({ name, value: 'ca.test; accounturi=a', persistent: true });
+const known = (name: string): SealedTxtRecord => ({ ...persistent(name), published: true });
+
+test('records of an earlier order that DNS has are not published', async () => {
+  stands = () => ['resolver of records that stand'];
+  const found = await attempted({}, { ...INPUT, records: [known('a'), known('b')] });
+  expect(found).toMatchObject({ result: { seenBy: ['resolver of records that stand'] } });
+  expect([publications, verifications]).toEqual([[], []]);
+});
+
+test('records of an earlier order that DNS does not have any more are published again', async () => {
+  await attempted({}, { ...INPUT, records: [known('a')] });
+  expect(publishedInputs.map(({ records }) => records)).toEqual([[known('a')]]);
+});
+
+test('DNS is asked only for records that were published, and those that are new are published', async () => {
+  const asked: unknown[] = [];
+  stands = (records) => {
+    asked.push(records);
+    return ['resolver'];
+  };
+  const records = [known('a'), persistent('b')];
+  await attempted({}, { ...INPUT, records });
+  expect(asked).toEqual([[known('a')]]);
+  expect(publishedInputs.map((input) => input.records)).toEqual([[persistent('b')]]);
+  expect(verifications.map(({ input }) => input.records)).toEqual([records]);
+});
+
+test('a record that does not stay is published, whatever its order says', async () => {
+  stands = () => ['resolver'];
+  const record: SealedTxtRecord = { name: 'a', value: 'v', published: true };
+  await attempted({}, { ...INPUT, records: [record] });
+  expect(publishedInputs.map(({ records }) => records)).toEqual([[record]]);
 });

@@ -12,6 +12,7 @@ import { watchWorkflowId } from '../../../../src/contract/ids.ts';
 import { watchTakenOver } from '../../../../src/contract/management-cluster-watch.ts';
 import { untilCancelled } from '../../temporal/until-cancelled.ts';
 import { bundleView, clusterView } from '../../workflows/cluster-views.ts';
+import { offerPersistence } from '../../workflows/persistent-challenges.ts';
 import {
   DAY_MS,
   decommissionWhen,
@@ -62,6 +63,21 @@ export const EVERYDAY: readonly HistoryScenario[] = [
       await waitForState(context, view, 'Ready');
       await handle.executeUpdate(renew, { args: [{}] });
       return await waitForContinueAsNew(context, view);
+    },
+  },
+  {
+    name: 'persistent-records',
+    run: async (context) => {
+      const view = clusterView();
+      offerPersistence(context.doubles);
+      const handle = await startCluster(context, view);
+      await waitForState(context, view, 'Ready');
+      await handle.executeUpdate(renew, { args: [{}] });
+      const ids = await waitForContinueAsNew(context, view);
+      const last = context.client.workflow.getHandle(idOf(view));
+      await last.signal(clusterObserved, { ...view, deleting: true });
+      await last.result();
+      return ids;
     },
   },
   {
