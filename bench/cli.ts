@@ -11,6 +11,7 @@ import { benchOnboarding } from './onboarding.ts';
 import { benchPostgres } from './postgres.ts';
 import { benchRenewalWave } from './renewal-wave.ts';
 import { benchRequests } from './requests.ts';
+import { benchReservations, type ReservationsBenchOptions } from './reservations.ts';
 import { benchRoute53Zones } from './route53-zones.ts';
 import { benchScaleOut, type ScaleOutBenchOptions } from './scale-out.ts';
 import { benchScrape } from './scrape.ts';
@@ -133,6 +134,18 @@ program
   .action(async (options: { readonly clusters: number; readonly zones: number; readonly state: string }) => {
     const { clusters, zones, state } = options;
     process.stdout.write(`${JSON.stringify(await benchDns({ clusters, zones, stateDir: resolve(state) }))}\n`);
+  });
+
+program
+  .command('reservations')
+  .description(
+    "reservations a second that the budget of a CA's account answers, and what it keeps, on a real Temporal server",
+  )
+  .option('--rate <n>', 'reservations a second, of the paced phase', count, 100)
+  .option('--seconds <n>', 'of each phase', count, 30)
+  .option('--workers <n>', 'that ask', count, 4)
+  .action(async (options: ReservationsBenchOptions) => {
+    process.stdout.write(`${JSON.stringify(await benchReservations(options))}\n`);
   });
 
 program

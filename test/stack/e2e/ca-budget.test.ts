@@ -4,8 +4,10 @@ import type { BudgetsReport } from '../../../src/cli/budget/read-budgets.ts';
 import { failureOf, nextAttemptOf } from '../../../src/contract/bundle-record.ts';
 import { SHARED_TASK_QUEUE } from '../../../src/contract/ca-budget.ts';
 import { createClusters, type E2eCluster } from '../../support/e2e/clusters.ts';
-import { statusOf, waitUntilCertified } from '../../support/e2e/evidence.ts';
+import { getRequest, statusOf, waitUntilCertified } from '../../support/e2e/evidence.ts';
 import { useE2eHarness } from '../../support/e2e/harness.ts';
+import { scrape } from '../../support/e2e/prometheus.ts';
+import type { SeenRequest } from '../../support/faults/fault-proxy.ts';
 import { endProcesses, startCertman } from '../../support/process/certman-process.ts';
 import { eventually } from '../../support/vitest/eventually.ts';
 
@@ -13,6 +15,8 @@ const HOUR_MS = 3_600_000;
 /** Certificates of a domain at once; then one an hour. */
 const BURST = 3;
 const CLUSTERS = 5;
+
+const isNewOrder = ({ path }: SeenRequest): boolean => path.startsWith('/order-plz');
 
 const lab = useE2eHarness({ worker: false });
 
@@ -74,6 +78,51 @@ test('where the CA has granted more, the setting moves the orders that wait, and
   for (const cluster of clusters) await waitUntilCertified(lab(), cluster);
   const status = (await budgets()).budgets[0]?.status;
   expect(status?.waiting).toBe(0);
+});
+
+test('a refusal by the CA corrects the budget: the instant is on the resource, and no other order is sent', async () => {
+  const newOrders = () => lab().ca.seen.filter(isNewOrder).length;
+  const refusal = lab().ca.inject({
+    when: isNewOrder,
+    times: 1,
+    fault: {
+      kind: 'answer',
+      status: 429,
+      headers: { 'content-type': 'application/problem+json', 'retry-after': String((2 * HOUR_MS) / 1_000) },
+      body: {
+        type: 'urn:ietf:params:acme:error:rateLimited',
+        detail: 'too many certificates (50) already issued for "example.com" in the last 168h0m0s, retry after later',
+      },
+    },
+  });
+  const sent = Date.now();
+  const [refused] = await createClusters(lab(), 'refused', 1);
+  const untilTurn = (cluster: E2eCluster | undefined) =>
+    eventually(
+      'an order that waits',
+      async () => (cluster === undefined ? undefined : await turnOf(cluster)),
+      (turn) => turn !== undefined,
+    );
+  const turn = await untilTurn(refused);
+  expect(refusal.hits()).toBe(1);
+  expect(Date.parse(turn?.at ?? '')).toBeGreaterThanOrEqual(sent + 2 * HOUR_MS);
+  expect(turn?.message).toMatch(/too many certificates .* ordered at .*Z, position 1 of 1 for example\.com/);
+  const instant = (turn?.at ?? '').slice(0, 19);
+  await eventually(
+    'the instant on the resource',
+    async () => JSON.stringify(refused && (await getRequest(lab(), refused))?.['status']),
+    (status) => status.includes(`ordered at ${instant}Z`),
+  );
+  const before = newOrders();
+  const [next] = await createClusters(lab(), 'after-refusal', 1);
+  expect(Date.parse((await untilTurn(next))?.at ?? '')).toBeGreaterThan(Date.parse(turn?.at ?? ''));
+  expect(newOrders()).toBe(before);
+  const metrics = await eventually(
+    'the gauge of orders that wait',
+    async () => await scrape(lab().workers().at(-1)?.metricsUrl ?? ''),
+    (found) => found.value('certman_ca_budget_waiting_orders', { limit: 'domain' }) === 2,
+  );
+  expect(metrics.value('certman_ca_budget_left', { limit: 'domain' })).toBe(0);
 });
 
 test('the workflow tasks of the budget are on the shared task queue, and it has no activity', async () => {

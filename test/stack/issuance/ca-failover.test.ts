@@ -9,7 +9,7 @@ import type { ObjectRef } from '../../../src/clusters/cluster-identity.ts';
 import type { AcmeActivities } from '../../../src/contract/activities.ts';
 import { CertmanError, type FailureInfo } from '../../../src/failures/failure.ts';
 import type { PreflightStep } from '../../../src/issuance/context.ts';
-import { CERTIFICATE_REQUESTS, FINALIZER } from '../../../src/kubernetes/objects/resources.ts';
+import { CERTIFICATE_REQUESTS, FINALIZER, SECRETS } from '../../../src/kubernetes/objects/resources.ts';
 import { caSource } from '../../support/acme/account.ts';
 import {
   type AcmeHarness,
@@ -59,7 +59,7 @@ beforeEach(async () => {
 });
 
 /** It has seen nothing of the CAs yet. */
-function newWorker(options: WorkerOptions = {}): AcmeActivities {
+function newWorker(options: WorkerOptions = {}, secondIs: 'fallback' | 'staging' = 'fallback'): AcmeActivities {
   const health = { failoverAfterMs: 0 };
   sources = [caSource(first.server, first.account, { health }), caSource(second.server, second.account, { health })];
   opened.push(...sources);
@@ -67,7 +67,8 @@ function newWorker(options: WorkerOptions = {}): AcmeActivities {
   return createAcmeActivities({
     ...first.deps(managementCluster().certman, options),
     chainGate: options.chainGate ?? trustingGate(first.pebble.rootsFile),
-    ca: new CaList(sources[0], [sources[1]]),
+    ca: secondIs === 'fallback' ? new CaList(sources[0], [sources[1]]) : new CaList(sources[0], [], sources[1]),
+    onProof: (outcome) => used.push(outcome),
     onFailover: (_from, to, refused) => used.push(refused ?? to),
   });
 }
@@ -224,5 +225,53 @@ describe('where the next CA may not issue, the failure of the first one says why
     const { message: shown } = await failure();
     expect(shown).toContain(`${hostOf(second)}: Its last one: The certificate at`);
     expect(shown).toContain('it leads to no trusted root');
+  });
+});
+
+describe('a staging CA', () => {
+  beforeEach(() => {
+    activities = newWorker({}, 'staging');
+  });
+
+  it('proves an order after a failure, and nothing of it is kept or installed', async () => {
+    const dnsNames = uniqueDnsNames();
+    const order = await place({ dnsNames, proveFirst: true, caHost: hostOf(first), renewal: true });
+    expect(order).toMatchObject({ proof: true, caHost: hostOf(second) });
+    const { orderUrl, challenges } = order;
+    const input = { ...bundle(), orderUrl, challenges, dnsNames };
+    await runAcmeActivity(activities, 'proveOrder', input);
+    expect(used).toEqual(['proved']);
+    expect(second.proxy.seen.filter(isRequestFor('finalize'))).toHaveLength(1);
+    expect(second.proxy.seen.filter(isRequestFor('certificate'))).toEqual([]);
+    expect(first.proxy.seen).toEqual([]);
+    const { namespace } = request;
+    for await (const { metadata } of managementCluster().admin.list(SECRETS, { namespace }))
+      expect(metadata?.name).not.toMatch(/primary-cert|staging/);
+
+    // Its authorizations are given up: the next proof validates anew.
+    const next = await place({ dnsNames, proveFirst: true });
+    expect(next.challenges.length).toBe(challenges.length);
+    const finalizing = runAcmeActivity(activities, 'finalizeOrder', { ...bundle(), orderUrl, dnsNames, request });
+    expect(await failureOf(finalizing)).toMatchObject({ code: 'kubernetes/notAskedFor' });
+  });
+
+  it('that refuses a name spares the production CA', async () => {
+    const body = { type: 'urn:ietf:params:acme:error:rejectedIdentifier', detail: 'not by policy' };
+    const headers = { 'content-type': 'application/problem+json' };
+    const when = isRequestFor('newOrder');
+    const { remove } = second.proxy.inject({ when, fault: { kind: 'answer', status: 400, headers, body } });
+    const refused = await failure({ proveFirst: true });
+    remove();
+    expect(refused).toMatchObject({ code: 'acme/rejectedIdentifier' });
+    expect(refused.message).toContain(`At the staging CA ${hostOf(second)}`);
+    expect(first.proxy.seen.filter(isRequestFor('newOrder'))).toEqual([]);
+  });
+
+  it('that is down holds up nothing', async () => {
+    second.proxy.down();
+    const order = await place({ proveFirst: true });
+    expect(order).toMatchObject({ caHost: hostOf(first) });
+    expect(order.proof).toBeUndefined();
+    expect(used).toEqual(['skipped']);
   });
 });
