@@ -8,6 +8,7 @@ import { describeObject } from '../../../src/kubernetes/api/resource-path.ts';
 import {
   CERTIFICATE_REQUESTS,
   CLUSTER_DEPLOYMENTS,
+  CLUSTER_SYNCS,
   CONFIG_MAPS,
   DNS_ZONES,
 } from '../../../src/kubernetes/objects/resources.ts';
@@ -48,7 +49,7 @@ const RESOURCES: Readonly<Record<string, Pick<ResourceType, 'group' | 'version' 
   CustomResourceDefinition: { group: 'apiextensions.k8s.io', version: 'v1', plural: 'customresourcedefinitions' },
 };
 
-const HIVE_CRD = '.hive.openshift.io';
+const HIVE_CRD = /\.hive(internal)?\.openshift\.io$/;
 /** The API server serves a new kind some seconds after its CRD, later on a busy machine. */
 const SERVED_TIMEOUT_MS = 120_000;
 const POLL_INTERVAL_MS = 100;
@@ -83,11 +84,12 @@ export function resourceOf(object: KubernetesObject): ResourceType {
 export async function installManifests(admin: KubernetesClient): Promise<void> {
   for (const object of await localManifests()) {
     const resource = resourceOf(object);
-    const isHives = object.kind === 'CustomResourceDefinition' && object.metadata.name.endsWith(HIVE_CRD);
+    const isHives = object.kind === 'CustomResourceDefinition' && HIVE_CRD.test(object.metadata.name);
     if (isHives && (await admin.get(resource, { name: object.metadata.name })) !== undefined) continue;
     await admin.apply(resource, object);
   }
-  for (const resource of [CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS, DNS_ZONES]) await waitUntilServed(admin, resource);
+  const kinds = [CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS, CLUSTER_SYNCS, DNS_ZONES];
+  for (const resource of kinds) await waitUntilServed(admin, resource);
 }
 
 async function waitUntilServed(admin: KubernetesClient, resource: ResourceType): Promise<void> {
