@@ -58,7 +58,7 @@ const MAX_STALE_MS = 24 * 3_600_000;
  * `acme/unreachable`, `acme/serverError`, …
  */
 export function cachedDirectory(transport: AcmeTransport, url: string): () => Promise<AcmeDirectory> {
-  const cache = new LRUCache<string, AcmeDirectory>({
+  const cache = new LRUCache<string, FetchedDirectory>({
     max: 1,
     ttl: MAX_AGE_MS,
     // All callers share this fetch, so no caller's signal cancels it; the transport's time-out bounds it.
@@ -68,15 +68,30 @@ export function cachedDirectory(transport: AcmeTransport, url: string): () => Pr
       return fetchDirectory(transport, url);
     },
   });
-  return () => cache.forceFetch(url, { allowStale: cache.getRemainingTTL(url) > -MAX_STALE_MS });
+  return async () => {
+    const fetched = await cache.forceFetch(url, { allowStale: cache.getRemainingTTL(url) > -MAX_STALE_MS });
+    return fetched.directory;
+  };
 }
 
-async function fetchDirectory(transport: AcmeTransport, url: string): Promise<AcmeDirectory> {
-  const answer = await transport.send('GET', url, undefined);
-  const { status, data } = answer;
+/** A directory as it was fetched. */
+export interface FetchedDirectory {
+  readonly directory: AcmeDirectory;
+  /** The CA's clock (`Date`, RFC 9110 §6.6.1), as it was sent. */
+  readonly date?: string | undefined;
+}
+
+/** Fetches a directory. @throws CertmanError `acme/unreachable`, `acme/serverError`, `acme/unexpected`, … */
+export async function fetchDirectory(
+  transport: AcmeTransport,
+  url: string,
+  signal?: AbortSignal,
+): Promise<FetchedDirectory> {
+  const answer = await transport.send('GET', url, undefined, signal);
+  const { status, data, headers } = answer;
   if (status >= 300) throw ofAnotherResource(errorFromResponse(caNameOf(url), 'its directory', answer));
   const parsed = directorySchema.safeParse(data);
-  if (parsed.success) return parsed.data;
+  if (parsed.success) return { directory: parsed.data, date: headers['date'] };
   throw new CertmanError({
     code: 'acme/unexpected',
     message: `The answer of ${url} (HTTP ${status}) is not an ACME directory: ${z.prettifyError(parsed.error).slice(0, 300)}`,

@@ -11,13 +11,18 @@ export async function withKubernetes<Result>(
   work: (kubernetes: KubernetesClient) => Promise<Result>,
   connection: KubeConnection = {},
 ): Promise<Result> {
-  const { watchNamespaces: namespaces } = loadSettings(process.env, ['watchNamespaces']);
-  const kubernetes = new KubernetesClient(load(connection), { namespaces });
+  const kubernetes = openKubernetes(connection);
   try {
     return await work(kubernetes);
   } finally {
     await kubernetes.close();
   }
+}
+
+/** A client of that API server, which the caller closes. @throws CertmanError `configuration/invalid` without a kubeconfig. */
+export function openKubernetes(connection: KubeConnection = {}): KubernetesClient {
+  const { watchNamespaces: namespaces } = loadSettings(process.env, ['watchNamespaces']);
+  return new KubernetesClient(load(connection), { namespaces });
 }
 
 /** The namespace of the context, as kubectl has it. @throws CertmanError `configuration/invalid` without a kubeconfig. */

@@ -34,7 +34,8 @@ export async function assertSameManagementCluster(
   });
 }
 
-async function watchedClusterUid(client: Client, managementCluster: string): Promise<string | undefined> {
+/** The uid of the cluster that workers have claimed a name for; undefined: none has yet. */
+export async function watchedClusterUid(client: Client, managementCluster: string): Promise<string | undefined> {
   try {
     const { memo } = await withTolerantMemos(client).workflow.getHandle(watchWorkflowId(managementCluster)).describe();
     const uid = memo?.[CLUSTER_UID_MEMO];

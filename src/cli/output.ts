@@ -26,12 +26,18 @@ const STATE_COLOURS: Readonly<Record<CertificateState, Colour>> = {
 /** A state behind the first word of its line: a cluster in a table, a bundle with a colon. */
 const STATE_IN_LINE = new RegExp(`^( *\\S+ +)(${Object.keys(STATE_COLOURS).join('|')})(?= |$)`, 'gm');
 
+/** Marks of checks, at the beginning of a line. */
+const MARK_COLOURS: Readonly<Record<string, Colour>> = { '✓': 'green', '!': 'yellow', '✗': 'red' };
+const MARK_IN_LINE = /^[✓!✗](?= )/gm;
+
 /** Not where stdout is no terminal, or NO_COLOR is set: https://nodejs.org/api/tty.html#writestreamgetcolordepthenv */
 function colourStates(text: string): string {
-  return text.replace(
-    STATE_IN_LINE,
-    (_match, before: string, state: CertificateState) => `${before}${styleText(STATE_COLOURS[state], state)}`,
-  );
+  return text
+    .replace(
+      STATE_IN_LINE,
+      (_match, before: string, state: CertificateState) => `${before}${styleText(STATE_COLOURS[state], state)}`,
+    )
+    .replace(MARK_IN_LINE, (mark) => styleText(MARK_COLOURS[mark] ?? 'dim', mark));
 }
 
 /** Clears the terminal, for a result that replaces the one before. */

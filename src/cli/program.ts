@@ -9,6 +9,7 @@ import { codecServerCommand } from './commands/codec-server.ts';
 import { completeCommand, completionCommand } from './commands/completion.ts';
 import { configCommand } from './commands/config.ts';
 import { dnsCommand } from './commands/dns.ts';
+import { doctorCommand } from './commands/doctor.ts';
 import { explainCommand } from './commands/explain.ts';
 import { historyCommand } from './commands/history.ts';
 import { pauseCommand, resumeCommand } from './commands/pause.ts';
@@ -23,6 +24,7 @@ const COMMANDS: readonly (() => Command)[] = [
   workerCommand,
   statusCommand,
   explainCommand,
+  doctorCommand,
   historyCommand,
   renewCommand,
   pauseCommand,

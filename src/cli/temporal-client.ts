@@ -7,15 +7,32 @@ import { PayloadKeyStore } from '../payloads/payload-key-store.ts';
 
 const CONNECT_TIMEOUT = '3 seconds';
 
+/** A client, and the connection that it closes. */
+export interface OpenTemporal {
+  readonly client: Client;
+  readonly connection: Connection;
+}
+
 /** Runs `work` with a client. @throws ConfigurationError; CertmanError `temporal/unreachable` after 3 s. */
 export async function withTemporal<Result>(work: (client: Client) => Promise<Result>): Promise<Result> {
+  const { client, connection } = await openTemporal();
+  try {
+    return await work(client);
+  } finally {
+    await connection.close();
+  }
+}
+
+/** Connects; the caller closes the connection. @throws as {@link withTemporal}. */
+export async function openTemporal(): Promise<OpenTemporal> {
   const { namespace, connectionOptions } = loadTemporal(process.env);
   const settings = loadSettings(process.env, ['payloadKeys', 'requireEncryptedPayloads']);
   const keys = settings.payloadKeys === undefined ? undefined : new PayloadKeyStore(settings.payloadKeys);
   const dataConverter = createDataConverter({ keys, required: settings.requireEncryptedPayloads });
-  let connection: Connection;
   try {
-    connection = await Connection.connect({ ...connectionOptions, connectTimeout: CONNECT_TIMEOUT });
+    const connection = await Connection.connect({ ...connectionOptions, connectTimeout: CONNECT_TIMEOUT });
+    const client = new Client({ connection, namespace, dataConverter, identity: callerIdentity() });
+    return { client, connection };
   } catch (cause) {
     throw new CertmanError({
       code: 'temporal/unreachable',
@@ -24,11 +41,6 @@ export async function withTemporal<Result>(work: (client: Client) => Promise<Res
         'Check that it is running and that TEMPORAL_ADDRESS is right. In a cluster: kubectl port-forward service/temporal-frontend 7233.',
       cause,
     });
-  }
-  try {
-    return await work(new Client({ connection, namespace, dataConverter, identity: callerIdentity() }));
-  } finally {
-    await connection.close();
   }
 }
 

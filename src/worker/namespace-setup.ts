@@ -5,9 +5,10 @@ import { pause } from '../kubernetes/api/backoff.ts';
 import type { Logger } from '../observability/logging.ts';
 
 /** People look back a month; the counts of issued certificates look back a week. */
-const MIN_RETENTION_DAYS = 30;
+export const MIN_RETENTION_DAYS = 30;
 
-type SearchAttribute = (typeof SEARCH_ATTRIBUTES)[number];
+/** One of those that certman needs. */
+export type SearchAttribute = (typeof SEARCH_ATTRIBUTES)[number];
 
 /** IndexedValueType: https://github.com/temporalio/api/blob/master/temporal/api/enums/v1/common.proto */
 const INDEXED_VALUE_TYPES: Readonly<Record<SearchAttribute['type'], number>> = {
@@ -38,7 +39,7 @@ export async function registerSearchAttributes(
   namespace: string,
   logger: Logger,
 ): Promise<void> {
-  const missing = await missingAttributes(connection, namespace);
+  const missing = (await missingSearchAttributes(connection, namespace)) ?? [...SEARCH_ATTRIBUTES];
   if (missing.length === 0) return;
   const searchAttributes = Object.fromEntries(missing.map(({ name, type }) => [name, INDEXED_VALUE_TYPES[type]]));
   try {
@@ -49,14 +50,19 @@ export async function registerSearchAttributes(
     // Another worker registered them in the meantime.
     if (code === ALREADY_EXISTS) return;
     if (code !== PERMISSION_DENIED && code !== UNIMPLEMENTED) throw error;
-    const commands = missing.map(({ name, type }) => `--name ${name} --type ${CLI_TYPES[type]}`).join(' ');
     throw new CertmanError({
       code: 'configuration/invalid',
       message: `The Temporal namespace ${namespace} lacks the search attributes ${Object.keys(searchAttributes).join(', ')}, and this worker has no right to register them.`,
-      remedy: `Register them, then start again: temporal operator search-attribute create --namespace ${namespace} ${commands}`,
+      remedy: `Register them, then start again: ${registerCommand(namespace, missing)}`,
       cause: error,
     });
   }
+}
+
+/** The command that registers search attributes. */
+export function registerCommand(namespace: string, missing: readonly SearchAttribute[]): string {
+  const attributes = missing.map(({ name, type }) => `--name ${name} --type ${CLI_TYPES[type]}`).join(' ');
+  return `temporal operator search-attribute create --namespace ${namespace} ${attributes}`;
 }
 
 /**
@@ -96,7 +102,14 @@ export async function waitForSearchAttributes(
   }
 }
 
-async function missingAttributes(connection: ConnectionLike, namespace: string): Promise<SearchAttribute[]> {
+/**
+ * Those that the namespace lacks. @returns undefined without the right to list them.
+ * @throws CertmanError `configuration/invalid` when there is no such namespace, or a type differs.
+ */
+export async function missingSearchAttributes(
+  connection: ConnectionLike,
+  namespace: string,
+): Promise<readonly SearchAttribute[] | undefined> {
   let present: Readonly<Record<string, number>>;
   try {
     const listed = await connection.operatorService.listSearchAttributes({ namespace });
@@ -104,7 +117,7 @@ async function missingAttributes(connection: ConnectionLike, namespace: string):
   } catch (error) {
     // Without the right to list them: adding those that exist answers ALREADY_EXISTS.
     const code = grpcCode(error);
-    if (code === PERMISSION_DENIED || code === UNIMPLEMENTED) return [...SEARCH_ATTRIBUTES];
+    if (code === PERMISSION_DENIED || code === UNIMPLEMENTED) return undefined;
     if (code !== NOT_FOUND) throw error;
     throw new CertmanError({
       code: 'configuration/invalid',
@@ -127,9 +140,7 @@ async function missingAttributes(connection: ConnectionLike, namespace: string):
 
 /** Warns when the retention is too short for people and counts. */
 export async function checkRetention(connection: ConnectionLike, namespace: string, logger: Logger): Promise<void> {
-  const described = await connection.workflowService.describeNamespace({ namespace });
-  const seconds = Number(described.config?.workflowExecutionRetentionTtl?.seconds ?? 0);
-  const days = seconds / 86_400;
+  const days = await retentionDays(connection, namespace);
   if (days >= MIN_RETENTION_DAYS) return;
   logger.warn(
     { namespace, retentionDays: Math.round(days * 10) / 10 },
@@ -137,6 +148,12 @@ export async function checkRetention(connection: ConnectionLike, namespace: stri
       `${days < 7 ? '; the counts of the last week are too low' : ''}. ` +
       `Increase the retention: temporal operator namespace update --namespace ${namespace} --retention ${MIN_RETENTION_DAYS}d`,
   );
+}
+
+/** For how many days Temporal keeps what has ended. */
+export async function retentionDays(connection: ConnectionLike, namespace: string): Promise<number> {
+  const described = await connection.workflowService.describeNamespace({ namespace });
+  return Number(described.config?.workflowExecutionRetentionTtl?.seconds ?? 0) / 86_400;
 }
 
 /** gRPC status of an error of the native connection, whose error classes are not those of @temporalio/client. */

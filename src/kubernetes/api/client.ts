@@ -1,4 +1,5 @@
 import type { KubeConfig } from '@kubernetes/client-node';
+import type { ReviewConnection } from './access-review.ts';
 import {
   type ApiResponse,
   apiError,
@@ -37,7 +38,7 @@ const LIST_TIMEOUT_MS = 60_000;
 const FIELD_MANAGER_QUERY = `fieldManager=${FIELD_MANAGER}`;
 
 /** All that certman needs of an API server, on the same connections and credentials. */
-export class KubernetesClient implements KubernetesApi, WatchConnection {
+export class KubernetesClient implements KubernetesApi, WatchConnection, ReviewConnection {
   readonly #transport: Transport;
   readonly #options: KubernetesClientOptions;
 
@@ -143,6 +144,18 @@ export class KubernetesClient implements KubernetesApi, WatchConnection {
   ): Promise<unknown> {
     const response = await this.#send({ method: 'GET', path, timeoutMs: LIST_TIMEOUT_MS, ...options });
     if (response.status !== 200) throw apiError(what, response);
+    return parseJson(what, response.text);
+  }
+
+  async postJson(
+    path: string,
+    body: object,
+    { what, signal }: Parameters<ReviewConnection['postJson']>[2],
+  ): Promise<unknown> {
+    const request = { method: 'POST', path, contentType: 'application/json', body: JSON.stringify(body) } as const;
+    // Nothing is stored, so that it can be sent twice.
+    const response = await this.#send({ ...request, idempotent: true, signal });
+    if (response.status < 200 || response.status >= 300) throw apiError(what, response);
     return parseJson(what, response.text);
   }
 

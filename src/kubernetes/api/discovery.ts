@@ -49,10 +49,10 @@ export async function getIfKnown(
 }
 
 /** Whether discovery has the kind, or does not answer as an API server does. */
-async function isServed(
+export async function isServed(
   connection: Pick<WatchConnection, 'getJson'>,
   resource: ResourceType,
-  signal: AbortSignal | undefined,
+  signal?: AbortSignal,
 ): Promise<boolean> {
   if (resource.group === '') return true;
   const apiVersion = apiVersionOf(resource);

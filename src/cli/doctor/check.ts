@@ -1,0 +1,130 @@
+/** A question of `certman doctor`: what it needs, how it is asked within a bound, and what the answer is. */
+import { isGrpcServiceError, ServiceError } from '@temporalio/client';
+import { abortable } from '../../dns/abortable.ts';
+import { CertmanError } from '../../failures/failure.ts';
+import { commandLine } from '../program-name.ts';
+
+/** `skipped`: something that it needs did not pass. Only `failed` makes the command fail. */
+export type CheckStatus = 'passed' | 'warning' | 'failed' | 'skipped';
+
+/** The answer, as `-o json` has it. */
+export interface CheckResult {
+  /** Stable; a heading of docs/doctor.md. Of a thing of which there are several, followed by a colon and its name. */
+  readonly id: string;
+  readonly group: string;
+  /** What is checked, as a clause that is true where it passes. */
+  readonly title: string;
+  readonly status: CheckStatus;
+  /** What was found, in sentences. */
+  readonly message: string;
+  /** What to do; absent where it passed. */
+  readonly remedy?: string;
+  /** Where the check is explained. */
+  readonly docs: string;
+}
+
+/** What a check finds where nothing prevents certman from working. */
+export interface Found<Value> {
+  readonly status: 'passed' | 'warning';
+  readonly message: string;
+  readonly remedy?: string;
+  /** What checks that need this one work with. */
+  readonly value: Value;
+}
+
+/** How a check is asked. */
+export interface CheckDefinition<Value> extends Pick<CheckResult, 'id' | 'group' | 'title'> {
+  /** Skipped unless these passed, or only warned. */
+  readonly needs?: readonly Check<unknown>[];
+  /** For a failure that says no remedy itself. */
+  readonly remedy?: string;
+  /** @throws what a failed check says: best a CertmanError. */
+  readonly run: (signal: AbortSignal) => Promise<Found<Value>>;
+}
+
+/** It passed. */
+export function passed(message: string): Found<void>;
+export function passed<Value>(message: string, value: Value): Found<Value>;
+export function passed(message: string, value?: unknown): Found<unknown> {
+  return { status: 'passed', message, value };
+}
+
+/** Something is not as it should be, but certman works. */
+export function warning(message: string, remedy: string): Found<void>;
+export function warning<Value>(message: string, remedy: string, value: Value): Found<Value>;
+export function warning(message: string, remedy: string, value?: unknown): Found<unknown> {
+  return { status: 'warning', message, remedy, value };
+}
+
+/** The failure of a check that is not the failure of a request. */
+export class CheckFailure extends CertmanError {
+  constructor(message: string, remedy: string) {
+    super({ code: 'internal/unexpected', message, remedy });
+  }
+}
+
+/** A check, and once it has run its answer. */
+export class Check<Value> {
+  readonly #definition: CheckDefinition<Value>;
+  #result: Promise<CheckResult> | undefined;
+  #found: Found<Value> | undefined;
+
+  constructor(definition: CheckDefinition<Value>) {
+    this.#definition = definition;
+  }
+
+  /** What it found; only for checks that need this one. */
+  get value(): Value {
+    if (this.#found !== undefined) return this.#found.value;
+    throw new CertmanError({ code: 'internal/unexpected', message: `${this.#definition.id} did not pass` });
+  }
+
+  /** Runs it once, after what it needs. Never rejects. @param timeoutMs of this check alone. */
+  result(timeoutMs: number): Promise<CheckResult> {
+    this.#result ??= this.#run(timeoutMs);
+    return this.#result;
+  }
+
+  async #run(timeoutMs: number): Promise<CheckResult> {
+    const { id, group, title, needs = [], run } = this.#definition;
+    const about = { id, group, title, docs: docsOf(id) };
+    const answers = await Promise.all(needs.map((check) => check.result(timeoutMs)));
+    const missing = answers.filter(({ status }) => status === 'failed' || status === 'skipped');
+    if (missing.length > 0) {
+      const names = missing.map((need) => need.id).join(', ');
+      return { ...about, status: 'skipped', message: `Not checked: it needs ${names}.` };
+    }
+    const signal = AbortSignal.timeout(timeoutMs);
+    try {
+      this.#found = await abortable(run(signal), signal);
+      const { status, message, remedy } = this.#found;
+      return { ...about, status, message, ...(remedy !== undefined && { remedy }) };
+    } catch (error) {
+      const { message, remedy = this.#definition.remedy } = signal.aborted
+        ? { message: `There was no answer within ${timeoutMs / 1000} s.` }
+        : failureOf(error);
+      return { ...about, status: 'failed', message, ...(remedy !== undefined && { remedy }) };
+    }
+  }
+}
+
+/** The heading of a check in docs/doctor.md. */
+function docsOf(id: string): string {
+  return `docs/doctor.md#${id.split(':')[0]}`;
+}
+
+/** What a failed request says. */
+function failureOf(error: unknown): { readonly message: string; readonly remedy?: string } {
+  if (error instanceof CertmanError) return { message: error.message, remedy: error.info.remedy };
+  const cause = error instanceof ServiceError ? error.cause : error;
+  if (isGrpcServiceError(cause)) return { message: `Temporal refused it: ${cause.details} (gRPC code ${cause.code}).` };
+  return { message: error instanceof Error ? error.message : String(error) };
+}
+
+/** Names of failed checks, for the last line. */
+export function failedMessage(results: readonly CheckResult[]): string | undefined {
+  const failed = results.filter(({ status }) => status === 'failed').map(({ id }) => id);
+  if (failed.length === 0) return undefined;
+  const checks = failed.length === 1 ? '1 check failed' : `${failed.length} checks failed`;
+  return `${checks}: ${failed.join(', ')}. Once it is corrected: ${commandLine('doctor')}`;
+}
