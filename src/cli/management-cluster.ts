@@ -6,9 +6,8 @@ import { withTolerantMemos } from '../payloads/data-converter.ts';
 import type { KubeConnection } from './kubectl-options.ts';
 
 /**
- * With `--kubeconfig` or `--context`, compares the uid of the Namespace kube-system with that of the management cluster
- * whose workflows are read. Does nothing without, or where the workflows do not say it (no worker has run yet).
- * @throws CertmanError `configuration/invalid` when they are two; `kubernetes/…`
+ * With `--kubeconfig` or `--context`, as {@link requireSameManagementCluster}. Without, a command asks Temporal alone, and needs
+ * no API server. @throws as that.
  */
 export async function assertSameManagementCluster(
   client: Client,
@@ -16,6 +15,19 @@ export async function assertSameManagementCluster(
   connection: KubeConnection,
 ): Promise<void> {
   if (connection.kubeconfig === undefined && connection.context === undefined) return;
+  await requireSameManagementCluster(client, managementCluster, connection);
+}
+
+/**
+ * Compares the uid of the Namespace kube-system with that of the management cluster whose workflows are read. Passes where the
+ * workflows do not say it (no worker has run yet).
+ * @throws CertmanError `configuration/invalid` when they are two; `kubernetes/…`
+ */
+export async function requireSameManagementCluster(
+  client: Client,
+  managementCluster: string,
+  connection: KubeConnection,
+): Promise<void> {
   const watched = await watchedClusterUid(client, managementCluster);
   if (watched === undefined) return;
   const [{ withKubernetes }, { readClusterUid }] = await Promise.all([
@@ -29,7 +41,7 @@ export async function assertSameManagementCluster(
   ];
   throw new CertmanError({
     code: 'configuration/invalid',
-    message: `The API server of ${given.flat().join(' of the ')} is not the management cluster ${managementCluster}, whose workflows are in Temporal.`,
+    message: `The API server of ${given.flat().join(' of the ') || 'the kubeconfig'} is not the management cluster ${managementCluster}, whose workflows are in Temporal.`,
     remedy: 'Set CERTMAN_MANAGEMENT_CLUSTER to the name that certman has there, or name another context.',
   });
 }

@@ -15,6 +15,7 @@ import { historyCommand } from './commands/history.ts';
 import { pauseCommand, resumeCommand } from './commands/pause.ts';
 import { releaseCommand } from './commands/release.ts';
 import { renewCommand } from './commands/renew.ts';
+import { reportCommand } from './commands/report.ts';
 import { statusCommand } from './commands/status.ts';
 import { workerCommand } from './commands/worker.ts';
 import { commandLine, PROGRAM_NAME } from './program-name.ts';
@@ -34,6 +35,7 @@ const COMMANDS: readonly (() => Command)[] = [
   caCommand,
   canaryCommand,
   budgetCommand,
+  reportCommand,
   dnsCommand,
   codecServerCommand,
   configCommand,

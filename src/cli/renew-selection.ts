@@ -7,7 +7,7 @@ import { findClusterWorkflow, updateResult } from './cluster-workflow.ts';
 import { type ConfirmOptions, confirm } from './confirm.ts';
 import type { TargetOptions } from './kubectl-options.ts';
 import { withKubernetes } from './kubernetes-client.ts';
-import { assertSameManagementCluster } from './management-cluster.ts';
+import { requireSameManagementCluster } from './management-cluster.ts';
 import { formatInstant, formatRelative } from './output.ts';
 import { commandLine } from './program-name.ts';
 import { fleetFromTemporal } from './status/from-temporal.ts';
@@ -33,7 +33,8 @@ export async function renewSelection(
   const target = await parseTarget(text, options);
   const targets = await withKubernetes((kubernetes) => readTargets(kubernetes, target), options);
   return await withTemporal(async (client) => {
-    await assertSameManagementCluster(client, managementCluster, options);
+    // What is selected there is renewed by name in Temporal: of another cluster, those would be other clusters.
+    await requireSameManagementCluster(client, managementCluster, options);
     if (options.dryRun === true) return await preview(client, managementCluster, targets);
     await confirm(
       `This would order new certificates for ${targets.described}; a new certificate of its API restarts a cluster's kube-apiserver.`,

@@ -52,7 +52,10 @@ export async function fleetFromTemporal(
   return { source: 'temporal', clusters };
 }
 
-/** @returns undefined when the cluster has no workflow. */
+/** A query waits for a worker: without one, the resources say more than a longer wait. */
+const QUERY_TIMEOUT_MS = 10_000;
+
+/** @returns undefined when the cluster has no workflow. @throws DEADLINE_EXCEEDED when no worker answers within ten seconds. */
 export async function clusterFromTemporal(
   client: Client,
   managementCluster: string,
@@ -60,7 +63,7 @@ export async function clusterFromTemporal(
 ): Promise<ClusterReport | undefined> {
   const handle = await findClusterWorkflow(client, managementCluster, name);
   if (handle === undefined) return undefined;
-  const status = await handle.query(clusterStatus);
+  const status = await client.withDeadline(Date.now() + QUERY_TIMEOUT_MS, () => handle.query(clusterStatus));
   return {
     source: 'temporal',
     cluster: `${name.namespace}/${name.name}`,

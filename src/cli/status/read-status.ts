@@ -11,7 +11,8 @@ import { commandLine } from '../program-name.ts';
 import { describeSelection, type Selection } from '../selection.ts';
 import { isUnavailable, unavailableMessage, withTemporal } from '../temporal-client.ts';
 import { clusterFromTemporal, fleetFromTemporal } from './from-temporal.ts';
-import type { ClusterReport, FleetReport, FleetRow, ServedRow } from './status-view.ts';
+import type { ClusterReport, FleetReport, ServedRow } from './status-view.ts';
+import { withLabels } from './with-labels.ts';
 
 /** Of what the API server adds to Temporal's report. */
 const CRD_CHECK_TIMEOUT_MS = 3_000;
@@ -39,26 +40,10 @@ export async function readFleet(selection: Selection, source: StatusSource): Pro
     ({ withKubernetes, fleetFromKubernetes }) =>
       withKubernetes((kubernetes) => fleetFromKubernetes(kubernetes, namespace), source),
   );
-  const clusters = selection.selector === undefined ? report.clusters : await withLabels(report, selection, source);
+  const clusters =
+    selection.selector === undefined ? report.clusters : await withLabels(report.clusters, selection, source);
   const problem = await crdCheck.problem();
   return { ...report, among: describeSelection(selection), clusters, problem };
-}
-
-/** Labels are known to the API server only. */
-async function withLabels(
-  { clusters }: FleetReport,
-  selection: Selection,
-  source: StatusSource,
-): Promise<readonly FleetRow[]> {
-  const [{ withKubernetes }, { selectObjects }] = await Promise.all([
-    import('../kubernetes-client.ts'),
-    import('../select-objects.ts'),
-  ]);
-  const selected = new Set<string>();
-  await withKubernetes(async (kubernetes) => {
-    for await (const { namespace, name } of selectObjects(kubernetes, selection)) selected.add(`${namespace}/${name}`);
-  }, source);
-  return clusters.filter(({ cluster }) => selected.has(cluster));
 }
 
 /** One of them with its certificates. @throws CertmanError `kubernetes/notFound` */

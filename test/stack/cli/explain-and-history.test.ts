@@ -1,12 +1,17 @@
 /** `certman explain` and `certman history` of real clusters: issued, renewed, not served, without a worker, deleted, unknown. */
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { freePort } from '../../../local/stack/process/ports.ts';
 import type { Explanation } from '../../../src/cli/explain/explanation.ts';
 import type { CertificateHistory } from '../../../src/cli/history/read-history.ts';
+import type { FleetReport } from '../../../src/cli/report/fleet-report.ts';
+import { loadKubeConfig } from '../../../src/kubernetes/api/kube-config.ts';
 import { waitFor, waitForCertificate, waitForReadyRequest } from '../../support/e2e/checks.ts';
 import { createCluster, deleteCluster, type E2eCluster } from '../../support/e2e/clusters.ts';
 import { getClusterDeployment } from '../../support/e2e/evidence.ts';
 import { useE2eHarness } from '../../support/e2e/harness.ts';
+import { startFaultProxy } from '../../support/faults/fault-proxy.ts';
 import { endProcesses, startCertman } from '../../support/process/certman-process.ts';
 
 const lab = useE2eHarness();
@@ -82,6 +87,40 @@ test('a selection is renewed, after a preview that renews nothing', async () => 
   await expect.poll(async () => (await historyOf()).certificates.length).toBe(3);
 });
 
+test('a selection of another API server is not renewed in this Temporal', async () => {
+  const other = await startFaultProxy({
+    target: lab().stack.kubernetes.server,
+    targetCaPem: await readFile(lab().stack.kubernetes.caFile, 'utf8'),
+  });
+  const body = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'kube-system', uid: 'of-another-cluster' } };
+  other.inject({ when: ({ path }) => path.endsWith('/kube-system'), fault: { kind: 'answer', status: 200, body } });
+  const config = loadKubeConfig({ path: lab().managementCluster.kubeconfig });
+  const user = config.getCurrentUser();
+  if (user === null) throw new Error('no user');
+  config.loadFromClusterAndUser({ name: 'other', server: other.url, skipTLSVerify: true }, user);
+  const kubeconfig = join(lab().stack.stateDir, 'other.kubeconfig');
+  // client-node's name for it is that of no kubeconfig at all.
+  await writeFile(kubeconfig, config.exportConfig().replaceAll('loaded-context', 'other'));
+  const args = ['renew', '--all', '-n', cluster.namespace, '--dry-run'];
+  const { code, output } = await certman(args, { KUBECONFIG: kubeconfig });
+  await other.close();
+  expect(code, output).toBe(2);
+  expect(output).toContain('The API server of the kubeconfig is not the management cluster hive');
+});
+
+test('a report has the cluster and its orders', async () => {
+  const { code, output } = await certman(['report', '-n', cluster.namespace, '-o', 'json']);
+  expect(code, output).toBe(0);
+  const report = JSON.parse(output) as FleetReport;
+  const name = `${cluster.namespace}/${cluster.name}`;
+  expect(report).toMatchObject({ states: { Ready: 1 }, issued: 3, unsuccessful: 0, clusters: [{ cluster: name }] });
+  expect(new Set(report.orders.items.map((order) => order.cluster))).toEqual(new Set([name]));
+  const elsewhere = await certman(['report', '-n', cluster.namespace, '--to', '2020-01-31', '-o', 'json']);
+  expect(JSON.parse(elsewhere.output)).toMatchObject({ issued: 0, from: '2020-01-01T00:00:00.000Z' });
+  const page = await certman(['report', '-n', cluster.namespace]);
+  expect(page.output).toMatch(/^<!doctype html>[^]*<\/html>\n$/);
+});
+
 test('a cluster that is not installed is explained by the gate that holds it', async () => {
   const waiting = await createCluster(lab(), 'waits', { installed: false });
   const { served, actions } = await explained(waiting.name, waiting.namespace);
@@ -141,6 +180,9 @@ test('of a deleted cluster, the decommission is explained and the history stays'
   expect((await explained(cluster.name, cluster.namespace)).served).toContain('Nothing was left behind.');
   const { certificates } = await historyOf();
   expect(certificates.map(({ fate }) => fate)).toEqual(['revoked', 'revoked', 'revoked']);
+  const { output } = await certman(['report', '-n', cluster.namespace, '-o', 'json']);
+  const { revocations } = JSON.parse(output) as FleetReport;
+  expect(revocations.items.map(({ serialNumber }) => serialNumber)).toContain(firstSerial);
 });
 
 test('without a worker, the resources explain and the workers are to be looked at', async () => {
