@@ -52,10 +52,11 @@ export function failureMessage(failure: FailureInfo, failedAttempts: number, nex
  * condition `Failing` shows. An order that waits has a new instant each time.
  */
 export function failureEvent(failure: FailureInfo, before: FailureInfo | undefined): StatusReport['event'] {
-  const { code, message: what, remedy } = failure;
+  const { code, message: what, remedy, retry } = failure;
   const message = [what, remedy].filter((part) => part !== undefined).join(' ');
   if (isTurn(code)) return { type: 'Normal', reason: 'OrderScheduled', message };
-  if (code === before?.code) return undefined;
+  // What waits for a change was changed, where the message differs; that of a passing fault differs at each retry.
+  if (code === before?.code && (retry !== 'onChange' || what === before.message)) return undefined;
   if (isWait(code)) return { type: 'Normal', reason: 'WaitsForCanary', message };
   return { type: 'Warning', reason: 'Failing', message };
 }

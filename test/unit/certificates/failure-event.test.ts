@@ -16,6 +16,13 @@ test('a retry that fails in the same way is none', () => {
   expect(failureEvent(unreachable, { ...unreachable, message: 'ETIMEDOUT' })).toBeUndefined();
 });
 
+test('other wrong input of the same kind is an Event', () => {
+  const notPem = failureInfo({ code: 'acme/accountInvalid', message: 'The key is not PEM.' });
+  const publicKey = failureInfo({ code: 'acme/accountInvalid', message: 'The key is a public key.' });
+  expect(failureEvent(publicKey, notPem)).toMatchObject({ reason: 'Failing', message: 'The key is a public key.' });
+  expect(failureEvent(publicKey, publicKey)).toBeUndefined();
+});
+
 test('an order that waits for its turn is one with each new instant', () => {
   expect(failureEvent(turn, turn)).toEqual({ type: 'Normal', reason: 'OrderScheduled', message: 'At 14:20.' });
 });
