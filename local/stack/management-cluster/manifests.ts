@@ -23,6 +23,7 @@ const FILES = [
   'base/service-account.yaml',
   'base/rbac.yaml',
   'base/worker-settings.yaml',
+  'base/issuers.yaml',
   'components/admission-policy/secrets.yaml',
   'components/admission-policy/cluster-deployments.yaml',
 ];
