@@ -6,6 +6,9 @@ import type { IssuerRecord, IssuerRecords } from '../kubernetes/objects/issuer-r
 import type { CanarySource, ControllerContext } from './controller-context.ts';
 import type { StuckClusterSignals } from './stuck-clusters.ts';
 
+/** While an issuer is in a canary or refused: a person may decide at any moment. One read of one object. */
+const OPEN_INTERVAL_MS = 10_000;
+
 /**
  * Ends canaries by what their clusters serve. Has certificates that wait evaluated again when that, a person, or a cluster that
  * knew the issuer has ended one; at its regular end each comes by itself. Runs until the signal of the context is aborted.
@@ -15,22 +18,40 @@ export async function runCanaryWatch(
   { records, rule }: CanarySource,
   { signalWaitingFor }: Pick<StuckClusterSignals, 'signalWaitingFor'>,
 ): Promise<void> {
+  const { resyncIntervalMs } = settings;
   let known: IssuerRecords | undefined;
-  for (;;) {
-    try {
+  let reviewAt = performance.now();
+  const look = async (): Promise<void> => {
+    if (performance.now() >= reviewAt) {
       await reviewCanaries(kubernetes, records, rule.clusters, Date.now());
-      const found = await records.read();
-      metrics.issuersInCanary.set([...found.values()].filter(({ state }) => state === 'canary').length);
-      const before = known;
-      known = found;
-      if (hasEndedEarly(before, found, rule.periodMs)) await signalWaitingFor('issuers');
-    } catch (error) {
-      signal.throwIfAborted();
-      if (!(error instanceof CertmanError)) throw error;
-      logger.warn({ problem: error.message }, 'The issuers of the certificates cannot be read');
+      reviewAt = performance.now() + withJitter(resyncIntervalMs);
     }
-    await pause(withJitter(settings.resyncIntervalMs), signal);
+    const found = await records.read();
+    metrics.issuersInCanary.set([...found.values()].filter(({ state }) => state === 'canary').length);
+    if (hasEndedEarly(known, found, rule.periodMs)) await signalWaitingFor('issuers');
+    // Not before: an end that could not be signalled is found again.
+    known = found;
+  };
+  try {
+    for (;;) {
+      try {
+        await look();
+      } catch (error) {
+        signal.throwIfAborted();
+        if (!(error instanceof CertmanError)) throw error;
+        logger.warn({ problem: error.message }, 'The canaries of new issuers cannot be followed');
+      }
+      const intervalMs = isOpen(known) ? Math.min(OPEN_INTERVAL_MS, resyncIntervalMs) : resyncIntervalMs;
+      await pause(withJitter(intervalMs), signal);
+    }
+  } finally {
+    metrics.issuersInCanary.set(0);
   }
+}
+
+/** Whether an issuer waits for a decision, or has one that may be changed for those that wait. */
+function isOpen(known: IssuerRecords | undefined): boolean {
+  return [...(known ?? [])].some(([, { state }]) => state !== 'accepted');
 }
 
 /** @param before undefined: of what has changed, nothing is known. */

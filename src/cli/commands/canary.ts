@@ -38,8 +38,8 @@ function decideCommand(decision: 'accept' | 'refuse'): Command {
     )
     .description(
       decision === 'accept'
-        ? 'Ends the canary of an issuer, or its refusal: certificates that wait are installed, within CERTMAN_RESYNC_INTERVAL.'
-        : 'Stops an issuer: its certificates are installed on no other cluster, also not near the expiry of the one in use. Those that have one keep it; replace them with certman renew once the CA issues from another one.',
+        ? 'Ends the canary of an issuer, or its refusal: certificates that wait are installed, within seconds.'
+        : 'Stops an issuer: its certificates replace no valid one on another cluster, until that nears its expiry. Those that have one keep it; replace them with certman renew once the CA issues from another one.',
     )
     .argument('<issuer>', ISSUER_ARGUMENT)
     .option('--reason <text>', 'why, for others: at most 400 characters')
