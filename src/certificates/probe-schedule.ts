@@ -5,6 +5,8 @@ const MIN_INTERVAL_MS = 15_000;
 /** Hive may bring a certificate over at any time: half an hour is what the lag of a late one is exact to, for a day. */
 const MAX_WAITING_INTERVAL_MS = 30 * 60_000;
 const MAX_WAITING_MS = 24 * 3_600_000;
+/** After a probe that did not reach a name, twice as long after each further one: the cause may be a resolver or a network. */
+const FIRST_REPETITION_MS = 60_000;
 /** A wait is this share of the time since the installation, so the measured lag is exact to an eighth. */
 const SHARE_OF_AGE = 1 / 8;
 
@@ -12,20 +14,28 @@ const SHARE_OF_AGE = 1 / 8;
  * The next probe: soon after an installation, with a back-off, and rarely once the certificate is served or the cluster is
  * one that cannot be probed.
  * @param installedAt undefined: certman did not install it.
+ * @param failures probes in a row that did not reach a name, with this one.
  * @param intervalMs between probes of a cluster that serves its certificate.
  */
 export function nextProbeAt(
   { status, reason }: Pick<ServedCondition, 'status' | 'reason'>,
   {
     installedAt,
+    failures = 0,
     now,
     intervalMs,
-  }: { readonly installedAt: number | undefined; readonly now: number; readonly intervalMs: number },
+  }: {
+    readonly installedAt: number | undefined;
+    readonly failures?: number;
+    readonly now: number;
+    readonly intervalMs: number;
+  },
 ): number {
   if (status === 'True' || reason === 'PrivateLink' || reason === 'Hibernating' || reason === 'NotPublic') {
     return now + intervalMs;
   }
   const age = installedAt === undefined ? Number.POSITIVE_INFINITY : Math.max(0, now - installedAt);
   const max = age > MAX_WAITING_MS ? intervalMs : Math.min(intervalMs, MAX_WAITING_INTERVAL_MS);
-  return now + Math.min(max, Math.max(MIN_INTERVAL_MS, Math.round(age * SHARE_OF_AGE)));
+  const wait = Math.min(max, Math.max(MIN_INTERVAL_MS, Math.round(age * SHARE_OF_AGE)));
+  return now + (failures === 0 ? wait : Math.min(wait, FIRST_REPETITION_MS * 2 ** (failures - 1)));
 }

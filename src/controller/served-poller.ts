@@ -28,6 +28,8 @@ import type { PollClient, PollResult } from './poller.ts';
 /** A cluster that drops packets takes ten seconds; others are probed meanwhile. */
 const CONCURRENT_CLUSTERS = 32;
 const CONCURRENT_NAMES = 3;
+/** In a row, until a certificate that was served is one of which that is not known: a packet or a resolver can fail once. */
+const MIN_FAILED_PROBES = 3;
 
 interface ProbedCertificate extends CertificateInUse {
   readonly key: string;
@@ -47,16 +49,29 @@ function probeKeyOf({ request, cluster }: CertificateInUse): string | undefined 
 export function servedPollClient(context: ServedPollContext, check: ServedCheck): PollClient<ProbedCertificate> {
   const { cache, signal } = context;
   const certificates = new CertificateIndex(cache, probeKeyOf);
+  /** Probes in a row that did not reach a name, by key. */
+  const failedProbes = new Map<string, number>();
+
+  const countFailures = (key: string, { reason }: ServedCondition): number => {
+    const failures = reason === 'Unreachable' ? (failedProbes.get(key) ?? 0) + 1 : 0;
+    if (failures === 0) failedProbes.delete(key);
+    else failedProbes.set(key, failures);
+    return failures;
+  };
 
   const pollOne = async (certificate: ProbedCertificate): Promise<PollResult> => {
     const { request } = certificate;
     const condition = await conditionOf(context, check, certificate);
+    const failures = countFailures(certificate.key, condition);
+    const nextAfter = (now: number): number =>
+      nextProbeAt(condition, { installedAt: request.installedAt, failures, now, intervalMs: check.intervalMs });
+    if (failures > 0 && failures < MIN_FAILED_PROBES && request.served?.status === 'True') {
+      return { kind: 'skipped', nextPollAt: nextAfter(Date.now()) };
+    }
     const written = await write(context, certificate, condition);
     if (written) await reportTurn(context, certificate, condition);
     signal.throwIfAborted();
-    const now = Date.now();
-    const nextPollAt = nextProbeAt(condition, { installedAt: request.installedAt, now, intervalMs: check.intervalMs });
-    return { kind: condition.status === 'True' ? 'answered' : 'responded', nextPollAt };
+    return { kind: condition.status === 'True' ? 'answered' : 'responded', nextPollAt: nextAfter(Date.now()) };
   };
 
   return {
@@ -71,7 +86,9 @@ export function servedPollClient(context: ServedPollContext, check: ServedCheck)
     find(key) {
       const [certificate] = certificates.get(key, Date.now());
       const serialNumber = certificate?.request.serialNumber;
-      return certificate && serialNumber !== undefined ? { ...certificate, key, serialNumber } : undefined;
+      if (certificate !== undefined && serialNumber !== undefined) return { ...certificate, key, serialNumber };
+      failedProbes.delete(key);
+      return undefined;
     },
     keyOf: ({ key }) => key,
     hostOf: ({ cluster }) => keyOf(cluster),
@@ -153,6 +170,8 @@ async function reportTurn(
   const before = request.served;
   if (before?.reason === reason) return;
   const { installedAt, namespace, name, uid } = request;
+  // Of a certificate from before the probes began: that it is served is no news, and a fleet has thousands.
+  if (status === 'True' && before === undefined && installedAt === undefined) return;
   const wasProbed = before?.reason !== 'PrivateLink' && before?.reason !== 'Hibernating';
   if (status === 'True' && before?.status !== 'True' && installedAt !== undefined && wasProbed) {
     const action = request.replacedSerialNumber === undefined ? 'create' : 'renew';

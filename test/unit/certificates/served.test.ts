@@ -94,6 +94,15 @@ describe('the next probe', () => {
     expect(next(late, ageMs)).toBe(waitMs);
   });
 
+  test.each([
+    [1, 60_000],
+    [3, 240_000],
+    [20, intervalMs],
+  ])('after %s probes in a row that did not reach a name follows after %s ms', (failures, waitMs) => {
+    const unreachable = { status: 'Unknown', reason: 'Unreachable' } as const;
+    expect(nextProbeAt(unreachable, { installedAt: undefined, failures, now: NOW, intervalMs }) - NOW).toBe(waitMs);
+  });
+
   test('makes the lag exact to an eighth, with fewer than ninety probes in a day', () => {
     let age = 0;
     let probes = 0;

@@ -5,10 +5,12 @@ import { toCachedCluster } from '../../../src/clusters/cached-cluster.ts';
 import type { ClusterView } from '../../../src/clusters/cluster-view.ts';
 import { ControllerCache } from '../../../src/controller/controller-cache.ts';
 import { servedPollClient } from '../../../src/controller/served-poller.ts';
+import { AddressLookupError } from '../../../src/dns/public-addresses.ts';
 import { CertmanError } from '../../../src/failures/failure.ts';
 import type { KubernetesApi, KubernetesObject } from '../../../src/kubernetes/api/kubernetes-api.ts';
 import { certificateFacts } from '../../../src/kubernetes/objects/certificate-facts.ts';
 import { observeRequest } from '../../../src/kubernetes/objects/observed-request.ts';
+import type { ResolveHost } from '../../../src/network/resolve-allowed.ts';
 import { createMetrics } from '../../../src/observability/metrics.ts';
 import { TlsProbe } from '../../../src/tls-probe/tls-probe.ts';
 import { TrustStore } from '../../../src/x509/trust-store.ts';
@@ -66,8 +68,9 @@ const api = {
   },
 } as Partial<KubernetesApi> as KubernetesApi;
 
-function setUp(kubernetes: KubernetesApi = api, roots = new TrustStore([ca.certificatePem])) {
-  const resolve = () => Promise.resolve([{ address: '127.0.0.1', family: 4 }]);
+const toLoopback: ResolveHost = () => Promise.resolve([{ address: '127.0.0.1', family: 4 }]);
+
+function setUp(kubernetes: KubernetesApi = api, roots = new TrustStore([ca.certificatePem]), resolve = toLoopback) {
   const check = {
     tls: new TlsProbe({ privateNetworks: [LOOPBACK], resolve, timeoutMs: 5_000 }),
     roots: { of: () => roots },
@@ -122,6 +125,41 @@ describe('the sweep of what clusters serve', () => {
     await pollOnce(client);
     expect(patches).toBe(1);
     expect(events).toEqual(['Normal Served', 'Normal Served']);
+  });
+
+  test('records no Event of a certificate from before the probes began that is served', async () => {
+    setRequest(issued.status);
+    await pollOnce(setUp());
+    expect(servedIn()).toMatchObject({ status: 'True' });
+    expect(events).toEqual([]);
+  });
+
+  test('takes a certificate for served until three probes in a row have not reached the cluster', async () => {
+    setRequest({ ...issued.status, ...installed(48 * HOUR_MS) });
+    const down = { current: false };
+    const client = setUp(api, undefined, () =>
+      down.current
+        ? Promise.reject(new AddressLookupError('EAI_AGAIN', 'no resolver answers'))
+        : Promise.resolve([{ address: '127.0.0.1', family: 4 }]),
+    );
+    const { subject } = await pollOnce(client);
+    const pollAgain = async () => {
+      const [result] = await client.poll([client.find(subject.key) ?? subject]);
+      observe();
+      return { result, reason: servedIn()?.reason };
+    };
+    down.current = true;
+    const waits: number[] = [];
+    for (const reason of ['Served', 'Served', 'Unreachable', 'Unreachable']) {
+      const polled = await pollAgain();
+      expect(polled.reason).toBe(reason);
+      waits.push(Math.round(((polled.result?.nextPollAt ?? 0) - Date.now()) / 60_000));
+    }
+    expect(waits).toEqual([1, 2, 4, 8]);
+    down.current = false;
+    expect((await pollAgain()).reason).toBe('Served');
+    down.current = true;
+    expect((await pollAgain()).reason).toBe('Served');
   });
 
   test('waits for Hive without an Event, then warns once', async () => {
