@@ -209,6 +209,6 @@ function refusedError({ name }: IssuingPath, why: string): CertmanError {
   return new CertmanError({
     code: 'certificate/issuerRefused',
     message: `The certificate is issued, but its issuer ${name} was refused for this fleet: ${why}`,
-    remedy: `The certificate in use stays. To have it installed all the same: certman canary accept "${name}".`,
+    remedy: `The certificate in use stays until it nears its expiry. To have it installed all the same: certman canary accept "${name}".`,
   });
 }

@@ -203,6 +203,17 @@ it('ends once the probes of all its clusters are content, and refuses the issuer
   expect(await install(c)).toBe('installed');
 });
 
+it('holds a refused issuer back from a certificate in use until that nears its expiry', async () => {
+  const { renewal, install, store } = await fleet(1);
+  expect(await install(await renewal('a'))).toBe('installed');
+  const [issuer] = await listIssuers(store);
+  if (issuer === undefined) throw new Error('no issuer is recorded');
+  await recordDecision(store, issuer, 'refused', undefined);
+  expect(codeOf(await install(await renewal('b')))).toBe('certificate/issuerRefused');
+  const target = await secretWith(known, 88 * DAY_MS);
+  expect(await install(await renewal('c', { target }))).toBe('installed');
+});
+
 it('is ended by a person, either way', async () => {
   const { renewal, install, store } = await fleet(1);
   const second = await renewal('b');
