@@ -1,5 +1,6 @@
 /** The clusters of a canary as they are now: which are still there, and what they serve. */
 import { z } from 'zod';
+import { oneLine } from '../failures/printable.ts';
 import type { KubernetesApi, KubernetesObject } from '../kubernetes/api/kubernetes-api.ts';
 import type { CanaryPlace, IssuerRecord, IssuerRecordStore } from '../kubernetes/objects/issuer-records.ts';
 import { CERTIFICATE_REQUESTS } from '../kubernetes/objects/resources.ts';
@@ -52,7 +53,7 @@ function evidenceOf(there: readonly ObservedPlace[]): CanaryEvidence {
   const refused = found.find(({ served }) => served?.status === 'False' && served.reason === 'ChainNotTrusted');
   if (refused !== undefined)
     return {
-      rejected: `Clients of ${refused.place.cluster} refuse it: ${refused.served?.message}`.slice(0, MAX_WHY_LENGTH),
+      rejected: oneLine(`Clients of ${refused.place.cluster} refuse it: ${refused.served?.message}`, MAX_WHY_LENGTH),
     };
   return { served: found.length > 0 && found.every(({ served }) => served?.status === 'True') };
 }

@@ -1,5 +1,5 @@
 import { oneLine } from '../../failures/printable.ts';
-import type { IssuerRecordStore } from '../../kubernetes/objects/issuer-records.ts';
+import type { IssuerRecord, IssuerRecordStore } from '../../kubernetes/objects/issuer-records.ts';
 import { UsageError } from '../arguments.ts';
 import { type ConfirmOptions, confirm } from '../confirm.ts';
 import type { KubeConnection } from '../kubectl-options.ts';
@@ -50,7 +50,7 @@ export function findIssuer(issuers: readonly ListedIssuer[], text: string): List
   throw new UsageError(`no issuer is recorded as "${oneLine(text, 200)}"; there are: ${known === '' ? 'none' : known}`);
 }
 
-/** Records what a person decided. */
+/** Records what a person decided. @throws UsageError where the issuer is not recorded any more. */
 export async function recordDecision(
   store: Pick<IssuerRecordStore, 'update'>,
   { id }: Pick<ListedIssuer, 'id'>,
@@ -60,5 +60,8 @@ export async function recordDecision(
   const why =
     reason === undefined ? `A person ${state} it.` : `A person ${state} it: ${oneLine(reason, MAX_REASON_LENGTH)}`;
   const decidedAt = new Date().toISOString();
-  await store.update(id, (found) => (found === undefined ? {} : { record: { ...found, state, decidedAt, why } }));
+  const { record } = await store.update(id, (found): { readonly record?: IssuerRecord } =>
+    found === undefined ? {} : { record: { ...found, state, decidedAt, why } },
+  );
+  if (record === undefined) throw new UsageError(`the issuer ${id} is not recorded any more`);
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { findIssuer } from '../../../src/cli/canary/decide.ts';
+import { findIssuer, recordDecision } from '../../../src/cli/canary/decide.ts';
 import { issuersText } from '../../../src/cli/canary/issuers-text.ts';
 import type { ListedIssuer } from '../../../src/cli/canary/read-issuers.ts';
 
@@ -27,6 +27,14 @@ describe('an issuer on the command line', () => {
     expect(() => findIssuer(issuers, 'YE')).toThrow('there are: YE1 (X2), YE2 (X2), YE2 (X2)');
     expect(() => findIssuer([], 'YE')).toThrow('there are: none');
   });
+});
+
+it('a decision about an issuer that is not recorded any more is an error', async () => {
+  const store = {
+    update: async <Change>(_id: string, change: (found: undefined) => Change | Promise<Change>) =>
+      await change(undefined),
+  };
+  await expect(recordDecision(store, { id: 'aa' }, 'accepted', undefined)).rejects.toThrow('not recorded any more');
 });
 
 describe('the list of issuers', () => {
