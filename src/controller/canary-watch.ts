@@ -56,10 +56,12 @@ function isOpen(known: IssuerRecords | undefined): boolean {
 
 /** @param before undefined: of what has changed, nothing is known. */
 export function hasEndedEarly(before: IssuerRecords | undefined, now: IssuerRecords, periodMs: number): boolean {
-  return [...now].some(
-    ([id, record]) =>
-      record.state !== 'canary' && before?.get(id)?.state !== record.state && !endedByTime(record, periodMs),
-  );
+  return [...now].some(([id, record]) => {
+    const state = before?.get(id)?.state;
+    if (record.state === 'canary' || record.state === state) return false;
+    // A refusal has no regular end: what it holds waits for its next attempt.
+    return state === 'refused' || !endedByTime(record, periodMs);
+  });
 }
 
 function endedByTime(record: IssuerRecord, periodMs: number): boolean {

@@ -32,6 +32,7 @@ describe('certificates that wait are evaluated again', () => {
     expect(hasEndedEarly(records('canary'), records('accepted', 2), PERIOD_MS)).toBe(true);
     expect(hasEndedEarly(records('canary'), records('refused', 2), PERIOD_MS)).toBe(true);
     expect(hasEndedEarly(records('refused', 2), records('accepted', 3), PERIOD_MS)).toBe(true);
+    expect(hasEndedEarly(records('refused', 2), records('accepted', 30), PERIOD_MS)).toBe(true);
   });
 
   it('where a controller that starts does not know what it missed', () => {
