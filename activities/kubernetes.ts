@@ -11,19 +11,12 @@ import { TimeLimit } from '../src/kubernetes/api/time-limit.ts';
 import { applyCertificateRequest } from '../src/kubernetes/objects/apply-certificate-request.ts';
 import { applyCertificateRequests } from '../src/kubernetes/objects/apply-certificate-requests.ts';
 import { requireReleasable, type ViewSettings, viewOf } from '../src/kubernetes/objects/asked-for.ts';
-import { BUNDLE_STATUS } from '../src/kubernetes/objects/bundle-status.ts';
 import { deleteBundleObjects } from '../src/kubernetes/objects/delete-bundle-objects.ts';
-import { type RecordEvent, recordEvent } from '../src/kubernetes/objects/events.ts';
 import type { OperatorSettings } from '../src/kubernetes/objects/operator-settings.ts';
 import { releasePrimaryObject } from '../src/kubernetes/objects/primary-object.ts';
-import { reportStatus } from '../src/kubernetes/objects/report-status.ts';
-import { REQUEST_STATUS } from '../src/kubernetes/objects/request-status.ts';
 import type { ServedBundles } from '../src/kubernetes/objects/served-bundles.ts';
-import { StatusWriter } from '../src/kubernetes/objects/status-writer.ts';
+import { StatusReporter } from './status-reporter.ts';
 import { wrapActivity } from './wrap-activity.ts';
-
-/** Well below the time limits of the activities that record Events beside their work. */
-const EVENT_TIMEOUT_MS = 5_000;
 
 /** What the activities on the management cluster's API server need. */
 export interface KubernetesActivityDeps {
@@ -36,6 +29,8 @@ export interface KubernetesActivityDeps {
   readonly caChangeAllowedTo?: string | undefined;
   readonly decommission: DecommissionRules;
   readonly bundles: ServedBundles;
+  /** Shared with other activities; absent: of its own. */
+  readonly statuses?: StatusReporter;
   readonly projection: ViewSettings;
   /** Releases the turn that an order of the bundle waits for. Never throws. */
   readonly releaseTurn?: (bundle: BundleRef) => Promise<void>;
@@ -46,28 +41,16 @@ export interface KubernetesActivityDeps {
 /** @see KubernetesActivities for what each does. */
 export function createKubernetesActivities(deps: KubernetesActivityDeps): KubernetesActivities {
   const { settings, decommission, caChangeAllowedTo, bundles, projection, renewalPolicy } = deps;
-  const statusWriters = {
-    requestStatus: new StatusWriter(REQUEST_STATUS),
-    bundleStatus: new StatusWriter(BUNDLE_STATUS),
-  };
+  const statuses = deps.statuses ?? new StatusReporter(deps.kubernetes);
   const kubernetes = (): KubernetesApi => deps.kubernetes.withSignal(Context.current().cancellationSignal);
-  /** Of the activity that it is called in. */
-  const eventRecorder = (): RecordEvent => {
-    const { cancellationSignal, info, log } = Context.current();
-    return async (object, event) => {
-      const limit = new TimeLimit(EVENT_TIMEOUT_MS, cancellationSignal);
-      try {
-        await recordEvent(deps.kubernetes.withSignal(limit.signal), object, event, info.attempt > 1);
-      } catch (error) {
-        const problem = error instanceof Error ? error.message : String(error);
-        const { resource, namespace, name } = object;
-        log.warn('An Event could not be recorded', { object: `${resource.kind} ${namespace}/${name}`, event, problem });
-      } finally {
-        limit.end();
-      }
-    };
-  };
-  const access = () => ({ kubernetes: kubernetes(), settings, ...statusWriters, bundles, projection, renewalPolicy });
+  const access = () => ({
+    kubernetes: kubernetes(),
+    settings,
+    ...statuses.writers,
+    bundles,
+    projection,
+    renewalPolicy,
+  });
   const withCa = async (observation: RequestObservation): Promise<RequestObservation> => {
     const caHost = await deps.caHost();
     const caChangeAllowed = caHost !== undefined && caHost === caChangeAllowedTo;
@@ -106,9 +89,7 @@ export function createKubernetesActivities(deps: KubernetesActivityDeps): Kubern
         for (const limit of limits) limit.end();
       }
     }),
-    reportStatus: wrapActivity((input) =>
-      reportStatus({ kubernetes: kubernetes(), ...statusWriters }, input, eventRecorder()),
-    ),
+    reportStatus: wrapActivity((input) => statuses.report(input, Context.current().cancellationSignal)),
     removeBundle: wrapActivity(async ({ waitsForTurn, ...bundle }) => {
       const removed = await deleteBundleObjects(kubernetes(), projection, bundle);
       // Nothing waits for it.
@@ -116,7 +97,7 @@ export function createKubernetesActivities(deps: KubernetesActivityDeps): Kubern
       return { removed };
     }),
     removeFinalizer: wrapActivity(async (cluster, leftovers = []) => {
-      const outcome = await releasePrimaryObject(kubernetes(), cluster, leftovers, eventRecorder(), (found) =>
+      const outcome = await releasePrimaryObject(kubernetes(), cluster, leftovers, statuses.eventRecorder(), (found) =>
         requireReleasable(viewOf(found, cluster, projection)),
       );
       // Counted by the interceptor of the metrics.

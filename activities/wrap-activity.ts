@@ -21,23 +21,30 @@ const EXPECTED_CODES = new Set<string>([
 
 /** An error with what the workflow must know besides: it is added to the failure's details, also to a cancellation's. */
 export class ErrorWithDetails extends Error {
-  readonly details: unknown;
+  readonly details: object;
+  /** It is not retried here, whatever it is. */
+  readonly isFinal: boolean;
 
-  constructor(cause: unknown, details: unknown) {
+  constructor(cause: unknown, details: object, isFinal = false) {
     super(cause instanceof Error ? cause.message : String(cause), { cause });
     this.name = 'ErrorWithDetails';
     this.details = details;
+    this.isFinal = isFinal;
   }
 }
 
 /**
  * Converts a failure for Temporal: type = code, details = [FailureInfo, ...others], nextRetryDelay from `notBefore`.
- * @param others see {@link ErrorWithDetails}.
+ * @param others @param isFinal see {@link ErrorWithDetails}.
  */
-export function toApplicationFailure(info: FailureInfo, others: readonly unknown[] = []): ApplicationFailure {
+export function toApplicationFailure(
+  info: FailureInfo,
+  others: readonly unknown[] = [],
+  isFinal = false,
+): ApplicationFailure {
   const delay = info.notBefore === undefined ? undefined : retryDelayMs(info, Date.parse(info.notBefore) - Date.now());
-  const retryable =
-    delay === undefined ? info.retry === 'transient' : delay <= MAX_RETRY_DELAY_MS && isRetriedHere(info);
+  const isSoon = delay === undefined ? info.retry === 'transient' : delay <= MAX_RETRY_DELAY_MS && isRetriedHere(info);
+  const retryable = isSoon && !isFinal;
   return ApplicationFailure.create({
     type: info.code,
     message: info.message,
@@ -63,7 +70,7 @@ function retryDelayMs({ code }: FailureInfo, statedMs: number): number {
 const HEARTBEAT_INTERVAL_MS = 3_000;
 
 /** Details of an activity's heartbeats, which every heartbeat replaces, the periodic ones included. */
-const heartbeatDetails = new WeakMap<Context, () => unknown>();
+const detailsOf = new WeakMap<Context, () => unknown>();
 
 /** Heartbeats now, with details that the next attempt finds; use it instead of `Context.heartbeat`. */
 export function heartbeat(details: unknown): void {
@@ -73,7 +80,13 @@ export function heartbeat(details: unknown): void {
 
 /** Evaluates `details` for every periodic heartbeat from now on. */
 export function heartbeatFrom(details: () => unknown): void {
-  heartbeatDetails.set(Context.current(), details);
+  detailsOf.set(Context.current(), details);
+}
+
+/** Those of the present attempt. */
+export function heartbeatDetails(): object {
+  const details = detailsOf.get(Context.current())?.();
+  return typeof details === 'object' && details !== null ? details : {};
 }
 
 /** Heartbeats, so that cancellation and lost workers are noticed; throws `ApplicationFailure` or `CancelledFailure`. */
@@ -82,8 +95,8 @@ export function wrapActivity<Args extends unknown[], Result>(
 ): (...args: Args) => Promise<Result> {
   return async (...args) => {
     const context = Context.current();
-    heartbeatDetails.set(context, () => context.info.heartbeatDetails);
-    const timer = setInterval(() => context.heartbeat(heartbeatDetails.get(context)?.()), HEARTBEAT_INTERVAL_MS);
+    detailsOf.set(context, () => context.info.heartbeatDetails);
+    const timer = setInterval(() => context.heartbeat(detailsOf.get(context)?.()), HEARTBEAT_INTERVAL_MS);
     try {
       return await activity(...args);
     } catch (thrown) {
@@ -95,7 +108,7 @@ export function wrapActivity<Args extends unknown[], Result>(
       const { info } = error instanceof CertmanError ? error : unexpectedError(context.info.activityType, error);
       if (EXPECTED_CODES.has(info.code)) context.log.debug(info.message, { code: info.code });
       else context.log.warn(info.message, { code: info.code, error: stackOf(error) });
-      throw toApplicationFailure(info, others);
+      throw toApplicationFailure(info, others, thrown instanceof ErrorWithDetails && thrown.isFinal);
     } finally {
       clearInterval(timer);
     }

@@ -77,6 +77,15 @@ export const { completeOrder } = proxyActivities<Activities>({
   retry: BACKOFF,
 });
 
+/** All steps within their limits. */
+export const { fulfillOrder } = proxyActivities<Activities>({
+  ...ATTEMPT,
+  startToCloseTimeout: '10 minutes',
+  scheduleToCloseTimeout: '50 minutes',
+  cancellationType: AWAIT_CANCELLATION,
+  retry: BACKOFF,
+});
+
 /** It only reads, so a cancellation need not wait for it. */
 export const { verifyPropagation } = proxyActivities<Activities>({
   ...DNS,

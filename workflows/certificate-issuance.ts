@@ -19,12 +19,13 @@ import {
   type CertificateIssuanceResult,
   type IssuanceFailureContext,
 } from '../src/contract/certificate-issuance.ts';
-import { COMPLETE_ORDER_PATCH, PERSISTENT_RECORDS, STAGING_PROOF } from '../src/contract/patches.ts';
+import { COMPLETE_ORDER_PATCH, FULFILL_ORDER, PERSISTENT_RECORDS, STAGING_PROOF } from '../src/contract/patches.ts';
 import { PRIORITIES } from '../src/contract/priorities.ts';
 import { type FailureCode, type FailureInfo, failureInfo } from '../src/failures/failure.ts';
 import { placeOrder, proveOrder, withdrawTxtRecords } from './activities.ts';
 import { failureIn, lastHeartbeatDetailsIn } from './failures.ts';
 import { count } from './issuance/describe.ts';
+import { FulfillmentSteps } from './issuance/fulfillment-steps.ts';
 import { IssuanceState } from './issuance/issuance-state.ts';
 import { CombinedSteps, type OrderSteps } from './issuance/order-steps.ts';
 import { isSameRecord, planRecords, type RecordPlan, withoutPersistence } from './issuance/persistent-records.ts';
@@ -47,10 +48,7 @@ const OWNERSHIP_RECORDS_MS = 7 * 86_400_000;
  */
 export async function certificateIssuance(input: CertificateIssuanceInput): Promise<CertificateIssuanceResult> {
   const state = new IssuanceState(input);
-  const issuance = new Issuance(
-    state,
-    patched(COMPLETE_ORDER_PATCH) ? new CombinedSteps(state) : new SeparateSteps(state),
-  );
+  const issuance = new Issuance(state, stepsOf(state));
   try {
     return await issuance.run();
   } catch (error) {
@@ -69,6 +67,11 @@ export async function certificateIssuance(input: CertificateIssuanceInput): Prom
     const openOrder = INVALID_ORDER_CODES.has(failure.code) ? undefined : context.openOrder;
     throw failureWith(failure, { ...context, openOrder });
   }
+}
+
+function stepsOf(state: IssuanceState): OrderSteps {
+  if (patched(FULFILL_ORDER)) return new FulfillmentSteps(state);
+  return patched(COMPLETE_ORDER_PATCH) ? new CombinedSteps(state) : new SeparateSteps(state);
 }
 
 class Issuance {
@@ -110,7 +113,7 @@ class Issuance {
     const isKept = (record: SealedTxtRecord): boolean => kept.some((other) => isSameRecord(record, other));
     const others = [...ownership, ...leftoverRecords, ...plan.obsolete].filter((record) => !isKept(record));
     const ifFailed = uniqueRecords([...withdrawIfFailed, ...ownership, ...leftoverRecords]);
-    if (publish.length > 0) await this.#orWithdraw(ifFailed, () => this.#publishAndVerify(publish));
+    if (publish.length > 0) await this.#orWithdraw(ifFailed, () => this.#publishProofs(publish));
     const ifIssued = uniqueRecords([...publish.filter((record) => !isKept(record)), ...others]);
     const result = await this.#steps.complete(order, ownershipProof, others, (isIssued) =>
       this.#withdraw(isIssued ? ifIssued : ifFailed),
@@ -214,10 +217,19 @@ class Issuance {
     records: readonly SealedTxtRecord[],
     ownershipOf?: readonly string[],
   ): Promise<VerifiedPropagation> {
+    this.#requireInZone(records);
+    return await this.#steps.publishAndVerify(records, ownershipOf);
+  }
+
+  async #publishProofs(proofs: readonly SealedTxtRecord[]): Promise<void> {
+    this.#requireInZone(proofs);
+    await this.#steps.prove(proofs);
+  }
+
+  #requireInZone(records: readonly SealedTxtRecord[]): void {
     const { input } = this.#state;
     const outside = records.find(({ name, at }) => at === undefined && !isInZone(name, input.zone.zoneName));
     if (outside !== undefined) throw failureWith(outsideZoneFailure(outside.name, input));
-    return await this.#steps.publishAndVerify(records, ownershipOf);
   }
 
   async #orWithdraw<T>(records: readonly SealedTxtRecord[], step: () => Promise<T>): Promise<T> {

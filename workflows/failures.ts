@@ -11,6 +11,14 @@ import type { UnfinishedStep } from '../src/contract/activities.ts';
 import { CANCELLED_WITH_LEFTOVERS, type IssuanceFailureContext } from '../src/contract/certificate-issuance.ts';
 import { type FailureInfo, failureInfo, isFailureCode } from '../src/failures/failure.ts';
 
+/** Steps before which the TXT records of an order are published. */
+const AFTER_PUBLICATION = new Set<unknown>([
+  'verifyPropagation',
+  'answerChallenges',
+  'finalizeOrder',
+  'installCertificate',
+]);
+
 /** The typed failure inside an error, however deeply Temporal wrapped it; `internal/unexpected` when there is none. */
 export function failureIn(error: unknown): FailureInfo {
   return (
@@ -73,13 +81,13 @@ export function unfinishedStepIn(error: unknown): UnfinishedStep | undefined {
   const details: unknown = cancelled === undefined ? detailsIn(error, 1).at(0) : cancelled.details[0];
   const unfinished: UnfinishedStep | undefined = typeof details === 'object' && details !== null ? details : undefined;
   if (timeoutIn(error) === undefined) return unfinished;
-  const isPublished = unfinished?.published === true || isAtStep(lastHeartbeatDetailsIn(error), 'verifyPropagation');
+  const isPublished = unfinished?.published === true || isAfterPublication(lastHeartbeatDetailsIn(error));
   return isPublished ? { published: true } : undefined;
 }
 
-function isAtStep(heartbeatDetails: unknown, step: string): boolean {
-  if (typeof heartbeatDetails !== 'object' || heartbeatDetails === null) return false;
-  return 'step' in heartbeatDetails && heartbeatDetails.step === step;
+function isAfterPublication(heartbeatDetails: unknown): boolean {
+  if (typeof heartbeatDetails !== 'object' || heartbeatDetails === null || !('step' in heartbeatDetails)) return false;
+  return AFTER_PUBLICATION.has(heartbeatDetails.step);
 }
 
 /** The heartbeat details of an activity's last attempt, when it timed out. */

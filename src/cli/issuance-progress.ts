@@ -12,6 +12,7 @@ import { oneLine } from '../failures/printable.ts';
 const ACTIVITY_DESCRIPTIONS: Readonly<Record<string, string>> = {
   placeOrder: 'placing the order',
   publishAndVerify: 'publishing the TXT records',
+  fulfillOrder: 'publishing the TXT records',
   completeOrder: 'waiting for the CA to validate the names',
   publishTxtRecords: 'publishing the TXT records',
   verifyPropagation: 'verifying the propagation of the TXT records',

@@ -144,6 +144,8 @@ export interface InstallCertificateInput extends Omit<FinalizeOrderInput, 'commo
   readonly secretName: string;
   /** Install it at once, also where its issuer is new to the fleet: the certificate in use serves no more, or soon. */
   readonly skipCanary?: true;
+  /** The Secret did not exist when it was last read: it is created without another read. */
+  readonly secretMissing?: true;
   /** Return a certificate in the Secret that the workflow did not issue, so that it can be revoked later. */
   readonly returnReplaced?: true;
   /** Return the window that the CA suggests for the renewal of the certificate (RFC 9773), if it does at once. */
@@ -275,7 +277,7 @@ export interface PublishAndVerifyInput extends PublishTxtRecordsInput, Pick<Veri
 export interface CompleteOrderInput
   extends FinalizeOrderInput,
     Pick<PlacedOrder, 'challenges'>,
-    Pick<InstallCertificateInput, 'secretName' | 'skipCanary' | 'returnReplaced' | 'returnWindow'> {
+    Pick<InstallCertificateInput, 'secretName' | 'skipCanary' | 'secretMissing' | 'returnReplaced' | 'returnWindow'> {
   readonly zone: ZoneTarget;
   /** Withdrawn with those of the challenges. */
   readonly otherRecords: readonly SealedTxtRecord[];
@@ -289,7 +291,35 @@ export interface CompletedOrder {
   readonly withdrawn: boolean;
 }
 
-/** `details[1]` of a failed, and `details[0]` of a cancelled `publishAndVerify` or `completeOrder`. */
+/** What the status of a certificate that an order has installed depends on, besides the certificate. */
+export interface ReportTerms
+  extends Pick<
+    RequestObservation,
+    'generation' | 'renewBeforeDays' | 'renewalPolicy' | 'renewalPolicyProblem' | 'caHost' | 'fallbackCaHosts'
+  > {
+  readonly replacedSerialNumber?: string;
+  /** It replaces one. */
+  readonly isRenewal: boolean;
+}
+
+/** Input of `fulfillOrder`. */
+export interface FulfillOrderInput extends CompleteOrderInput, Pick<PublishTxtRecordsInput, 'waitingSince'> {
+  /** Of the order. */
+  readonly caHost: string;
+  readonly failover?: string;
+  /** Absent: the status is left to the workflow. */
+  readonly reportTerms?: ReportTerms;
+}
+
+/** Result of `fulfillOrder`. */
+export interface FulfilledOrder extends CompletedOrder {
+  /** RFC 3339. */
+  readonly installedAt: string;
+  /** The status is written, with its Event; absent: the workflow writes it. */
+  readonly reported?: true;
+}
+
+/** `details[1]` of a failed, and `details[0]` of a cancelled `publishAndVerify`, `completeOrder` or `fulfillOrder`. */
 export interface UnfinishedStep {
   /** The TXT records were published, and are live. */
   readonly published?: true;
@@ -309,6 +339,11 @@ export interface OrderActivities {
    * of the TXT records, whose failure does not matter. @throws with {@link UnfinishedStep}.
    */
   completeOrder(input: CompleteOrderInput): Promise<CompletedOrder>;
+  /**
+   * `publishAndVerify`, where there are challenges, and `completeOrder`; then writes the status as `reportStatus` does, whose
+   * failure does not matter. @throws `dns/queued` as `publishTxtRecords`; with {@link UnfinishedStep}.
+   */
+  fulfillOrder(input: FulfillOrderInput): Promise<FulfilledOrder>;
 }
 
 /** The public DNS. */

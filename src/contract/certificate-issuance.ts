@@ -2,7 +2,7 @@ import type { CertificateFacts, IssuedCertificate } from '../certificates/certif
 import type { RenewalWindow } from '../certificates/renewal-window.ts';
 import type { ClusterIdentity, ObjectRef } from '../clusters/cluster-identity.ts';
 import type { ZoneTarget } from '../clusters/zone-target.ts';
-import type { OrderTurn, SealedTxtRecord } from './activities.ts';
+import type { OrderTurn, ReportTerms, SealedTxtRecord } from './activities.ts';
 
 /** Input of `certificateIssuance`, the workflow of one order. */
 export interface CertificateIssuanceInput {
@@ -40,6 +40,9 @@ export interface CertificateIssuanceInput {
   readonly moreUrgentAt?: string;
   /** As for `completeOrder`. */
   readonly skipCanary?: true;
+  readonly secretMissing?: true;
+  /** As for `fulfillOrder`. */
+  readonly reportTerms?: ReportTerms;
   /** Return the certificate in the Secret, which certman did not issue. */
   readonly returnReplaced?: true;
   /** As for `completeOrder`: the renewal follows the window (policy `ari`). */
@@ -58,6 +61,10 @@ export interface CertificateIssuanceResult {
   /** Why it is from a fallback CA, in a sentence. */
   readonly failover?: string;
   readonly orderUrl: string;
+  /** RFC 3339; absent: of an activity that does not say it. */
+  readonly installedAt?: string;
+  /** As of `fulfillOrder`. */
+  readonly reported?: true;
   readonly leftoverRecords?: readonly SealedTxtRecord[];
   /** Those that are in the zone now; absent: as before the order. */
   readonly persistentRecords?: readonly SealedTxtRecord[];

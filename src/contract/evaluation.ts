@@ -106,7 +106,10 @@ export function decideRenewal(
 }
 
 /** What the renewal time depends on, besides the certificate. */
-export function termsOf(observation: RequestObservation, now: number): RenewalTerms {
+export function termsOf(
+  observation: Pick<RequestObservation, 'request' | 'renewBeforeDays' | 'renewalPolicy' | 'renewalPolicyProblem'>,
+  now: number,
+): RenewalTerms {
   const { request, renewBeforeDays, renewalPolicy: policy, renewalPolicyProblem: policyNote } = observation;
   return { jitterKey: `${request.namespace}/${request.name}`, now, renewBeforeDays, policy, policyNote };
 }

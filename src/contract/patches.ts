@@ -1,6 +1,12 @@
 /** An order publishes and verifies in one activity, and is completed in one (`publishAndVerify`, `completeOrder`). */
 export const COMPLETE_ORDER_PATCH = 'complete-order';
 
+/**
+ * A placed order is fulfilled by one activity (`fulfillOrder`), which also reports the certificate. Asked for before
+ * {@link COMPLETE_ORDER_PATCH}, which a run with it then does not ask for.
+ */
+export const FULFILL_ORDER = 'fulfill-order';
+
 /** `clusterCertificates`: one activity evaluates bundles together, and search attributes are published once a task. */
 export const BUNDLES_TOGETHER = 'bundles-together';
 
@@ -27,6 +33,7 @@ export const PATCHES = [
   ORDERS_RELEASED,
   STAGING_PROOF,
   PERSISTENT_RECORDS,
+  FULFILL_ORDER,
 ] as const satisfies readonly string[];
 
 /** Lower-case words joined by hyphens. @returns undefined when the text does not have that form. */

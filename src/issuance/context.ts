@@ -7,6 +7,7 @@ import type { RecordZone } from '../dns/record-zone.ts';
 import type { KubernetesApi } from '../kubernetes/api/kubernetes-api.ts';
 import type { ViewSettings } from '../kubernetes/objects/asked-for.ts';
 import type { BundleChecks } from '../kubernetes/objects/served-bundles.ts';
+import type { StagedKey } from '../kubernetes/objects/staging-secret.ts';
 import type { ChainGate } from './chain-gate.ts';
 import type { IssuerCanary } from './issuer-canary.ts';
 import type { OrderBudget } from './order-budget.ts';
@@ -76,6 +77,8 @@ export interface IssuanceSettings {
 /** An attempt with a client of the CA, whose requests end with the attempt's signal. */
 export interface IssuanceContext extends AttemptContext {
   readonly ca: AcmeClient;
+  /** Keys that this attempt has staged, by order URL: it need not read them again. */
+  readonly staged?: Map<string, StagedKey> | undefined;
   /** Verify what any of the accounts has sealed; absent: that of `ca` is the only one. */
   readonly seals?: Seals | undefined;
 }

@@ -7,7 +7,7 @@ import { AcmeProblemError } from '../acme/problems.ts';
 import { waitForOrder } from '../acme/wait-for-order.ts';
 import type { FinalizeOrderInput } from '../contract/activities.ts';
 import { isStandalone } from '../kubernetes/objects/primary-object.ts';
-import { ensureStagingKey } from '../kubernetes/objects/staging-secret.ts';
+import { ensureStagingKey, type StagedKey } from '../kubernetes/objects/staging-secret.ts';
 import type { IssuanceContext } from './context.ts';
 import { requireOrder } from './require-order.ts';
 import { requireOwnershipProof } from './require-ownership.ts';
@@ -51,12 +51,13 @@ async function finalizeIfReady(context: IssuanceContext, input: FinalizeOrderInp
 }
 
 async function finalize(
-  { ca, kubernetes, settings, signal, budget }: IssuanceContext,
+  { ca, kubernetes, settings, signal, budget, staged }: IssuanceContext,
   order: Pick<Order, 'url' | 'finalize'>,
   input: FinalizeOrderInput,
 ): Promise<Order> {
   const makeKey = () => generatePrivateKey(settings.keyType);
-  const staging = { request: input.request, orderUrl: order.url, makeKey };
+  const onStaged = (key: StagedKey): void => void staged?.set(order.url, key);
+  const staging = { request: input.request, orderUrl: order.url, makeKey, onStaged };
   const csr = await createCsr(parsePrivateKey(await ensureStagingKey(kubernetes.withSignal(signal), staging)), input);
   signal.throwIfAborted();
   // Not cancelled once sent: the CA may have finalized an order whose request was cancelled.

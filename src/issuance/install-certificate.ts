@@ -45,12 +45,13 @@ export async function installCertificate(
   const orderUrl = requireOrder(ca, input);
   if (!(await ca.ownsUrl(certificateUrl))) throw unusableCertificate(input, `it is not at the CA ${ca.host}`);
   await checks.requireBundle(input, input);
+  const staged = context.staged?.get(orderUrl);
   const [downloaded, keyPem] = await Promise.all([
     downloadChain(ca, certificateUrl).catch((error: unknown) => {
       if (!isCertificateMissing(error)) throw error;
       throw certificateLateError(ca, orderUrl, context.attempt, `does not have its certificate yet: ${error.message}`);
     }),
-    readStagingKey(kubernetes.withSignal(signal), { request, orderUrl }),
+    staged?.keyPem ?? readStagingKey(kubernetes.withSignal(signal), { request, orderUrl }),
   ]);
   const leaf = readLeaf(downloaded.chainPem);
   const facts = certificateFacts(leaf);
@@ -71,8 +72,11 @@ export async function installCertificate(
   if (chainPem !== downloaded.chainPem) {
     context.log.info('Clients would refuse the default chain; an alternate one is installed', { certificateUrl });
   }
+  let found: TlsSecret | undefined = input.secretMissing === true ? { kind: 'missing' } : undefined;
   await retryOnConflict(MAX_ATTEMPTS, async () => {
-    const target = await claimTargetSecret(kubernetes.withSignal(signal), input);
+    const target = found ?? (await claimTargetSecret(kubernetes.withSignal(signal), input));
+    // One that exists by now is refused as a conflict, and read then.
+    found = undefined;
     const onInstalled = await admitIssuer(context, input, target, chainPem, leaf);
     if (input.returnReplaced === true) replaced ??= await certificateToReplace(context, input, target, facts);
     // The Secret is the only copy.
@@ -82,7 +86,7 @@ export async function installCertificate(
     await writeTlsSecret(kubernetes, { request, secretName, chainPem, keyPem }, target);
     await onInstalled();
   });
-  await deleteStagingKey(kubernetes.withSignal(signal), request);
+  await deleteStagingKey(kubernetes.withSignal(signal), request, staged?.uid);
   return await installedCertificate(context, input, facts, replaced);
 }
 

@@ -1,7 +1,13 @@
 import type { Context } from '@temporalio/activity';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import type { ActivityInterceptors } from '@temporalio/worker';
-import type { Activities, FinalizerOutcome, RequestObservation } from '../contract/activities.ts';
+import type {
+  Activities,
+  FinalizerOutcome,
+  FulfilledOrder,
+  FulfillOrderInput,
+  RequestObservation,
+} from '../contract/activities.ts';
 import type { Metrics } from '../observability/metrics.ts';
 
 type ReportStatusInput = Parameters<Activities['reportStatus']>[0];
@@ -36,6 +42,8 @@ export function createActivityMetricsInterceptor(
         try {
           const result = await next(input);
           observe(true);
+          if (activity === 'fulfillOrder')
+            recordFulfillment(metrics, onIssued, input.args[0] as FulfillOrderInput, result as FulfilledOrder);
           if (activity === 'removeFinalizer') recordFinalizer(metrics, result as FinalizerOutcome, input.args[1]);
           if (activity === 'applyCertificateRequest') recordObjectWrite(metrics, result as RequestObservation);
           if (activity === 'applyCertificateRequests')
@@ -70,13 +78,28 @@ function recordObjectWrite(metrics: Metrics, { writeError }: RequestObservation)
 function recordIssuance(metrics: Metrics, onIssued: () => void, { report }: ReportStatusInput): void {
   const { event, conditions } = report;
   if (event?.reason === 'Issued' || event?.reason === 'Renewed') {
-    metrics.issuedCertificates.inc({ action: event.reason === 'Issued' ? 'create' : 'renew' });
-    metrics.issuances.inc({ result: 'issued' });
-    onIssued();
+    countIssued(metrics, onIssued, event.reason === 'Issued' ? 'create' : 'renew');
   } else if (event?.reason === 'Failing') {
     const failing = conditions.find(({ type, status }) => type === 'Failing' && status === 'True');
     metrics.issuances.inc({ result: failing?.reason ?? event.reason });
   }
+}
+
+/** What it has not reported, `reportStatus` does. */
+function recordFulfillment(
+  metrics: Metrics,
+  onIssued: () => void,
+  { reportTerms }: FulfillOrderInput,
+  { reported }: FulfilledOrder,
+): void {
+  if (reported === undefined) return;
+  countIssued(metrics, onIssued, reportTerms?.isRenewal === true ? 'renew' : 'create');
+}
+
+function countIssued(metrics: Metrics, onIssued: () => void, action: 'create' | 'renew'): void {
+  metrics.issuedCertificates.inc({ action });
+  metrics.issuances.inc({ result: 'issued' });
+  onIssued();
 }
 
 /** @param failures what the workflow gave up. */

@@ -11,6 +11,7 @@ import {
 } from '../../activities/dns.ts';
 import { createKubernetesActivities } from '../../activities/kubernetes.ts';
 import { createOrderActivities } from '../../activities/order.ts';
+import { StatusReporter } from '../../activities/status-reporter.ts';
 import { createWatchActivities } from '../../activities/watch.ts';
 import type { TxtRecord } from '../certificates/dns-name.ts';
 import type { ClusterIdentity } from '../clusters/cluster-identity.ts';
@@ -226,6 +227,7 @@ export function composeActivities(
       );
     },
   };
+  const statuses = new StatusReporter(kubernetes);
   return {
     kubernetes,
     limitations: () => fleetMetrics.problems(),
@@ -239,6 +241,7 @@ export function composeActivities(
         caChangeAllowedTo,
         decommission,
         bundles,
+        statuses,
         projection,
         renewalPolicy,
         releaseTurn: (bundle) => releaseTurns(ca, budget, bundle),
@@ -248,6 +251,7 @@ export function composeActivities(
       ...createPropagationActivities(propagation, acme),
       ...createOrderActivities({
         acme,
+        statuses,
         dns: createDnsSteps(dns, dnsDeps),
         verifyPropagation: createVerifyPropagation(propagation, acme),
         verifyStanding: createVerifyStanding(propagation, acme),

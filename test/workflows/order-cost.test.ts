@@ -1,20 +1,66 @@
 /** What an order costs in Temporal: a number that must not grow. docs/decisions/workflow-cost.md has the reasons. */
 import { expect, test } from 'vitest';
-import { issuanceWorkflowId } from '../../src/contract/ids.ts';
+import type { ClusterView } from '../../src/clusters/cluster-view.ts';
+import { renew } from '../../src/contract/cluster-certificates.ts';
+import { clusterWorkflowId, issuanceWorkflowId } from '../../src/contract/ids.ts';
+import { historyBytes } from '../support/temporal/history-json.ts';
 import { clusterView } from '../support/workflows/cluster-views.ts';
-import { untilReady, useWorkflowHarness } from '../support/workflows/use-harness.ts';
+import { untilReady, useWorkflowHarness, type WorkflowHarness } from '../support/workflows/use-harness.ts';
 
 const withHarness = useWorkflowHarness();
 
-test('an order has 25 events and three activities', async () => {
+/** Payloads and all else of both histories. Measured: 14.3 kB. */
+const MAX_BYTES = 15_500;
+
+async function costOf({ env }: WorkflowHarness, workflowId: string) {
+  const history = await env.client.workflow.getHandle(workflowId).fetchHistory();
+  const { events } = history;
+  const activities = (events ?? []).map((event) => event.activityTaskScheduledEventAttributes?.activityType?.name);
+  return {
+    events: events?.length,
+    tasks: (events ?? []).filter(({ workflowTaskScheduledEventAttributes: of }) => of).length,
+    activities: activities.filter(Boolean),
+    bytes: historyBytes(history),
+  };
+}
+
+async function issue(harness: WorkflowHarness): Promise<ClusterView> {
+  const view = clusterView();
+  await harness.start(view);
+  await untilReady(harness, view);
+  await harness.untilAsleep(view);
+  return view;
+}
+
+test('an order has 19 events and two activities, and the run of its cluster 26 and one', async () => {
   await withHarness(async (harness) => {
-    const view = clusterView();
-    await harness.start(view);
-    await untilReady(harness, view);
-    const order = harness.env.client.workflow.getHandle(issuanceWorkflowId(view.identity, 'primary', 1));
-    const { events = [] } = await order.fetchHistory();
-    expect(events?.length).toBeLessThanOrEqual(25);
-    const activities = (events ?? []).map((event) => event.activityTaskScheduledEventAttributes?.activityType?.name);
-    expect(activities.filter(Boolean)).toEqual(['placeOrder', 'publishAndVerify', 'completeOrder']);
+    harness.doubles.reportsIssued = true;
+    const { identity } = await issue(harness);
+    const order = await costOf(harness, issuanceWorkflowId(identity, 'primary', 1));
+    expect(order).toMatchObject({ events: 19, tasks: 3, activities: ['placeOrder', 'fulfillOrder'] });
+    const cluster = await costOf(harness, clusterWorkflowId(identity));
+    expect(cluster).toMatchObject({ events: 26, tasks: 4, activities: ['applyCertificateRequests'] });
+    expect(order.bytes + cluster.bytes).toBeLessThanOrEqual(MAX_BYTES);
+    expect(harness.doubles.reports.map(({ state, event }) => [state, event?.reason])).toEqual([['Ready', 'Issued']]);
+  });
+});
+
+test('a renewal is reported with its certificate, too', async () => {
+  await withHarness(async (harness) => {
+    harness.doubles.reportsIssued = true;
+    const view = await issue(harness);
+    const handle = harness.env.client.workflow.getHandle(clusterWorkflowId(view.identity));
+    await handle.executeUpdate(renew, { args: [{}] });
+    await harness.untilAsleep(view);
+    expect(harness.doubles.countOf('reportStatus')).toBe(0);
+    expect(harness.doubles.reports.map(({ event }) => event?.reason)).toEqual(['Issued', 'Renewed']);
+  });
+});
+
+test('what an order has not reported, its cluster reports', async () => {
+  await withHarness(async (harness) => {
+    const { doubles } = harness;
+    await issue(harness);
+    expect(doubles.countOf('reportStatus')).toBe(1);
   });
 });

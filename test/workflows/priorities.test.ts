@@ -20,12 +20,7 @@ const NEW_CLUSTERS = 5;
 /** DescribeTaskQueue, `TaskQueueType`. */
 const ACTIVITY = 2;
 
-const OF_AN_ORDER: readonly (keyof Activities)[] = [
-  'applyCertificateRequests',
-  'placeOrder',
-  'publishAndVerify',
-  'completeOrder',
-];
+const OF_AN_ORDER: readonly (keyof Activities)[] = ['applyCertificateRequests', 'placeOrder', 'fulfillOrder'];
 
 function currentWorkflowId(): string | undefined {
   return Context.current().info.workflowExecution?.workflowId;
@@ -65,7 +60,7 @@ test('an order is completed before another cluster is begun, however long that w
       ran.push(`${isFirst ? 'first' : 'other'}: ${activity}`);
       if (isFirst && activity === 'placeOrder') await placed.opened;
       // Until what the first one needs next can be chosen.
-      if (!isFirst && !ran.includes('first: completeOrder')) await untilWaiting(harness, PRIORITIES.orderUnderWay);
+      if (!isFirst && !ran.includes('first: fulfillOrder')) await untilWaiting(harness, PRIORITIES.orderUnderWay);
     };
     await harness.start(first);
     await eventually(
@@ -77,11 +72,10 @@ test('an order is completed before another cluster is begun, however long that w
     await untilWaiting(harness, PRIORITIES.firstObservation, NEW_CLUSTERS);
     placed.open();
     await untilReady(harness, first);
-    const order = ran.slice(0, ran.indexOf('first: completeOrder'));
+    const order = ran.slice(0, ran.indexOf('first: fulfillOrder'));
     expect(order.filter((one) => one.startsWith('first'))).toEqual([
       'first: applyCertificateRequests',
       'first: placeOrder',
-      'first: publishAndVerify',
     ]);
     expect(order.filter((one) => one.startsWith('other')).length, order.join(', ')).toBeLessThanOrEqual(2);
   });
@@ -131,7 +125,7 @@ test('an order is placed after those under way, a renewal before a new cluster, 
         ...Object.fromEntries(scheduled.map((of) => [of.activityType?.name, of.priority?.priorityKey || 'inherited'])),
       };
     };
-    const usual = { publishAndVerify: 'inherited', completeOrder: 'inherited' };
+    const usual = { fulfillOrder: 'inherited' };
     expect(await prioritiesOf(1)).toEqual({ order: 2, placeOrder: 4, ...usual });
     await handle.executeUpdate(renew, { args: [{}] });
     expect(await prioritiesOf(2)).toEqual({ order: 2, placeOrder: 3, ...usual });

@@ -4,7 +4,7 @@
  */
 import { Worker } from '@temporalio/worker';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { PATCHES } from '../../src/contract/patches.ts';
+import { FULFILL_ORDER, PATCHES } from '../../src/contract/patches.ts';
 import { findWorkflowCode, loadEncodingWorkflowCode } from '../../src/worker/workflow-code.ts';
 import { bundleWorkflows, type WorkflowVersion } from '../support/replay/bundle-workflows.ts';
 import { NEWEST_SHAPE, type RecordedHistory, recordedHistories, SHAPES } from '../support/replay/recorded-histories.ts';
@@ -94,6 +94,12 @@ describe.each([...SHAPES])('of the shape %s', (shape) => {
   });
 });
 
-test('the listed patches are those that the workflows ask for', () => {
-  expect(new Set(of(NEWEST_SHAPE).flatMap(({ history }) => patchesIn(history)))).toEqual(new Set(PATCHES));
+test('the listed patches are those that the workflows of some shape ask for', () => {
+  const recordings = SHAPES.flatMap(of);
+  expect(new Set(recordings.flatMap(({ history }) => patchesIn(history)))).toEqual(new Set(PATCHES));
+});
+
+test('every order of the newest shape begins with its patch', () => {
+  const orders = of(NEWEST_SHAPE).filter(({ workflowId }) => workflowId.startsWith('issue/'));
+  expect(new Set(orders.map(({ history }) => patchesIn(history)[0]))).toEqual(new Set([FULFILL_ORDER]));
 });

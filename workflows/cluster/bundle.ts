@@ -84,8 +84,13 @@ export class Bundle {
     return this.#record ?? this.#blankRecord();
   }
 
-  /** Changes the state and shows it. @param reported digest of the report that an activity has made of it. */
-  async transition(state: BundleState, facts: FactsChange, event?: StatusEvent, reported?: string): Promise<void> {
+  /** Changes the state and shows it. @param reported digest of the report that an activity has made of it; true: of whichever it is. */
+  async transition(
+    state: BundleState,
+    facts: FactsChange,
+    event?: StatusEvent,
+    reported?: string | true,
+  ): Promise<void> {
     this.enter(state, facts);
     await this.show(event, reported);
   }
@@ -98,7 +103,7 @@ export class Bundle {
   }
 
   /** Publishes search attributes, reports the status and records the Event. */
-  async show(event?: StatusEvent, reported?: string): Promise<void> {
+  async show(event?: StatusEvent, reported?: string | true): Promise<void> {
     this.cluster.publishSearchAttributes();
     await this.#reportStatus(event, reported);
   }
@@ -162,11 +167,12 @@ export class Bundle {
   }
 
   /** A failure is recorded until a later write succeeds, for the Web UI and the CLI. */
-  async #reportStatus(event: StatusEvent | undefined, reported: string | undefined): Promise<void> {
+  async #reportStatus(event: StatusEvent | undefined, reported: string | true | undefined): Promise<void> {
     const report = statusReportOf(this.name, this.record, workflowInfo().workflowId, Date.now());
     try {
-      const isReported = event === undefined && reported !== undefined && reported === reportDigest(report);
-      if (!isReported) await reportStatus({ cluster: this.cluster.view.identity, report: { ...report, event } });
+      const isSame = event === undefined && reported !== undefined && reported === reportDigest(report);
+      if (reported !== true && !isSame)
+        await reportStatus({ cluster: this.cluster.view.identity, report: { ...report, event } });
       this.#recordStatusWrite(undefined);
     } catch (error) {
       if (isCancellation(error)) throw error;

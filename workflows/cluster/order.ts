@@ -1,22 +1,23 @@
 import { executeChild, ParentClosePolicy } from '@temporalio/workflow';
-import { fallbackNote } from '../../src/certificates/ca-change.ts';
+import type { CertificateFacts } from '../../src/certificates/certificate-facts.ts';
+import { describeNames } from '../../src/certificates/describe-names.ts';
 import { nameSetDigest } from '../../src/certificates/digest.ts';
 import { expiryLevel, nextExpiryLevelChange } from '../../src/certificates/expiry-level.ts';
-import { followsWindow, lifetimeOf, plannedRenewal } from '../../src/certificates/planned-renewal.ts';
+import { followsWindow, lifetimeOf } from '../../src/certificates/planned-renewal.ts';
 import type { OrderCause, OrderReason } from '../../src/certificates/renewal-policy.ts';
 import type { ClusterIdentity } from '../../src/clusters/cluster-identity.ts';
 import { zoneTargetOf } from '../../src/clusters/zone-target.ts';
-import type { OrderTurn, RequestObservation } from '../../src/contract/activities.ts';
+import type { OrderTurn, ReportTerms, RequestObservation } from '../../src/contract/activities.ts';
 import { type BundleRecord, type LastAttempt, lastAttemptOf, renewalTimeOf } from '../../src/contract/bundle-record.ts';
 import type { CertificateIssuanceInput, CertificateIssuanceResult } from '../../src/contract/certificate-issuance.ts';
-import { readyMessage, termsOf } from '../../src/contract/evaluation.ts';
+import { termsOf } from '../../src/contract/evaluation.ts';
 import { certClusterOf, issuanceWorkflowId } from '../../src/contract/ids.ts';
+import { issuedEvent, issuedFacts } from '../../src/contract/issued.ts';
 import { PRIORITIES } from '../../src/contract/priorities.ts';
 import { CertCluster, CertNameSet, CertNames, CertReason } from '../../src/contract/search-attributes.ts';
 import { type FailureInfo, failureInfo, isTurn } from '../../src/failures/failure.ts';
 import { type ExactSet, lastLifetimeMs, orderAllowedAt, recordIssuance } from '../../src/rate-limit/exact-set-limit.ts';
 import { certificateIssuance } from '../certificate-issuance.ts';
-import { describeNames } from '../issuance/describe.ts';
 import type { Bundle, OrderableView } from './bundle.ts';
 import { readyWake, type Wake } from './sleep-until.ts';
 
@@ -133,6 +134,8 @@ function issuanceInput(
     turn: last && turnOf(last.failure),
     limitedCas: limitedCas(record, nameSetDigest(dnsNames), fallbackCaHosts),
     skipCanary: REPLACED_AT_ONCE.has(cause.reason) || isUrgent(record, cause.reason) ? true : undefined,
+    secretMissing: observation.secret.kind === 'missing' ? true : undefined,
+    reportTerms: record.objectWriteError === undefined ? reportTermsOf(observation, certificate) : undefined,
     returnReplaced: isForeign ? true : undefined,
     returnWindow: followsWindow(termsOf(observation, Date.now())) ? true : undefined,
     urgent: isUrgent(record, cause.reason) ? true : undefined,
@@ -149,6 +152,12 @@ function isToBeProved({ unproved, attempts, openOrder }: LastAttempt): boolean {
 function isInUse({ certificate, issued }: BundleRecord, { kind }: ClusterIdentity): boolean {
   if (certificate === undefined) return false;
   return kind === undefined || issued.some(({ serialNumber }) => serialNumber === certificate.serialNumber);
+}
+
+function reportTermsOf(observation: RequestObservation, certificate: CertificateFacts | undefined): ReportTerms {
+  const { generation, renewBeforeDays, renewalPolicy, renewalPolicyProblem, caHost, fallbackCaHosts } = observation;
+  const terms = { generation, renewBeforeDays, renewalPolicy, renewalPolicyProblem, caHost, fallbackCaHosts };
+  return { ...terms, replacedSerialNumber: certificate?.serialNumber, isRenewal: certificate !== undefined };
 }
 
 /** The CAs that may issue no more for exactly these names now; undefined: each of them may. */
@@ -207,11 +216,13 @@ async function recordIssued(
   isRenewal: boolean,
 ): Promise<Wake> {
   const { record } = bundle;
-  const { certificate, issued, replaced, suggestedWindow, caHost, failover, orderUrl, leftoverRecords } = result;
+  const { certificate, issued, replaced, caHost, orderUrl, leftoverRecords, reported } = result;
   const now = Date.now();
-  const fallback = fallbackNote({ ...observation, issuedByCaHost: caHost });
-  const renewal = plannedRenewal(certificate, { ...termsOf(observation, now), suggestedWindow });
-  const renewalTime = new Date(renewal.at).toISOString();
+  const { facts, renewalAt } = issuedFacts(
+    { ...observation, replacedSerialNumber: record.certificate?.serialNumber },
+    result,
+    now,
+  );
   const { unclaimedOrders = [], rateLimitState = [] } = record;
   const { persistentRecords = record.persistentRecords ?? [] } = result;
   const stillUnclaimed = unclaimedOrders.filter((url) => url !== orderUrl);
@@ -219,19 +230,9 @@ async function recordIssued(
   const set = { nameSet: nameSetDigest(view.names.dnsNames), caHost };
   bundle.attempts.finish(isRenewal ? 'renewed' : 'issued');
   await bundle.transition(
-    { state: 'Ready', certificate, renewalTime },
+    { state: 'Ready', certificate, renewalTime: new Date(renewalAt).toISOString() },
     {
-      message: readyMessage(certificate, renewalTime, renewal.message, fallback),
-      certificate,
-      installation: {
-        time: new Date(now).toISOString(),
-        replacedSerialNumber: record.certificate?.serialNumber,
-      },
-      caHost,
-      fallback,
-      suggestedWindow,
-      renewalPolicy: observation.renewalPolicy,
-      revokedSerialNumber: undefined,
+      ...facts,
       leftoverRecords,
       persistentRecords: persistentRecords.length === 0 ? undefined : persistentRecords,
       issued: [...unexpired, ...(replaced === undefined ? [] : [replaced]), issued],
@@ -241,11 +242,9 @@ async function recordIssued(
         ? rateLimitState
         : recordIssuance(rateLimitState, set, lifetimeOf(certificate), now),
     },
-    {
-      type: 'Normal',
-      reason: isRenewal ? 'Renewed' : 'Issued',
-      message: `Certificate ${certificate.serialNumber} by ${certificate.issuerName} for ${describeNames(certificate.dnsNames)} is in Secret ${view.secretName}, valid until ${certificate.notAfter}.${failover === undefined ? '' : ` It is from the fallback CA ${caHost}: ${failover}`}`,
-    },
+    issuedEvent(view.secretName, result, isRenewal),
+    // Not compared: what a later version would report must not change the commands of this run.
+    reported === undefined ? undefined : true,
   );
-  return readyWake(bundle.record, renewal.at);
+  return readyWake(bundle.record, renewalAt);
 }

@@ -1,7 +1,7 @@
 import { setCurrentDetails } from '@temporalio/workflow';
+import { describeNames } from '../../src/certificates/describe-names.ts';
 import type { CertificateIssuanceInput, IssuanceFailureContext } from '../../src/contract/certificate-issuance.ts';
 import { splitSeal } from '../../src/contract/sealed-url.ts';
-import { describeNames } from './describe.ts';
 
 /** What is known of an order under way, by which a failure says what it leaves behind. */
 export class IssuanceState {

@@ -20,6 +20,8 @@ export interface OrderSteps {
   readonly canKeepRecords: boolean;
   /** @param ownershipOf names whose ownership records these are: the result has the proof. */
   publishAndVerify(records: readonly SealedTxtRecord[], ownershipOf?: readonly string[]): Promise<VerifiedPropagation>;
+  /** Publishes and verifies the records of challenges, unless `complete` does. */
+  prove(proofs: readonly SealedTxtRecord[]): Promise<void>;
   /**
    * Answers the challenges, finalizes, installs; withdraws in any case.
    * @param withdraw to be called once at most, with whether the certificate is in its Secret; never throws.
@@ -39,6 +41,10 @@ export class CombinedSteps implements OrderSteps {
 
   constructor(state: IssuanceState) {
     this.#state = state;
+  }
+
+  async prove(proofs: readonly SealedTxtRecord[]): Promise<void> {
+    await this.publishAndVerify(proofs);
   }
 
   async publishAndVerify(
@@ -76,7 +82,7 @@ export class CombinedSteps implements OrderSteps {
     withdraw: (isIssued: boolean) => Promise<void>,
   ): Promise<CertificateIssuanceResult> {
     const { cluster, bundleName, dnsNames, commonName, request, secretName, zone } = this.#state.input;
-    const { skipCanary, returnReplaced, returnWindow } = this.#state.input;
+    const { secretMissing, skipCanary, returnReplaced, returnWindow } = this.#state.input;
     const answer = challenges.length === 0 ? [] : [`answer ${count(challenges.length, 'challenge')}`];
     const steps = [...answer, 'finalize', `write Secret ${request.namespace}/${secretName}`].join(', ');
     this.#state.show(`To do: ${steps}. The heartbeat of completeOrder says which it is at.`);
@@ -97,6 +103,7 @@ export class CombinedSteps implements OrderSteps {
           request,
           secretName,
           skipCanary,
+          secretMissing,
           returnReplaced,
           returnWindow,
           ownershipProof,

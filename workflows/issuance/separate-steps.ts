@@ -30,6 +30,10 @@ export class SeparateSteps implements OrderSteps {
     this.#state = state;
   }
 
+  async prove(proofs: readonly SealedTxtRecord[]): Promise<void> {
+    await this.publishAndVerify(proofs);
+  }
+
   async publishAndVerify(
     records: readonly SealedTxtRecord[],
     ownershipOf?: readonly string[],

@@ -1,7 +1,7 @@
 /** A staging Secret holds a key from before finalization until the certificate is installed: a crash loses nothing. */
 import { createHash } from 'node:crypto';
 import type { ObjectRef } from '../../clusters/cluster-identity.ts';
-import { CertmanError } from '../../failures/failure.ts';
+import { CertmanError, isFailure } from '../../failures/failure.ts';
 import type { KubernetesApi, KubernetesObject, ObjectKey } from '../api/kubernetes-api.ts';
 import { MAX_OBJECT_NAME_LENGTH, truncateName } from '../api/resource-path.ts';
 import { SECRETS } from './resources.ts';
@@ -33,12 +33,21 @@ export interface EnsureStagingKeyInput {
   readonly orderUrl: string;
   /** Generates a private key, PEM. */
   readonly makeKey: () => Promise<string>;
+  /** Called where this call has staged the key itself. */
+  readonly onStaged?: (staged: StagedKey) => void;
+}
+
+/** A key in a staging Secret. */
+export interface StagedKey {
+  readonly keyPem: string;
+  /** Of the Secret. */
+  readonly uid: string | undefined;
 }
 
 /** The order's staged key, else a new one, staged first (replaces another order's). Concurrent callers get the same. */
 export async function ensureStagingKey(
   kubernetes: KubernetesApi,
-  { request, orderUrl, makeKey }: EnsureStagingKeyInput,
+  { request, orderUrl, makeKey, onStaged }: EnsureStagingKeyInput,
 ): Promise<string> {
   const keyPem = await makeKey();
   const secret = {
@@ -52,7 +61,11 @@ export async function ensureStagingKey(
     data: { [STAGING_KEY]: encodeSecretText(keyPem) },
   };
   for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt += 1) {
-    if ((await kubernetes.create(SECRETS, secret)) !== undefined) return keyPem;
+    const created = await kubernetes.create(SECRETS, secret);
+    if (created !== undefined) {
+      onStaged?.({ keyPem, uid: created.metadata.uid });
+      return keyPem;
+    }
     const found = await getStagingSecret(kubernetes, request);
     if (found === undefined) continue;
     const staged = stagedKey(found, orderUrl);
@@ -76,11 +89,22 @@ export async function readStagingKey(
   return found && stagedKey(found, orderUrl);
 }
 
-/** Deletes the staging Secret. @returns whether there was one. */
-export async function deleteStagingKey(kubernetes: KubernetesApi, request: RequestKey): Promise<boolean> {
+/** Deletes the staging Secret. @param uid of the only one to delete, where it is known. @returns whether there was one. */
+export async function deleteStagingKey(kubernetes: KubernetesApi, request: RequestKey, uid?: string): Promise<boolean> {
+  if (uid !== undefined) return await deleteUnlessReplaced(kubernetes, stagingKeyOf(request), uid);
   const { metadata } = (await kubernetes.get(SECRETS, stagingKeyOf(request))) ?? {};
   if (metadata?.labels?.[STAGING_LABEL] !== 'true') return false;
   return kubernetes.delete(SECRETS, metadata, { uid: metadata.uid });
+}
+
+/** What has taken its place is staged for another order. */
+async function deleteUnlessReplaced(kubernetes: KubernetesApi, key: ObjectKey, uid: string): Promise<boolean> {
+  try {
+    return await kubernetes.delete(SECRETS, key, { uid });
+  } catch (error) {
+    if (isFailure(error, 'kubernetes/conflict')) return false;
+    throw error;
+  }
 }
 
 async function getStagingSecret(kubernetes: KubernetesApi, request: RequestKey): Promise<KubernetesObject | undefined> {

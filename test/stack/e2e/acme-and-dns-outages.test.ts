@@ -71,7 +71,7 @@ test('challenges are not answered while DNS resolvers are unavailable', async ()
   await waitFor('the propagation check is retried', async () => {
     const description = await order.describe().catch(() => undefined);
     const verification = description?.raw.pendingActivities?.find(
-      ({ activityType }) => activityType?.name === 'publishAndVerify',
+      ({ activityType }) => activityType?.name === 'fulfillOrder',
     );
     return Number(verification?.attempt ?? 0) > 2 ? {} : `attempt ${verification?.attempt ?? 0}`;
   });

@@ -64,7 +64,7 @@ test('a second request for the same names verifies its own TXT records and answe
   await waitUntilCertified(lab(), second);
   const order = issuanceWorkflowId(second.identity, 'also-mine', 1);
   expect((await activitiesOf(lab(), order)).map(({ type }) => type).toSorted()).toEqual([
-    'completeOrder',
+    'fulfillOrder',
     'placeOrder',
     'publishAndVerify',
   ]);

@@ -7,7 +7,12 @@ import type { IssuedCertificate } from '../../../src/certificates/certificate-fa
 import { ownershipRecords, ownershipValue } from '../../../src/certificates/dns-name.ts';
 import type { ObjectRef } from '../../../src/clusters/cluster-identity.ts';
 import type { ZoneTarget } from '../../../src/clusters/zone-target.ts';
-import type { BundleRef, CompleteOrderInput, PlacedOrder } from '../../../src/contract/activities.ts';
+import type {
+  BundleRef,
+  CompleteOrderInput,
+  FulfillOrderInput,
+  PlacedOrder,
+} from '../../../src/contract/activities.ts';
 import { issuanceWorkflowId, taskQueueOf } from '../../../src/contract/ids.ts';
 import type { KubernetesObject } from '../../../src/kubernetes/api/kubernetes-api.ts';
 import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS, SECRETS } from '../../../src/kubernetes/objects/resources.ts';
@@ -245,6 +250,14 @@ const FORGED: readonly (readonly [what: string, forge: () => Promise<unknown>])[
     () => forger.run('completeOrder', { ...completionOf(victim), secretName: 'another' }),
   ],
   [
+    'an order of another object, from its TXT records to its Secret',
+    () => forger.run('fulfillOrder', { ...fulfillmentOf(own), ...ref(own), request: requestOf(own) }),
+  ],
+  [
+    'an order in the Secret of another, from its TXT records on',
+    () => forger.run('fulfillOrder', { ...fulfillmentOf(victim), secretName: 'another' }),
+  ],
+  [
     'the revocation of a certificate in use',
     () => forger.run('revokeCertificates', { ...ref(victim), secretName: victim.secretName, ...DECOMMISSION, issued }),
   ],
@@ -290,6 +303,10 @@ function completionOf(cluster: E2eCluster): CompleteOrderInput {
     request: requestOf(cluster),
     secretName: cluster.secretName,
   };
+}
+
+function fulfillmentOf(cluster: E2eCluster): FulfillOrderInput {
+  return { ...completionOf(cluster), caHost: order.caHost, reportTerms: { isRenewal: false } };
 }
 
 test.each(FORGED)('%s is refused', async (_what, forge) => {

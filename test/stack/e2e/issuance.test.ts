@@ -177,7 +177,7 @@ describe('an installed cluster', () => {
 
     const issuance = issuanceWorkflowId(cluster.identity, 'primary', 1);
     const activities = await activitiesOf(lab(), issuance);
-    expect(activities.map(({ type }) => type)).toEqual(['placeOrder', 'publishAndVerify', 'completeOrder']);
+    expect(activities.map(({ type }) => type)).toEqual(['placeOrder', 'fulfillOrder']);
     expect(activities.filter(({ summary }) => summary === '')).toEqual([]);
     const metadata = await lab()
       .client.workflow.getHandle(issuance)

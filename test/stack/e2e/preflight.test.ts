@@ -84,7 +84,7 @@ test('values that another writer removes while an order waits are published agai
   const lastFailure = async (): Promise<string> => {
     const description = await order.describe().catch(() => undefined);
     const pending = description?.raw.pendingActivities?.find(
-      ({ activityType }) => activityType?.name === 'publishAndVerify',
+      ({ activityType }) => activityType?.name === 'fulfillOrder',
     );
     return String(pending?.lastFailure?.message);
   };

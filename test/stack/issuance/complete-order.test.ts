@@ -10,6 +10,8 @@ import type {
   TxtRecordsInput,
 } from '../../../src/contract/activities.ts';
 import { CertmanError } from '../../../src/failures/failure.ts';
+import type { KubernetesApi } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { SECRETS } from '../../../src/kubernetes/objects/resources.ts';
 import { asStandalone } from '../../support/acme/harness.ts';
 import { ANY_BUNDLE } from '../../support/acme/run-activity.ts';
 import { isRequestFor, useIssuance } from '../../support/acme/use-issuance.ts';
@@ -32,16 +34,34 @@ beforeEach(() => {
 });
 
 /** Of a new worker. */
-function completing(): (input: CompleteOrderInput) => Promise<CompletedOrder> {
-  const { lab, managementCluster } = issuance();
+function completing(
+  kubernetes: KubernetesApi = issuance().managementCluster.certman,
+): (input: CompleteOrderInput) => Promise<CompletedOrder> {
+  const { lab } = issuance();
   const unused = () => Promise.reject(new Error('not a step of this activity'));
   const activities = createOrderActivities({
-    acme: lab.deps(managementCluster.certman),
+    acme: lab.deps(kubernetes),
     dns: { publishTxtRecords: unused, withdrawTxtRecords: (attempt, input) => withdrawal(attempt, input) },
     verifyPropagation: unused,
     verifyStanding: unused,
+    statuses: { report: unused },
   });
   return (input) => activities.completeOrder(input);
+}
+
+function countingReads(kubernetes: KubernetesApi, reads: string[]): KubernetesApi {
+  return {
+    get: (resource, key) => {
+      if (resource === SECRETS) reads.push(key.name);
+      return kubernetes.get(resource, key);
+    },
+    list: (...args) => kubernetes.list(...args),
+    apply: (...args) => kubernetes.apply(...args),
+    create: (...args) => kubernetes.create(...args),
+    patch: (...args) => kubernetes.patch(...args),
+    delete: (...args) => kubernetes.delete(...args),
+    withSignal: (signal) => countingReads(kubernetes.withSignal(signal), reads),
+  };
 }
 
 async function inputOf({ orderUrl, challenges }: PlacedOrder): Promise<CompleteOrderInput> {
@@ -120,6 +140,28 @@ describe('completing an order', () => {
       finalize: 1,
       certificate: 1,
     });
+  });
+
+  it('reads no Secret that it has staged, or that was missing when the bundle was evaluated', async () => {
+    const reads: string[] = [];
+    const { certman } = issuance().managementCluster;
+    const input = { ...(await placed()), secretMissing: true } as const;
+    await runActivity(completing(countingReads(certman, reads)), input);
+    expect(await issuance().tlsSecret()).toMatchObject({ kind: 'valid' });
+    expect(await issuance().stagingSecret()).toBeUndefined();
+    expect(reads).toEqual([]);
+  });
+
+  it('reads a Secret that was created since', async () => {
+    const reads: string[] = [];
+    const { certman, admin } = issuance().managementCluster;
+    const input = { ...(await placed()), secretMissing: true } as const;
+    const { namespace } = issuance().request;
+    await admin.create(SECRETS, { metadata: { namespace, name: input.secretName }, type: 'Opaque' });
+    await expect(runActivity(completing(countingReads(certman, reads)), input)).rejects.toMatchObject({
+      type: 'kubernetes/secretBroken',
+    });
+    expect(reads).toEqual([input.secretName]);
   });
 
   it('resumes when its finalization has lost its answer: nothing is answered, finalized or withdrawn again', async () => {

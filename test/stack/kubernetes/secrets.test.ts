@@ -1,6 +1,11 @@
 import { describe, expect, test, vi } from 'vitest';
 import { CERTIFICATE_REQUESTS, SECRETS } from '../../../src/kubernetes/objects/resources.ts';
-import { deleteStagingKey, ensureStagingKey, readStagingKey } from '../../../src/kubernetes/objects/staging-secret.ts';
+import {
+  deleteStagingKey,
+  ensureStagingKey,
+  readStagingKey,
+  type StagedKey,
+} from '../../../src/kubernetes/objects/staging-secret.ts';
 import { readTlsSecret } from '../../../src/kubernetes/objects/tls-secret.ts';
 import { selfSigned } from '../../support/certificates/self-signed.ts';
 import { useManagementCluster } from '../../support/kubernetes/management-cluster.ts';
@@ -125,6 +130,24 @@ describe('the staging key', () => {
     expect(await deleteStagingKey(managementCluster().certman, request)).toBe(true);
     expect(await deleteStagingKey(managementCluster().certman, request)).toBe(false);
     expect(await readStagingKey(managementCluster().certman, { request, orderUrl: ORDER })).toBeUndefined();
+  });
+
+  test('is deleted by the uid of what was staged, and not what has taken its place', async () => {
+    const request = await managementCluster().request();
+    const staged: StagedKey[] = [];
+    const stage = async (orderUrl: string): Promise<void> => {
+      const onStaged = (key: StagedKey): void => void staged.push(key);
+      await ensureStagingKey(managementCluster().certman, { request, orderUrl, makeKey: async () => KEY, onStaged });
+    };
+    await stage(ORDER);
+    // Found there, not staged.
+    await stage(ORDER);
+    await stage(`${ORDER}2`);
+    expect(staged.map(({ keyPem }) => keyPem)).toEqual([KEY, KEY]);
+    const [first, second] = staged;
+    expect(await deleteStagingKey(managementCluster().certman, request, first?.uid)).toBe(false);
+    expect(await readStagingKey(managementCluster().certman, { request, orderUrl: `${ORDER}2` })).toBe(KEY);
+    expect(await deleteStagingKey(managementCluster().certman, request, second?.uid)).toBe(true);
   });
 
   test('is not written to a foreign Secret', async () => {

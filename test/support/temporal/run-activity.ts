@@ -7,6 +7,8 @@ import type { FailureInfo } from '../../../src/failures/failure.ts';
 export interface Attempt {
   /** Default 1. */
   readonly attempt?: number;
+  /** Epoch milliseconds. Default: long ago. */
+  readonly scheduledAt?: number;
   /** As Temporal knows it. */
   readonly activityType?: string;
   /** What the attempt before it recorded. */
@@ -29,6 +31,7 @@ export async function runActivity<Input, Result>(
     {
       attempt: attempt.attempt ?? 1,
       ...(attempt.activityType === undefined ? {} : { activityType: attempt.activityType }),
+      ...(attempt.scheduledAt === undefined ? {} : { scheduledTimestampMs: attempt.scheduledAt }),
       ...('heartbeatDetails' in attempt ? { heartbeatDetails: attempt.heartbeatDetails } : {}),
     },
     { logger: new DefaultLogger('ERROR') },

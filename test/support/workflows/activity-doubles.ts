@@ -10,12 +10,17 @@ import type { RenewalPolicy } from '../../../src/certificates/planned-renewal.ts
 import type { StatusReport } from '../../../src/certificates/status-report.ts';
 import type {
   Activities,
+  FulfilledOrder,
+  FulfillOrderInput,
+  InstalledCertificate,
   KnownFacts,
   OrderActivities,
   RequestObservation,
   UnfinishedStep,
 } from '../../../src/contract/activities.ts';
 import { settledReport } from '../../../src/contract/evaluation.ts';
+import { clusterWorkflowId } from '../../../src/contract/ids.ts';
+import { issuedReport } from '../../../src/contract/issued.ts';
 import { reportDigest } from '../../../src/contract/status-report.ts';
 import { type FailureCode, retryModeOf } from '../../../src/failures/failure.ts';
 
@@ -59,6 +64,8 @@ export class ActivityDoubles {
   before: ((activity: keyof Activities, input: unknown) => Promise<void>) | undefined;
   /** Whether a bundle of which nothing is due is reported by the activity that evaluates it. */
   reportsSettled = false;
+  /** Whether the activity that installs a certificate reports it. */
+  reportsIssued = false;
   readonly #now: () => Promise<number>;
   readonly #overrides: Behaviour = {};
 
@@ -163,7 +170,8 @@ export class ActivityDoubles {
     };
     const steps = this.#recorded(usual);
     const applyCertificateRequests = this.#evaluateTogether(steps);
-    return { ...steps, ...this.#recorded({ ...combined(steps), applyCertificateRequests }) };
+    const orders = combined(steps, (input, installed) => this.#reportIssued(input, installed));
+    return { ...steps, ...this.#recorded({ ...orders, applyCertificateRequests }) };
   }
 
   #windowOf({ certId = '', notBefore }: CertificateFacts) {
@@ -210,6 +218,27 @@ export class ActivityDoubles {
     return reportDigest(report);
   }
 
+  async #reportIssued(
+    { cluster, bundleName, request, secretName, caHost, failover, reportTerms }: FulfillOrderInput,
+    { seal: _seal, replaced: _replaced, suggestedWindow, ...certificate }: InstalledCertificate,
+  ): Promise<Pick<FulfilledOrder, 'installedAt' | 'reported'>> {
+    const now = await this.#now();
+    const installedAt = new Date(now).toISOString();
+    if (!this.reportsIssued || reportTerms === undefined) return { installedAt };
+    const { isRenewal, ...terms } = reportTerms;
+    const report = issuedReport({
+      bundleName,
+      secretName,
+      observation: { ...terms, request },
+      outcome: { certificate, caHost, installedAt, suggestedWindow, failover },
+      isRenewal,
+      workflowId: clusterWorkflowId(cluster),
+      now,
+    });
+    this.reports.push(report);
+    return { installedAt, reported: true };
+  }
+
   /** Records each call, and allows for overrides. */
   #recorded<Part extends Partial<Activities>>(usual: Part): Part {
     const entries = Object.keys(usual).map((key) => {
@@ -226,9 +255,15 @@ export class ActivityDoubles {
   }
 }
 
+/** What the status of an order's certificate is reported with. */
+type ReportIssued = (
+  input: FulfillOrderInput,
+  installed: InstalledCertificate,
+) => Promise<Pick<FulfilledOrder, 'installedAt' | 'reported'>>;
+
 /** Activities of several steps, of which each can be overridden and is recorded as an activity of its own would be. */
-function combined(steps: SingleActivities): OrderActivities {
-  return {
+function combined(steps: SingleActivities, reportIssued: ReportIssued): OrderActivities {
+  const all: OrderActivities = {
     publishAndVerify: async ({ ownershipOf, ...input }) => {
       const { cluster, zone, records } = input;
       const { nameServers, seal } = await steps.publishTxtRecords(input);
@@ -256,7 +291,16 @@ function combined(steps: SingleActivities): OrderActivities {
         await withdrawal;
       }
     },
+    fulfillOrder: async (input) => {
+      const { cluster, zone, challenges, waitingSince } = input;
+      const records = challenges.map(({ record }) => record);
+      if (challenges.length > 0)
+        await unless({ notFinalized: true }, () => all.publishAndVerify({ cluster, zone, records, waitingSince }));
+      const completed = await unless({ published: true }, () => all.completeOrder(input));
+      return { ...completed, ...(await reportIssued(input, completed.installed)) };
+    },
   };
+  return all;
 }
 
 /** Adds the details to what a step throws. */
@@ -264,9 +308,11 @@ async function unless<T>(details: UnfinishedStep, step: () => Promise<T>): Promi
   try {
     return await step();
   } catch (error) {
-    if (error instanceof CancelledFailure) throw new CancelledFailure('cancelled', [details]);
+    if (error instanceof CancelledFailure)
+      throw new CancelledFailure('cancelled', [{ ...(error.details[0] as UnfinishedStep | undefined), ...details }]);
     if (!(error instanceof ApplicationFailure)) throw error;
-    throw Object.assign(error, { details: [error.details?.[0], details] });
+    const others = error.details?.[1] as UnfinishedStep | undefined;
+    throw Object.assign(error, { details: [error.details?.[0], { ...others, ...details }] });
   }
 }
 

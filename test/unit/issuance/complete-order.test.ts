@@ -59,6 +59,7 @@ async function attempted(attempt: Attempt = {}) {
     dns: { publishTxtRecords: unused, withdrawTxtRecords: (now, input) => withdraw(now, input) },
     verifyPropagation: unused,
     verifyStanding: unused,
+    statuses: { report: unused },
   });
   let heartbeatDetails: unknown;
   const onHeartbeat = (details: unknown): void => void (heartbeatDetails = details);

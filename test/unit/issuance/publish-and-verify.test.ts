@@ -57,6 +57,7 @@ async function attempted(attempt: Attempt = {}, wanted = INPUT) {
       verifications.push({ attempt: number, input });
       return verify(signal);
     },
+    statuses: { report: () => Promise.reject(new Error('not a step of this activity')) },
   });
   let heartbeatDetails: unknown;
   const onHeartbeat = (details: unknown): void => void (heartbeatDetails = details);

@@ -98,6 +98,21 @@ describe('issuances', () => {
     expect(issued()).toBe(1);
   });
 
+  it.each([
+    ['create', false],
+    ['renew', true],
+  ])(
+    'are counted when their order reports them (%s), and not when it leaves that to the workflow',
+    async (action, isRenewal) => {
+      const { run, read, issued } = setUp();
+      const args = [{ reportTerms: { isRenewal } }];
+      await run('fulfillOrder', args, () => Promise.resolve({ reported: true }));
+      await run('fulfillOrder', args, () => Promise.resolve({}));
+      expect(await read()).toContain(`certman_operator_issued_certificates_count{action="${action}"} 1`);
+      expect(issued()).toBe(1);
+    },
+  );
+
   it('are counted once, however often their report fails', async () => {
     const { run, read, issued } = setUp();
     const args = report({ type: 'Normal', reason: 'Issued', message: '' });

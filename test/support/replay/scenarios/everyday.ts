@@ -32,7 +32,13 @@ import {
 } from './scenario.ts';
 
 export const EVERYDAY: readonly HistoryScenario[] = [
-  { name: 'issued', run: (context) => issueOnly(context, clusterView()) },
+  {
+    name: 'issued',
+    run: (context) => {
+      context.doubles.reportsIssued = true;
+      return issueOnly(context, clusterView());
+    },
+  },
   {
     name: 'two-bundles',
     run: (context) =>
@@ -59,6 +65,7 @@ export const EVERYDAY: readonly HistoryScenario[] = [
     name: 'renewed-by-operator',
     run: async (context) => {
       const view = clusterView();
+      context.doubles.reportsIssued = true;
       const handle = await startCluster(context, view);
       await waitForState(context, view, 'Ready');
       await handle.executeUpdate(renew, { args: [{}] });

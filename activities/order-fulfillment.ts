@@ -1,0 +1,110 @@
+import { Context } from '@temporalio/activity';
+import { z } from 'zod';
+import type {
+  FulfilledOrder,
+  FulfillOrderInput,
+  InstalledCertificate,
+  UnfinishedStep,
+} from '../src/contract/activities.ts';
+import { clusterWorkflowId } from '../src/contract/ids.ts';
+import { issuedReport } from '../src/contract/issued.ts';
+import { TimeLimit } from '../src/kubernetes/api/time-limit.ts';
+import { currentDnsAttempt, type DnsAttempt } from './dns-attempt.ts';
+import { isCompleting, OrderCompletion, type OrderCompletionDeps } from './order-completion.ts';
+import { type DnsProofDeps, publishAndVerify } from './publish-and-verify.ts';
+import type { StatusReporter } from './status-reporter.ts';
+import { ErrorWithDetails, heartbeat, heartbeatDetails } from './wrap-activity.ts';
+
+/** What an order is fulfilled with. */
+export interface OrderFulfillmentDeps extends OrderCompletionDeps, DnsProofDeps {
+  readonly statuses: Pick<StatusReporter, 'report'>;
+}
+
+/** Added to the progress of an attempt that ended by itself before it finalized, as did all before. */
+const endedSchema = z.object({ notFinalizedUntil: z.int().min(1) });
+
+/** From the activity's start: after that, values that are still not visible are a fault to report. */
+const MAX_PROOF_MS = 20 * 60_000;
+
+/** The workflow writes a status that takes longer. */
+const STATUS_TIMEOUT_MS = 10_000;
+
+/** An attempt at publishing, verifying and completing an order. Progress through heartbeats is not trusted. */
+export async function fulfillOrder(deps: OrderFulfillmentDeps, input: FulfillOrderInput): Promise<FulfilledOrder> {
+  const attempt = currentDnsAttempt();
+  const { notFinalizedUntil = 0 } = endedSchema.safeParse(attempt.recorded).data ?? {};
+  if (input.challenges.length > 0 && !isCompleting(attempt.recorded))
+    await proveControl(attempt, deps, input, notFinalizedUntil);
+  let installedAt = '';
+  let isReported = false;
+  const completion = new OrderCompletion(deps, input, {
+    since: attempt.attempt,
+    notFinalizedUntil,
+    onInstalled: async (installed) => {
+      installedAt = new Date().toISOString();
+      isReported = await reportIssued(deps, input, installed, installedAt);
+    },
+  });
+  try {
+    return { ...(await completion.run()), installedAt, reported: isReported ? true : undefined };
+  } catch (error) {
+    throw input.challenges.length === 0 ? error : withDetails(error, { published: true });
+  }
+}
+
+async function proveControl(
+  attempt: DnsAttempt,
+  deps: DnsProofDeps,
+  { cluster, zone, challenges, waitingSince }: FulfillOrderInput,
+  notFinalizedUntil: number,
+): Promise<void> {
+  const records = challenges.map(({ record }) => record);
+  // Of an attempt before, whose worker died, it is not known how far it came.
+  const isKnown = notFinalizedUntil === attempt.attempt - 1;
+  const ended = isKnown ? { notFinalizedUntil: attempt.attempt } : {};
+  try {
+    await publishAndVerify(attempt, deps, { cluster, zone, records, waitingSince }, ended);
+  } catch (error) {
+    if (isKnown && !(error instanceof ErrorWithDetails)) heartbeat({ ...heartbeatDetails(), ...ended });
+    const isFinal = Date.now() - attempt.scheduledAt > MAX_PROOF_MS;
+    throw withDetails(error, isKnown ? { notFinalized: true } : {}, isFinal);
+  }
+}
+
+function withDetails(error: unknown, details: UnfinishedStep, isFinal = false): ErrorWithDetails {
+  const [cause, others] = error instanceof ErrorWithDetails ? [error.cause, error.details] : [error, {}];
+  return new ErrorWithDetails(cause, { ...others, ...details }, isFinal);
+}
+
+/** @returns false where the workflow has to report. Never throws. */
+async function reportIssued(
+  { statuses }: Pick<OrderFulfillmentDeps, 'statuses'>,
+  { cluster, bundleName, request, secretName, caHost, failover, reportTerms }: FulfillOrderInput,
+  certificate: InstalledCertificate,
+  installedAt: string,
+): Promise<boolean> {
+  if (reportTerms === undefined) return false;
+  const { cancellationSignal, log } = Context.current();
+  const { isRenewal, ...terms } = reportTerms;
+  const { seal: _seal, replaced: _replaced, suggestedWindow, ...facts } = certificate;
+  const report = issuedReport({
+    bundleName,
+    secretName,
+    observation: { ...terms, request },
+    outcome: { certificate: facts, caHost, installedAt, suggestedWindow, failover },
+    isRenewal,
+    workflowId: clusterWorkflowId(cluster),
+    now: Date.now(),
+  });
+  const limit = new TimeLimit(STATUS_TIMEOUT_MS, cancellationSignal);
+  try {
+    await statuses.report({ cluster, report }, limit.signal);
+    return true;
+  } catch (error) {
+    const problem = error instanceof Error ? error.message : String(error);
+    log.warn('A status could not be written with the certificate; the workflow writes it', { problem });
+    return false;
+  } finally {
+    limit.end();
+  }
+}
