@@ -2,9 +2,11 @@
 import { afterEach, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
 import { readLeaf } from '../../../src/acme/certificate.ts';
+import { notProbed } from '../../../src/certificates/served.ts';
 import type { ServedCheck } from '../../../src/controller/controller-context.ts';
 import { certificateFacts } from '../../../src/kubernetes/objects/certificate-facts.ts';
 import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS, CLUSTER_SYNCS } from '../../../src/kubernetes/objects/resources.ts';
+import { withServed } from '../../../src/kubernetes/objects/served-condition.ts';
 import { TlsProbe } from '../../../src/tls-probe/tls-probe.ts';
 import { TrustStore } from '../../../src/x509/trust-store.ts';
 import { IssuingCa } from '../../support/certificates/issuing-ca.ts';
@@ -94,7 +96,14 @@ test('a certificate is followed until its cluster serves it, and every turn is a
     CERTIFICATE_REQUESTS,
     {
       metadata: key,
-      status: { ...old, ...renewed.status, installedTime: now(), replacedSerialNumber: old['serialNumber'] },
+      status: {
+        ...old,
+        ...renewed.status,
+        installedTime: now(),
+        replacedSerialNumber: old['serialNumber'],
+        // As the workflow writes it: the condition of before is about another certificate.
+        conditions: withServed(old.conditions, notProbed(renewed.status.serialNumber), new Date()),
+      },
     },
     { subresource: 'status' },
   );
