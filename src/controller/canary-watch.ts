@@ -8,6 +8,8 @@ import type { StuckClusterSignals } from './stuck-clusters.ts';
 
 /** While an issuer is in a canary or refused: a person may decide at any moment. One read of one object. */
 const OPEN_INTERVAL_MS = 10_000;
+/** Until a new issuer is noticed. */
+const REST_INTERVAL_MS = 60_000;
 
 /**
  * Ends canaries by what their clusters serve. Has certificates that wait evaluated again when that, a person, or a cluster that
@@ -41,8 +43,8 @@ export async function runCanaryWatch(
         if (!(error instanceof CertmanError)) throw error;
         logger.warn({ problem: error.message }, 'The canaries of new issuers cannot be followed');
       }
-      const intervalMs = isOpen(known) ? Math.min(OPEN_INTERVAL_MS, resyncIntervalMs) : resyncIntervalMs;
-      await pause(withJitter(intervalMs), signal);
+      const intervalMs = isOpen(known) ? OPEN_INTERVAL_MS : REST_INTERVAL_MS;
+      await pause(withJitter(Math.min(intervalMs, resyncIntervalMs)), signal);
     }
   } finally {
     metrics.issuersInCanary.set(0);

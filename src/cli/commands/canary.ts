@@ -38,7 +38,7 @@ function decideCommand(decision: 'accept' | 'refuse'): Command {
     )
     .description(
       decision === 'accept'
-        ? 'Ends the canary of an issuer, or its refusal: certificates that wait are installed, within seconds.'
+        ? 'Ends the canary of an issuer, or its refusal: certificates that wait are installed, within a minute.'
         : 'Stops an issuer: its certificates replace no valid one on another cluster, until that nears its expiry. Those that have one keep it; replace them with certman renew once the CA issues from another one.',
     )
     .argument('<issuer>', ISSUER_ARGUMENT)

@@ -80,14 +80,14 @@ async function watch(states: readonly IssuerRecord['state'][], signalWaitingFor:
 }
 
 describe('the watch of the issuers', () => {
-  it('sees a decision within seconds, reviews no more often for it, and rests once all is decided', async () => {
+  it('sees a decision within seconds, reviews no more often for it, and slows down once all is decided', async () => {
     let signals = 0;
     const { pausedMs, gauge, reviews } = await watch(['canary', 'canary', 'accepted'], async () => {
       signals += 1;
     });
     expect(signals).toBe(1);
     for (const ms of pausedMs.slice(0, 2)) expect(ms).toBeLessThanOrEqual(11_000);
-    expect(pausedMs[2]).toBeGreaterThanOrEqual(HOUR_MS);
+    expect(pausedMs[2]).toBeGreaterThanOrEqual(60_000);
     expect(reviews).toBe(1);
     // Another process may run the controller next.
     expect(gauge).toEqual([1, 1, 0, 0]);
