@@ -67,12 +67,12 @@ export class NewOrderLimit {
   onRefused(error: unknown, { exempt }: LimitedOrder, now = Date.now()): unknown {
     if (!(error instanceof AcmeProblemError) || error.info.notBefore === undefined) return error;
     const { message } = error;
-    const until = Math.min(Date.parse(error.info.notBefore), now + MAX_HOLD_MS);
+    const until = heldUntil(error.info.notBefore, now);
     if (error.status === 503) {
       if (until > (this.#pause?.until ?? now)) this.#pause = { until, message };
       return error;
     }
-    if (error.code !== 'acme/rateLimited' || !ACCOUNT_WIDE.test(message)) return error;
+    if (accountRefusedUntil(error, now) === undefined) return error;
     this.#limit = { burst: 1, intervalMs: statedIntervalMs(message) ?? NEW_ORDERS_PER_ACCOUNT.intervalMs };
     if (until > (this.#refusal?.until ?? now)) this.#refusal = { until, message };
     this.#free = Math.max(this.#free ?? 0, until + TURN_MARGIN_MS);
@@ -84,6 +84,17 @@ export class NewOrderLimit {
     this.#free = recordUse(this.#free, this.#limit, turn);
     return turn;
   }
+}
+
+/** Until when the CA refuses every new order of the account (epoch milliseconds); undefined: it is no such refusal. */
+export function accountRefusedUntil(error: unknown, now = Date.now()): number | undefined {
+  if (!(error instanceof AcmeProblemError) || error.info.notBefore === undefined) return undefined;
+  if (error.code !== 'acme/rateLimited' || !ACCOUNT_WIDE.test(error.message)) return undefined;
+  return heldUntil(error.info.notBefore, now);
+}
+
+function heldUntil(notBefore: string, now: number): number {
+  return Math.min(Date.parse(notBefore), now + MAX_HOLD_MS);
 }
 
 /** How often the CA allows one more order, where its refusal says so: accounts can have a higher limit. */

@@ -4,6 +4,7 @@ import { deactivateAuthorization } from '../acme/authorization.ts';
 import type { CaList } from '../acme/ca-list.ts';
 import type { AcmeClientSource } from '../acme/client-source.ts';
 import { createCsr } from '../acme/csr.ts';
+import { accountRefusedUntil } from '../acme/new-order-limit.ts';
 import { fetchOrder, type Order, orderFailure, orderPendingError, postFinalize } from '../acme/order.ts';
 import { generatePrivateKey, parsePrivateKey } from '../acme/private-key.ts';
 import { waitForOrder } from '../acme/wait-for-order.ts';
@@ -20,6 +21,9 @@ import { withinTime } from './within-time.ts';
 
 /** A staging CA that takes longer proves nothing: the order goes to the production CA. */
 const MAX_PLACEMENT_MS = 30_000;
+
+/** Until when (epoch milliseconds) a staging CA is not asked: it refuses every order of the account. */
+const refusedUntil = new WeakMap<Pick<AcmeClientSource, 'name'>, number>();
 
 const provedSchema = z.object({ proved: z.literal(true) });
 
@@ -42,6 +46,10 @@ export async function placeAtStaging(
   staging: AcmeClientSource,
   input: PlaceOrderInput,
 ): Promise<PlacedOrder | undefined> {
+  if (Date.now() < (refusedUntil.get(staging) ?? 0)) {
+    context.onProof?.('skipped');
+    return undefined;
+  }
   const { caHost: _caHost, replaces: _replaces, resume: _resume, inWindow: _inWindow, turn: _turn, ...names } = input;
   const apart = {
     ...context,
@@ -63,6 +71,8 @@ export async function placeAtStaging(
       context.onProof?.('refused');
       throw atStaging(staging.name, error);
     }
+    const until = accountRefusedUntil(error);
+    if (until !== undefined) refusedUntil.set(staging, until);
     context.onProof?.('skipped');
     context.log.info('The staging CA cannot be used, so the order goes to the production CA at once', {
       ca: staging.name,
