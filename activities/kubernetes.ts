@@ -89,7 +89,12 @@ export function createKubernetesActivities(deps: KubernetesActivityDeps): Kubern
         for (const limit of limits) limit.end();
       }
     }),
-    reportStatus: wrapActivity((input) => statuses.report(input, Context.current().cancellationSignal)),
+    reportStatus: wrapActivity(async ({ releasesTurn, ...input }) => {
+      const { cluster, report } = input;
+      // Nothing waits for it.
+      if (releasesTurn === true) void deps.releaseTurn?.({ cluster, bundleName: report.bundleName });
+      await statuses.report(input, Context.current().cancellationSignal);
+    }),
     removeBundle: wrapActivity(async ({ waitsForTurn, ...bundle }) => {
       const removed = await deleteBundleObjects(kubernetes(), projection, bundle);
       // Nothing waits for it.

@@ -383,6 +383,8 @@ export interface ApplyCertificateRequestsInput {
 export interface ReportStatusInput {
   readonly cluster: ClusterIdentity;
   readonly report: StatusReport;
+  /** Its order waits for its turn, which is released: the cluster is paused. */
+  readonly releasesTurn?: true;
 }
 
 /** Result of `applyCertificateRequest`: what a bundle's evaluation is based on. */

@@ -78,6 +78,12 @@ export interface DecommissionStarted extends DecommissionRules {
   readonly since: string;
 }
 
+/** That of a bundle. */
+export interface BundleDecommissionStarted extends DecommissionStarted {
+  /** Its order waited for its turn at the budget of a CA, which is released with its objects. */
+  readonly waitsForTurn?: true;
+}
+
 /** What the decommission of a bundle did. */
 export interface BundleDecommissionResult {
   readonly bundleName: string;
@@ -108,7 +114,7 @@ export type BundleState =
     }
   | {
       readonly state: 'Decommissioning';
-      readonly started: DecommissionStarted;
+      readonly started: BundleDecommissionStarted;
       readonly blocked?: BlockedStep;
       /** Set once every step is done or given up. */
       readonly result?: BundleDecommissionResult;
@@ -153,6 +159,12 @@ export function nextAttemptOf(record: BundleRecord): string | undefined {
 export function failureOf(record: BundleRecord): FailureInfo | undefined {
   if (record.state !== 'Decommissioning') return lastAttemptOf(record)?.failure;
   return record.blocked?.failure ?? record.result?.failures[0];
+}
+
+/** Whether its order waits for its turn at the budget of a CA, or did when its decommission started. */
+export function waitsForTurn(record: BundleRecord): boolean {
+  if (record.state === 'Decommissioning') return record.started.waitsForTurn === true;
+  return lastAttemptOf(record)?.failure.code === 'rateLimit/newOrders';
 }
 
 /** Failed attempts at the bundle's next step. */

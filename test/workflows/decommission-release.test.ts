@@ -3,6 +3,7 @@
 import { WorkflowUpdateFailedError } from '@temporalio/client';
 import { describe, expect, test } from 'vitest';
 import type { ClusterView } from '../../src/clusters/cluster-view.ts';
+import type { RemoveBundleInput } from '../../src/contract/activities.ts';
 import { type BundleRecord, failureOf } from '../../src/contract/bundle-record.ts';
 import {
   clusterObserved,
@@ -259,6 +260,32 @@ describe('a long decommission', () => {
         ['stuck', ['stuck-cert']],
       ]);
       expect(harness.doubles.calls.filter(({ activity }) => activity === 'removeBundle')).toHaveLength(2);
+    });
+  });
+
+  test('releases the turn that an order waited for, in whichever run it removes the bundle', async () => {
+    await withHarness(async (harness) => {
+      const view = clusterView();
+      const turn = new Date(Date.now() + 48 * 3_600_000);
+      harness.doubles.override('placeOrder', () =>
+        Promise.reject(activityFailure('rateLimit/newOrders', 'others first', turn)),
+      );
+      await harness.start(view);
+      const handle = harness.env.client.workflow.getHandle(clusterWorkflowId(view.identity));
+      await eventually(
+        'the order waits',
+        () => harness.status(view),
+        ({ bundles }) => bundles['primary']?.state === 'Waiting',
+      );
+      const correct = refuseRevocationIn(harness.doubles, 'primary-cert');
+      await handle.signal(clusterObserved, { ...view, deleting: true });
+      await untilAsked(harness, 'revokeCertificates', 2);
+      await untilContinued(harness, view);
+      correct();
+      await handle.signal(dependencyChanged, { what: 'the account is there' });
+      await handle.result();
+      const removals = harness.doubles.calls.filter(({ activity }) => activity === 'removeBundle');
+      expect(removals.map(({ input }) => (input as RemoveBundleInput).waitsForTurn)).toEqual([true]);
     });
   });
 

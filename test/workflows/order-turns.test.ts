@@ -1,9 +1,9 @@
 /** An order that waits for a limit that all orders share: the instant that is shown is the instant that is used. */
 import { expect, test } from 'vitest';
 import type { ClusterView } from '../../src/clusters/cluster-view.ts';
-import type { OrderTurn, PlaceOrderInput } from '../../src/contract/activities.ts';
+import type { OrderTurn, PlaceOrderInput, ReportStatusInput } from '../../src/contract/activities.ts';
 import { type BundleRecord, failedAttemptsOf, nextAttemptOf } from '../../src/contract/bundle-record.ts';
-import { dependencyChanged, renew } from '../../src/contract/cluster-certificates.ts';
+import { clusterObserved, dependencyChanged, renew } from '../../src/contract/cluster-certificates.ts';
 import { startTimeSkippingEnvironment } from '../support/temporal/temporal-server.ts';
 import { eventually } from '../support/vitest/eventually.ts';
 import { activityFailure } from '../support/workflows/activity-doubles.ts';
@@ -118,5 +118,25 @@ test('an order for names that the CA has issued for says that it is a renewal, a
     );
     const orders = harness.doubles.calls.filter(({ activity }) => activity === 'placeOrder');
     expect(orders.map(({ input }) => (input as PlaceOrderInput).renewal)).toEqual([undefined, true]);
+  });
+});
+
+test('a cluster that is paused gives up the turn of its order, once', async () => {
+  await withHarness(async (harness) => {
+    const view = clusterView();
+    const turn = new Date(Date.now() + 48 * HOUR_MS);
+    harness.doubles.override('placeOrder', () =>
+      Promise.reject(activityFailure('rateLimit/newOrders', 'others first', turn)),
+    );
+    const cluster = await harness.start(view);
+    await untilState(harness, view, 'Waiting');
+    await cluster.signal(clusterObserved, { ...view, paused: true });
+    await untilState(harness, view, 'Paused');
+    await harness.untilAsleep(view);
+    await cluster.signal(dependencyChanged, { what: 'a test' });
+    await harness.untilAsleep(view);
+    const reports = harness.doubles.calls.filter(({ activity }) => activity === 'reportStatus');
+    const released = reports.filter(({ input }) => (input as ReportStatusInput).releasesTurn === true);
+    expect(released.map(({ input }) => (input as ReportStatusInput).report.state)).toEqual(['Paused']);
   });
 });

@@ -105,7 +105,13 @@ export class Bundle {
   /** Publishes search attributes, reports the status and records the Event. */
   async show(event?: StatusEvent, reported?: string | true): Promise<void> {
     this.cluster.publishSearchAttributes();
-    await this.#reportStatus(event, reported);
+    await this.#reportStatus({ event, reported });
+  }
+
+  /** The same for a bundle that waits for its cluster. @param releasesTurn whether its order gives up its turn at the CA. */
+  async showPaused(event: StatusEvent, releasesTurn: boolean): Promise<void> {
+    this.cluster.publishSearchAttributes();
+    await this.#reportStatus({ event, releasesTurn });
   }
 
   learn(facts: Partial<Omit<BundleFacts, 'since' | 'certificate'>>): void {
@@ -167,12 +173,15 @@ export class Bundle {
   }
 
   /** A failure is recorded until a later write succeeds, for the Web UI and the CLI. */
-  async #reportStatus(event: StatusEvent | undefined, reported: string | true | undefined): Promise<void> {
+  async #reportStatus({ event, reported, releasesTurn }: ShownWith): Promise<void> {
     const report = statusReportOf(this.name, this.record, workflowInfo().workflowId, Date.now());
     try {
       const isSame = event === undefined && reported !== undefined && reported === reportDigest(report);
-      if (reported !== true && !isSame)
-        await reportStatus({ cluster: this.cluster.view.identity, report: { ...report, event } });
+      if (reported !== true && !isSame) {
+        const { identity } = this.cluster.view;
+        const releases = releasesTurn === true ? ({ releasesTurn } as const) : {};
+        await reportStatus({ cluster: identity, report: { ...report, event }, ...releases });
+      }
       this.#recordStatusWrite(undefined);
     } catch (error) {
       if (isCancellation(error)) throw error;
@@ -223,6 +232,13 @@ export class Bundle {
     this.#loop?.scope.cancel();
     await this.#loop?.done;
   }
+}
+
+/** What a status is shown with. */
+interface ShownWith {
+  readonly event?: StatusEvent | undefined;
+  readonly reported?: string | true | undefined;
+  readonly releasesTurn?: boolean;
 }
 
 function now(): string {

@@ -8,9 +8,10 @@ import { isUsedElsewhere } from '../../src/clusters/gate.ts';
 import { zoneTargetOf } from '../../src/clusters/zone-target.ts';
 import {
   type BundleDecommissionResult,
+  type BundleDecommissionStarted,
   type BundleRecord,
   type DecommissionStarted,
-  failureOf,
+  waitsForTurn,
 } from '../../src/contract/bundle-record.ts';
 import { PERSISTENT_RECORDS } from '../../src/contract/patches.ts';
 import type { FailureInfo } from '../../src/failures/failure.ts';
@@ -81,10 +82,12 @@ async function waitForGate(bundle: Bundle, message: string): Promise<void> {
 /** @returns undefined when it was interrupted. A bundle that was decommissioned before keeps its result. */
 export async function decommissionBundle(
   bundle: Bundle,
-  started: DecommissionStarted,
+  startedWith: DecommissionStarted,
 ): Promise<BundleDecommissionResult | undefined> {
   const { record, cluster } = bundle;
   if (record.state === 'Decommissioning' && record.result !== undefined) return record.result;
+  // Also for a later run, which does not see the failure of the order any more.
+  const started = waitsForTurn(record) ? { ...startedWith, waitsForTurn: true as const } : startedWith;
   const what = isUsedElsewhere(cluster.view) ? 'Deleting' : 'Revoking its certificates, then deleting';
   bundle.enter({ state: 'Decommissioning', started }, { message: `${what} ${objectsOf(bundle)}.` });
   cluster.publishSearchAttributes();
@@ -132,7 +135,6 @@ function stepsOf(bundle: Bundle, record: BundleRecord): readonly Step[] {
     persistentRecords.length > 0 && !isUsedElsewhere(cluster.view) && patched(PERSISTENT_RECORDS);
   const records = removesPersistent ? uniqueRecords([...leftoverRecords, ...persistentRecords]) : leftoverRecords;
   const owned = { cluster: identity, bundleName: name, secretName, requestName, requestUid };
-  const waitsForTurn = failureOf(record)?.code === 'rateLimit/newOrders' ? true : undefined;
   const revoke: Step = {
     isSlow: true,
     run: async () => {
@@ -157,12 +159,14 @@ function stepsOf(bundle: Bundle, record: BundleRecord): readonly Step[] {
   };
   const remove: Step = {
     run: () =>
-      removeBundle.executeWithOptions({ summary: `delete ${objectsOf(bundle)}` }, [{ ...owned, waitsForTurn }]),
+      removeBundle.executeWithOptions({ summary: `delete ${objectsOf(bundle)}` }, [
+        { ...owned, waitsForTurn: waitsForTurn(record) ? true : undefined },
+      ]),
   };
   return [...(isUsedElsewhere(cluster.view) ? [] : [revoke]), ...(records.length === 0 ? [] : [withdraw]), remove];
 }
 
-function retryOptions(bundle: Bundle, started: DecommissionStarted): RetryOptions {
+function retryOptions(bundle: Bundle, started: BundleDecommissionStarted): RetryOptions {
   const { cluster, name, changes } = bundle;
   const deadline = started.policy === 'wait' ? Number.POSITIVE_INFINITY : Date.parse(started.since) + started.limitMs;
   return {

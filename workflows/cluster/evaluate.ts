@@ -5,7 +5,7 @@ import { scheduleRetry } from '../../src/certificates/scheduled-retry.ts';
 import { objectWriteMessage } from '../../src/certificates/status-messages.ts';
 import type { BundleView } from '../../src/clusters/cluster-view.ts';
 import { type Gate, isRelocating } from '../../src/clusters/gate.ts';
-import { lastAttemptOf, nextAttemptOf } from '../../src/contract/bundle-record.ts';
+import { lastAttemptOf, nextAttemptOf, waitsForTurn } from '../../src/contract/bundle-record.ts';
 import { decideRenewal, readyMessage } from '../../src/contract/evaluation.ts';
 import { type FailureInfo, failureInfo } from '../../src/failures/failure.ts';
 import { failureIn, isIssuanceCancelled, issuanceContextIn } from '../failures.ts';
@@ -103,10 +103,12 @@ async function pause(bundle: Bundle, gate: Exclude<Gate, { readonly kind: 'serve
   if (gate.kind === 'decommission') return ON_CHANGE;
   const { reason, message } = gate;
   bundle.attempts.finish('failed');
-  const lastAttempt = lastAttemptOf(bundle.record);
+  const { record } = bundle;
+  const lastAttempt = lastAttemptOf(record);
+  const releasesTurn = record.state !== 'Paused' && waitsForTurn(record);
   bundle.enter({ state: 'Paused', lastAttempt, gate: reason }, { message, objectWriteError: undefined });
   if (isRelocating(gate)) bundle.cluster.publishSearchAttributes();
-  else await bundle.show({ type: 'Normal', reason, message });
+  else await bundle.showPaused({ type: 'Normal', reason, message }, releasesTurn);
   return ON_CHANGE;
 }
 
