@@ -279,7 +279,7 @@ describe('a long decommission', () => {
       );
       const correct = refuseRevocationIn(harness.doubles, 'primary-cert');
       await handle.signal(clusterObserved, { ...view, deleting: true });
-      await untilAsked(harness, 'revokeCertificates', 2);
+      await untilAsked(harness, 'revokeCertificates', 1);
       await untilContinued(harness, view);
       correct();
       await handle.signal(dependencyChanged, { what: 'the account is there' });
