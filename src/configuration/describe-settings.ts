@@ -32,13 +32,17 @@ export function settingsAsMarkdown(): string {
 /** Variables that Kubernetes adds to every pod for each Service of the namespace. */
 const SERVICE_VARIABLE = /_SERVICE_(HOST|PORT)(_|$)|_PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?$/;
 
+/** Variables of the local stack (`CERTMAN_LOCAL_DOWNLOADS`), which a developer has set for every command. */
+const LOCAL_STACK_PREFIX = 'CERTMAN_LOCAL_';
+
 /** Variables that are named like settings but are none, each with the setting that was probably meant. */
 export function unknownSettings(
   environment: Environment,
 ): readonly { readonly name: string; readonly meant?: string }[] {
   const known = Object.values(SETTINGS).map((setting) => setting.name);
   return Object.keys(environment)
-    .filter((name) => name.startsWith('CERTMAN_') && !known.includes(name) && !SERVICE_VARIABLE.test(name))
+    .filter((name) => name.startsWith('CERTMAN_') && !name.startsWith(LOCAL_STACK_PREFIX))
+    .filter((name) => !known.includes(name) && !SERVICE_VARIABLE.test(name))
     .map((name) => ({ name, meant: known.find((candidate) => editDistance(candidate, name) <= 3) }));
 }
 

@@ -36,4 +36,8 @@ describe('a variable that is not a setting', () => {
     };
     expect(unknownSettings(fromServices)).toEqual([]);
   });
+
+  it('is not reported when it is of the local stack', () => {
+    expect(unknownSettings({ CERTMAN_LOCAL_DOWNLOADS: 'off' })).toEqual([]);
+  });
 });
