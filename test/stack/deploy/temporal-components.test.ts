@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { SETTINGS } from '../../../src/configuration/settings.ts';
 import type { KubernetesObject } from '../../../src/kubernetes/api/kubernetes-api.ts';
-import { renderOverlay, theOnly } from '../../support/kubernetes/overlay.ts';
+import { renderOverlay, theOnly, workerSettings } from '../../support/kubernetes/overlay.ts';
 import { useStack } from '../../support/vitest/use-stack.ts';
 
 const stack = useStack();
@@ -16,9 +16,6 @@ interface PodTemplate {
   };
 }
 
-const settingsOf = (objects: readonly KubernetesObject[]) =>
-  theOnly(objects, 'ConfigMap')['data'] as Readonly<Record<string, string>>;
-
 /** The Secrets that are mounted, by folder. */
 function mountedSecrets(workload: KubernetesObject): Readonly<Record<string, string | undefined>> {
   const { spec } = (workload['spec'] as { readonly template: PodTemplate }).template;
@@ -31,7 +28,7 @@ function mountedSecrets(workload: KubernetesObject): Readonly<Record<string, str
 
 test('deploy/base allows plaintext, to its own cluster, and mounts no Secret', async () => {
   const plain = await renderOverlay(stack, []);
-  expect(settingsOf(plain)).toMatchObject({ CERTMAN_ALLOW_PLAINTEXT_TEMPORAL: 'true' });
+  expect(workerSettings(plain)).toMatchObject({ CERTMAN_ALLOW_PLAINTEXT_TEMPORAL: 'true' });
   expect(mountedSecrets(theOnly(plain, 'Deployment'))).toEqual({});
 });
 
@@ -63,8 +60,8 @@ test.each(COMPONENTS)(
   '$component sets the files that it mounts',
   async ({ component, settings, secrets, plaintext }) => {
     const objects = await renderOverlay(stack, [component]);
-    expect(settingsOf(objects)).toMatchObject(settings);
-    expect(settingsOf(objects)['CERTMAN_ALLOW_PLAINTEXT_TEMPORAL']).toBe(plaintext);
+    expect(workerSettings(objects)).toMatchObject(settings);
+    expect(workerSettings(objects)['CERTMAN_ALLOW_PLAINTEXT_TEMPORAL']).toBe(plaintext);
     expect(mountedSecrets(theOnly(objects, 'Deployment'))).toEqual(secrets);
   },
 );
@@ -74,7 +71,7 @@ test('all together, and with the Temporal worker controller, the pods have all',
   const objects = await renderOverlay(stack, [...names, 'sts', 'worker-versioning']);
   const secrets = Object.assign({}, ...COMPONENTS.map((one) => one.secrets)) as object;
   expect(mountedSecrets(theOnly(objects, 'WorkerDeployment'))).toEqual(secrets);
-  expect(settingsOf(objects)).not.toHaveProperty('CERTMAN_ALLOW_PLAINTEXT_TEMPORAL');
+  expect(workerSettings(objects)).not.toHaveProperty('CERTMAN_ALLOW_PLAINTEXT_TEMPORAL');
 });
 
 test('the API server accepts the objects', async () => {
@@ -87,5 +84,5 @@ test('the API server accepts the objects', async () => {
   const items = objects.filter(({ kind }) => kind === 'ConfigMap' || kind === 'Deployment');
   const list = { apiVersion: 'v1', kind: 'List', items };
   const applied = await stack.kubectl(['apply', '--dry-run=server', '-f', '-'], { input: JSON.stringify(list) });
-  expect(applied.trim().split('\n')).toHaveLength(2);
+  expect(applied.trim().split('\n')).toHaveLength(3);
 });

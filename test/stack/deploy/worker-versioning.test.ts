@@ -1,7 +1,7 @@
 /** The component for the Temporal worker controller: the same pods as the Deployment's, which it replaces. */
 import { beforeAll, expect, test } from 'vitest';
 import type { KubernetesObject } from '../../../src/kubernetes/api/kubernetes-api.ts';
-import { renderOverlay, theOnly } from '../../support/kubernetes/overlay.ts';
+import { renderOverlay, theOnly, workerSettings } from '../../support/kubernetes/overlay.ts';
 import { useStack } from '../../support/vitest/use-stack.ts';
 
 const stack = useStack();
@@ -25,7 +25,7 @@ test('the controller runs the pods of the Deployment, with the image of the over
 });
 
 test('the controller and the workers use the same Temporal address', () => {
-  const data = theOnly(plain, 'ConfigMap')['data'] as Readonly<Record<string, string>>;
+  const data = workerSettings(plain);
   expect(specOf(versioned, 'Connection')).toEqual({ hostPort: data['TEMPORAL_ADDRESS'] });
   expect(specOf(versioned, 'WorkerDeployment')).toMatchObject({
     workerOptions: { connectionRef: { name: 'certman' }, temporalNamespace: data['TEMPORAL_NAMESPACE'] },

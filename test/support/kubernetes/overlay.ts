@@ -36,3 +36,9 @@ export function theOnly(objects: readonly KubernetesObject[], kind: string): Kub
   if (only === undefined || others.length > 0) throw new Error(`${others.length + (only ? 1 : 0)} of kind ${kind}`);
   return only;
 }
+
+/** @returns the settings of the workers, without those of other ConfigMaps. @throws when there are none. */
+export function workerSettings(objects: readonly KubernetesObject[]): Readonly<Record<string, string>> {
+  const named = objects.filter(({ metadata }) => metadata.name === 'certman-worker');
+  return theOnly(named, 'ConfigMap')['data'] as Readonly<Record<string, string>>;
+}
