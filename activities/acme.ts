@@ -10,6 +10,7 @@ import type { AttemptContext, IssuanceContext } from '../src/issuance/context.ts
 import { finalizeOrder } from '../src/issuance/finalize-order.ts';
 import { installCertificate } from '../src/issuance/install-certificate.ts';
 import { revokeCertificates } from '../src/issuance/revoke-certificates.ts';
+import { revokeReplaced } from '../src/issuance/revoke-replaced.ts';
 import { type ProofOutcome, proveOrder, withStagingCa } from '../src/issuance/staging-proof.ts';
 import { heartbeat, wrapActivity } from './wrap-activity.ts';
 
@@ -85,5 +86,6 @@ export function createAcmeActivities(deps: AcmeActivityDeps): AcmeActivities {
     finalizeOrder: ofOrder(finalizeOrder),
     installCertificate: ofOrder(installCertificate),
     revokeCertificates: wrapActivity((input) => revokeCertificates({ ...currentAttempt(deps), cas }, input)),
+    revokeReplaced: wrapActivity((input) => revokeReplaced({ ...currentAttempt(deps), cas }, input)),
   };
 }

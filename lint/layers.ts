@@ -13,7 +13,7 @@ export interface Layer {
 }
 
 /** Pure: no I/O, no clock, no packages. Workflows import them. */
-const PURE = ['src/failures', 'src/rate-limit', 'src/certificates', 'src/clusters'];
+const PURE = ['src/failures', 'src/rate-limit', 'src/certificates', 'src/clusters', 'src/campaigns'];
 const CONTRACT = [...PURE, 'src/contract'];
 /** What every client may import. */
 const BELOW_CLIENTS = [...CONTRACT, 'src/x509', 'src/cache', 'src/network'];
@@ -36,6 +36,7 @@ export const LAYERS: readonly Layer[] = [
   { path: 'src/rate-limit', imports: ['src/failures'], packages: [] },
   { path: 'src/certificates', imports: ['src/failures', 'src/rate-limit'], packages: [] },
   { path: 'src/clusters', imports: ['src/failures', 'src/certificates'], packages: [] },
+  { path: 'src/campaigns', imports: ['src/rate-limit', 'src/certificates'], packages: [] },
   { path: 'src/contract', imports: PURE, packages: DETERMINISTIC },
   { path: 'workflows', imports: CONTRACT, packages: DETERMINISTIC },
   // The layers above the clients record them.

@@ -1,5 +1,6 @@
 /** The only writer of one cluster's certificates. A standalone CertificateRequest is a cluster of one bundle. */
 import { allHandlersFinished, condition, makeContinueAsNewFunc, setHandler } from '@temporalio/workflow';
+import { campaignRequested, campaignWithdrawn } from '../src/contract/campaign-request.ts';
 import {
   type ClusterCertificatesInput,
   certificateRevoked,
@@ -17,6 +18,7 @@ import {
 } from '../src/contract/cluster-certificates.ts';
 import { clusterMemo } from '../src/contract/cluster-memo.ts';
 import type { Bundle } from './cluster/bundle.ts';
+import { dismissCampaigns } from './cluster/campaigns.ts';
 import { ClusterCertificates } from './cluster/cluster.ts';
 import { decommission } from './cluster/decommission.ts';
 import { decommissionRemovedBundle } from './cluster/decommission-bundle.ts';
@@ -59,6 +61,12 @@ function setup(input: ClusterCertificatesInput): ClusterCertificates {
   setHandler(orderMoved, (move) => cluster.onOrderMoved(move), {
     description: 'The budget of the CA has moved the instant of an order that waits.',
   });
+  setHandler(campaignRequested, (request) => cluster.onCampaignRequested(request), {
+    description: 'A campaign asks to replace a certificate.',
+  });
+  setHandler(campaignWithdrawn, ({ wave }) => cluster.onCampaignWithdrawn(wave), {
+    description: 'A campaign was aborted.',
+  });
   setHandler(clusterStatus, () => cluster.status(), {
     description: 'The state of each bundle, the reason, and what happens next.',
   });
@@ -82,6 +90,8 @@ async function run(cluster: ClusterCertificates): Promise<DecommissionResult> {
     if (cluster.mayContinueAsNew()) await continueAsNewUnless(cluster, () => !cluster.mayContinueAsNew());
   }
   await cluster.stopBundles();
+  for (const bundle of cluster.bundles())
+    if (bundle.record.campaigns !== undefined) await dismissCampaigns(bundle, cluster.stoppingReason ?? '');
   let result = cluster.claim === undefined ? await decommission(cluster) : await handOver(cluster, cluster.claim);
   while (result === undefined) {
     await continueAsNewUnless(cluster, () => cluster.released);
@@ -93,8 +103,10 @@ async function run(cluster: ClusterCertificates): Promise<DecommissionResult> {
 }
 
 async function runOrDecommission(cluster: ClusterCertificates, bundle: Bundle): Promise<void> {
-  if (bundle.wanted !== undefined) await runBundle(bundle);
-  else if (await decommissionRemovedBundle(bundle)) cluster.forget(bundle);
+  if (bundle.wanted !== undefined) return await runBundle(bundle);
+  if (bundle.record.campaigns !== undefined)
+    await dismissCampaigns(bundle, `${cluster.name} has no bundle ${bundle.name} any more.`);
+  if (await decommissionRemovedBundle(bundle)) cluster.forget(bundle);
 }
 
 // A message that arrives meanwhile is never lost: the server refuses the end of a run that has not seen it.

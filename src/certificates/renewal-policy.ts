@@ -9,6 +9,8 @@ export interface RenewalInputs extends RenewalTerms, Omit<CaChangeInputs, 'caCha
   readonly dnsNames: readonly string[];
   readonly revoked?: boolean;
   readonly renewRequested?: boolean;
+  /** The campaign that asks for another certificate than this one. */
+  readonly campaign?: { readonly name: string; readonly revokes: boolean } | undefined;
 }
 
 /** Returns the sentence that people read when its reason applies, else undefined. */
@@ -59,6 +61,11 @@ const ORDER_RULES = {
     const due = dueRenewal(certificate, inputs);
     if (due === undefined) return undefined;
     return `The certificate expires at ${certificate.notAfter}; its renewal was due at ${new Date(due.at).toISOString()}: ${due.message}.`;
+  }),
+
+  CampaignRequested: forCertificate(({ serialNumber }, { campaign }) => {
+    if (campaign === undefined) return undefined;
+    return `The campaign ${campaign.name} replaces certificate ${serialNumber}${campaign.revokes ? ', which is revoked then' : ''}.`;
   }),
 
   // Last: any other reason says more.

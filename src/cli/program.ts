@@ -4,12 +4,14 @@ import { VERSION } from '../version.ts';
 import { accountCommand } from './commands/account.ts';
 import { budgetCommand } from './commands/budget.ts';
 import { caCommand } from './commands/ca.ts';
+import { campaignCommand } from './commands/campaign.ts';
 import { canaryCommand } from './commands/canary.ts';
 import { codecServerCommand } from './commands/codec-server.ts';
 import { completeCommand, completionCommand } from './commands/completion.ts';
 import { configCommand } from './commands/config.ts';
 import { dnsCommand } from './commands/dns.ts';
 import { doctorCommand } from './commands/doctor.ts';
+import { drillCommand } from './commands/drill.ts';
 import { explainCommand } from './commands/explain.ts';
 import { historyCommand } from './commands/history.ts';
 import { pauseCommand, resumeCommand } from './commands/pause.ts';
@@ -28,6 +30,8 @@ const COMMANDS: readonly (() => Command)[] = [
   doctorCommand,
   historyCommand,
   renewCommand,
+  campaignCommand,
+  drillCommand,
   pauseCommand,
   resumeCommand,
   releaseCommand,

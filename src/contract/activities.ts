@@ -198,6 +198,17 @@ export interface RevokeCertificatesInput extends DecommissionedBundle {
   readonly reason: 0 | 1 | 4 | 5;
 }
 
+/** Input of `revokeReplaced`. */
+export interface RevokeReplacedInput extends BundleRef {
+  readonly secretName: string;
+  /** Those of the bundle. */
+  readonly dnsNames: readonly string[];
+  /** With the seal of `installCertificate`. */
+  readonly certificate: IssuedCertificate;
+  /** RFC 5280 §5.3.1 CRLReason. */
+  readonly reason: 0 | 1 | 4 | 5;
+}
+
 /** The CA (RFC 8555). Some also read and write the Secrets with the keys, so that no key leaves the worker. */
 export interface AcmeActivities {
   placeOrder(input: PlaceOrderInput): Promise<PlacedOrder>;
@@ -211,6 +222,8 @@ export interface AcmeActivities {
   installCertificate(input: InstallCertificateInput): Promise<InstalledCertificate>;
   /** Revokes every certificate that is still valid; fails until all are settled. */
   revokeCertificates(input: RevokeCertificatesInput): Promise<readonly RevocationEntry[]>;
+  /** Revokes one that another, valid one has replaced in the Secret of a bundle that is served. */
+  revokeReplaced(input: RevokeReplacedInput): Promise<RevocationEntry>;
 }
 
 /** Input of `publishTxtRecords` and `withdrawTxtRecords`. */

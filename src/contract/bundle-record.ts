@@ -7,6 +7,7 @@ import type { GateReason } from '../clusters/gate.ts';
 import type { FailureInfo } from '../failures/failure.ts';
 import type { RateLimitState } from '../rate-limit/exact-set-limit.ts';
 import type { DecommissionRules, RevocationEntry, SealedTxtRecord } from './activities.ts';
+import type { PendingCampaign } from './campaign-request.ts';
 
 /** What a workflow records about a bundle in every state, and carries from run to run. Instants are RFC 3339. */
 export interface BundleFacts {
@@ -51,6 +52,8 @@ export interface BundleFacts {
   readonly persistentRecords?: readonly SealedTxtRecord[];
   /** Orders that may be fulfilled without the certificate in its Secret: revoked by the decommission. */
   readonly unclaimedOrders?: readonly string[];
+  /** Requests of campaigns that are not met yet. */
+  readonly campaigns?: readonly PendingCampaign[];
 }
 
 /** The last failed attempt since the last success. */

@@ -11,7 +11,7 @@ import {
   type RenewalPolicy,
   type RenewalTerms,
 } from '../certificates/planned-renewal.ts';
-import { type NextAction, nextAction } from '../certificates/renewal-policy.ts';
+import { type NextAction, nextAction, type RenewalInputs } from '../certificates/renewal-policy.ts';
 import type { StatusReport } from '../certificates/status-report.ts';
 import type { KnownFacts, RequestObservation } from './activities.ts';
 import type { BundleFacts, BundleRecord } from './bundle-record.ts';
@@ -80,12 +80,17 @@ function policyOf(
   return plannedRenewal(certificate, terms).at <= terms.now ? renewalPolicy : undefined;
 }
 
+/** What is asked for at `now` (epoch milliseconds), besides what the policy says. */
+export interface RenewalWishes extends Pick<RenewalInputs, 'renewRequested' | 'campaign'> {
+  readonly now: number;
+}
+
 /** What the certificate needs at `now` (epoch milliseconds), by the renewal policy. */
 export function decideRenewal(
   { caHost: issuedByCaHost, suggestedWindow, renewalPolicy: policy, revokedSerialNumber }: ObservedFacts,
   dnsNames: readonly string[],
   observation: RequestObservation,
-  { now, renewRequested = false }: { readonly now: number; readonly renewRequested?: boolean },
+  { now, renewRequested = false, campaign }: RenewalWishes,
 ): NextAction {
   const { secret, caHost, fallbackCaHosts } = observation;
   const terms = termsOf(observation, now);
@@ -97,6 +102,7 @@ export function decideRenewal(
     secret,
     dnsNames,
     renewRequested,
+    campaign,
     suggestedWindow,
     issuedByCaHost,
     caHost,

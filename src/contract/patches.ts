@@ -22,6 +22,9 @@ export const STAGING_PROOF = 'staging-proof';
 /** Records of `dns-persist-01` stay in the zone after an order. Asked for only by orders, and decommissions, that have such. */
 export const PERSISTENT_RECORDS = 'persistent-records';
 
+/** `clusterCertificates`: a campaign asks for a certificate. Asked for only when it does, not at the start of a run. */
+export const CAMPAIGNS = 'campaigns';
+
 /**
  * Names of the `patched` markers in workflow code, oldest first. Each is a change of commands that runs in progress do
  * not take part in (docs/decisions/upgrades.md). test/workflows/replay.test.ts compares the list with the histories.
@@ -34,6 +37,7 @@ export const PATCHES = [
   STAGING_PROOF,
   PERSISTENT_RECORDS,
   FULFILL_ORDER,
+  CAMPAIGNS,
 ] as const satisfies readonly string[];
 
 /** Lower-case words joined by hyphens. @returns undefined when the text does not have that form. */

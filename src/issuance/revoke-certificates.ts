@@ -145,10 +145,11 @@ function describeOwner(secret: ObjectMeta): string {
   return owner === undefined ? 'does not belong to this CertificateRequest' : `belongs to ${owner}`;
 }
 
-async function revokeIssued(
+/** Revokes one that certman sealed for one of the bundles. @throws CertmanError `acme/…`, `kubernetes/…` */
+export async function revokeIssued(
   context: RevocationContext,
   issued: IssuedCertificate,
-  input: Revocation,
+  input: Pick<Revocation, 'bundleName' | 'issuedTo' | 'reason'>,
 ): Promise<RevocationEntry> {
   const { serialNumber, certificateUrl, notAfter, leaf } = issued;
   if (Date.parse(notAfter) <= Date.now()) return expired(serialNumber, notAfter);
@@ -178,7 +179,7 @@ async function revokeIssued(
 async function sealingCa(
   { cas }: RevocationContext,
   listed: readonly IssuedCertificate[],
-  { issuedTo }: Revocation,
+  { issuedTo }: Pick<Revocation, 'issuedTo'>,
 ): Promise<AcmeClientSource | undefined> {
   const found = await cas.find((seals) =>
     listed.some(({ serialNumber, certificateUrl, leaf = '', seal }) => {
@@ -203,7 +204,7 @@ async function caOfOrder(cas: CaList, sealed: string, { issuedTo }: Revocation):
 async function revoke(
   { cas, signal }: RevocationContext,
   leaf: X509Certificate,
-  { reason }: RevokeCertificatesInput,
+  { reason }: Pick<RevokeCertificatesInput, 'reason'>,
   start = cas.first,
 ): Promise<RevocationEntry> {
   if (isExpired(leaf)) return expired(serialNumberOf(leaf), leaf.validToDate.toISOString());

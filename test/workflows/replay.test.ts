@@ -63,7 +63,7 @@ describe.each([...SHAPES])('of the shape %s', (shape) => {
     const runs = new Set(of(shape).map(({ runId }) => runId));
     for (const one of of(shape)) {
       expect(one.history.events?.length, one.name).toBeGreaterThan(3);
-      expect(one.workflowId, one.name).toMatch(/^(cluster|request|issue|watch|budget)\//);
+      expect(one.workflowId, one.name).toMatch(/^(cluster|request|issue|watch|budget|campaign)\//);
       for (const successor of successorsOf(one)) expect(runs, one.name).toContain(successor);
     }
   });

@@ -11,6 +11,7 @@ import { type ClusterView, clusterDigest, isOlderView, sameView } from '../../sr
 import { type Gate, gateOf } from '../../src/clusters/gate.ts';
 import type { RequestObservation } from '../../src/contract/activities.ts';
 import type { BundleRecord, DecommissionStarted } from '../../src/contract/bundle-record.ts';
+import type { CampaignRequest } from '../../src/contract/campaign-request.ts';
 import type {
   ClusterCertificatesInput,
   ClusterStatus,
@@ -23,6 +24,7 @@ import { VIEW_DIGEST, viewDigestIn } from '../../src/contract/cluster-memo.ts';
 import { BUNDLES_TOGETHER } from '../../src/contract/patches.ts';
 import type { RateLimitState } from '../../src/rate-limit/exact-set-limit.ts';
 import { Bundle, type ClusterContext } from './bundle.ts';
+import { acceptCampaign, withdrawCampaigns } from './campaigns.ts';
 import { Changes } from './changes.ts';
 import { endOfTask } from './end-of-task.ts';
 import { moveTurn } from './move-turn.ts';
@@ -145,6 +147,23 @@ export class ClusterCertificates implements ClusterContext {
   onOrderMoved(move: OrderMove): void {
     const bundle = this.#bundles.get(move.bundleName);
     if (bundle !== undefined) moveTurn(bundle, move);
+  }
+
+  async onCampaignRequested(request: CampaignRequest): Promise<void> {
+    // The name of a CertificateRequest, by which a campaign selects, is in lower case.
+    const wanted = request.bundleName.toLowerCase();
+    const bundle = [...this.#bundles.values()].find(({ name }) => name.toLowerCase() === wanted);
+    await acceptCampaign({ name: this.name, refusal: this.stoppingReason }, bundle, request);
+  }
+
+  onCampaignWithdrawn(wave: string): void {
+    for (const bundle of this.#bundles.values()) withdrawCampaigns(bundle, wave);
+  }
+
+  /** Why its certificates are not renewed any more, as a sentence; undefined: they are. */
+  get stoppingReason(): string | undefined {
+    if (this.claimedBy !== undefined) return `${this.name} belongs to ClusterDeployment ${this.claimedBy} now.`;
+    return this.decommissioning ? `${this.name} is being deleted.` : undefined;
   }
 
   onRequestClaimed(claim: RequestClaim): void {

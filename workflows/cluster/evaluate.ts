@@ -6,10 +6,11 @@ import { objectWriteMessage } from '../../src/certificates/status-messages.ts';
 import type { BundleView } from '../../src/clusters/cluster-view.ts';
 import { type Gate, isRelocating } from '../../src/clusters/gate.ts';
 import { lastAttemptOf, nextAttemptOf, waitsForTurn } from '../../src/contract/bundle-record.ts';
-import { decideRenewal, readyMessage } from '../../src/contract/evaluation.ts';
+import { decideRenewal, type RenewalWishes, readyMessage } from '../../src/contract/evaluation.ts';
 import { type FailureInfo, failureInfo } from '../../src/failures/failure.ts';
 import { failureIn, isIssuanceCancelled, issuanceContextIn } from '../failures.ts';
 import type { Bundle, OrderableView } from './bundle.ts';
+import { campaignToMeet, campaignWake, settleCampaigns } from './campaigns.ts';
 import { isOtherCa, keepWaiting, notBeforeOf, recordFailure, recordLeftovers } from './failed-attempt.ts';
 import { orderCertificate, rateLimitFailure } from './order.ts';
 import { initialWake, NOW, ON_CHANGE, readyWake, sleepUntil, type Wake } from './sleep-until.ts';
@@ -19,14 +20,20 @@ export async function runBundle(bundle: Bundle): Promise<void> {
   reinstate(bundle);
   // Changes of the run's first task were counted before the loop started: none has been seen.
   let seen = 0;
-  let wake = initialWake(bundle);
+  let wake = Math.min(initialWake(bundle), campaignWake(bundle));
   for (;;) {
     await sleepUntil(bundle, seen, wake);
     const view = bundle.wanted;
     if (view === undefined || bundle.cluster.stopping) return;
     seen = bundle.changes.count;
     wake = await evaluate(bundle, view);
+    if (bundle.record.campaigns !== undefined) wake = await settleCampaigns(bundle, wake);
   }
+}
+
+function campaignOf(bundle: Bundle): RenewalWishes['campaign'] {
+  const request = campaignToMeet(bundle);
+  return request && { name: request.campaign, revokes: request.revocation !== undefined };
 }
 
 /** How far the decommission came is unknown: the certificate counts as revoked, and no order is resumed. */
@@ -63,7 +70,7 @@ async function evaluate(bundle: Bundle, view: BundleView): Promise<Wake> {
     const refusal = refusedCaChange({ ...observation, issuedByCaHost: bundle.record.caHost });
     if (refusal !== undefined) return await recordFailure(bundle, view, scheduled, refusal, caHost);
     recordObjectWrite(bundle, observation.writeError);
-    const options = { now: Date.now(), renewRequested: attempts.requested };
+    const options = { now: Date.now(), renewRequested: attempts.requested, campaign: campaignOf(bundle) };
     const action = decideRenewal(bundle.record, names.dnsNames, observation, options);
     if (action.kind === 'sleep') return await waitForRenewal(bundle, action, observation.reported);
     const lastAttempt = lastAttemptOf(bundle.record);

@@ -20,8 +20,9 @@ export class ObserveTogether {
   async observe(bundle: Bundle): Promise<RequestObservation> {
     const { name: bundleName, record, attempts } = bundle;
     const { requestUid } = record;
-    // A renewal that an operator requested is due, whatever is observed.
-    const known = attempts.requested ? undefined : knownFactsOf(record);
+    // A renewal that an operator or a campaign requested is due, whatever is observed.
+    const isRequested = attempts.requested || record.campaigns !== undefined;
+    const known = isRequested ? undefined : knownFactsOf(record);
     this.#batch ??= this.#start();
     this.#batch.bundles.push({ bundleName, requestUid, known });
     const observations = await this.#batch.observations;

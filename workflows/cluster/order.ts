@@ -19,6 +19,7 @@ import { type FailureInfo, failureInfo, isTurn } from '../../src/failures/failur
 import { type ExactSet, lastLifetimeMs, orderAllowedAt, recordIssuance } from '../../src/rate-limit/exact-set-limit.ts';
 import { certificateIssuance } from '../certificate-issuance.ts';
 import type { Bundle, OrderableView } from './bundle.ts';
+import { campaignToMeet } from './campaigns.ts';
 import { readyWake, type Wake } from './sleep-until.ts';
 
 /** The certificate in use is wrong for its clients: also one of a new issuer is better. */
@@ -94,11 +95,12 @@ export function rateLimitFailure(
 }
 
 function issuanceInput(
-  { record, cluster, name, attempts }: Bundle,
+  bundle: Bundle,
   view: OrderableView,
   observation: RequestObservation,
   cause: OrderCause,
 ): CertificateIssuanceInput {
+  const { record, cluster, name, attempts } = bundle;
   const { request, caHost = '', fallbackCaHosts = [] } = observation;
   const { certificate, issued, leftoverRecords, persistentRecords } = record;
   const { dnsNames, commonName } = view.names;
@@ -138,7 +140,7 @@ function issuanceInput(
     reportTerms: record.objectWriteError === undefined ? reportTermsOf(observation, certificate) : undefined,
     returnReplaced: isForeign ? true : undefined,
     returnWindow: followsWindow(termsOf(observation, Date.now())) ? true : undefined,
-    urgent: isUrgent(record, cause.reason) ? true : undefined,
+    urgent: isUrgent(record, cause.reason) || isRevokedSoon(bundle, cause.reason) ? true : undefined,
     moreUrgentAt: moreUrgentAt(record),
   };
 }
@@ -183,6 +185,11 @@ function isUrgent({ certificate, issued, renewBeforeDays }: BundleRecord, reason
   if (URGENT_REASONS.has(reason)) return true;
   if (certificate === undefined) return issued.length > 0;
   return expiryLevel(certificate, Date.now(), renewBeforeDays) !== 'far';
+}
+
+/** Whether the certificate is revoked once it is replaced: its key may be known to others. */
+function isRevokedSoon(bundle: Bundle, reason: OrderReason): boolean {
+  return reason === 'CampaignRequested' && campaignToMeet(bundle)?.revocation !== undefined;
 }
 
 /**

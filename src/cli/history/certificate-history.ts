@@ -65,6 +65,7 @@ const WHY: Readonly<Record<OrderReason, string>> = {
   Expired: 'the one before had expired',
   SuggestedByCa: 'the CA suggested it',
   RenewalDue: 'its renewal was due',
+  CampaignRequested: 'a campaign replaced it',
   RenewRequested: 'a person asked for it',
 };
 
@@ -107,6 +108,7 @@ function entryOf(order: CompletedOrder, sources: HistorySources): HistoryEntry {
 
 function byWhom(reason: string | undefined, requestedBy: string | undefined): string {
   if (reason === 'RenewRequested') return requestedBy ?? 'a person';
+  if (reason === 'CampaignRequested') return 'a campaign';
   return reason === 'Revoked' || reason === 'SuggestedByCa' ? 'the CA' : 'certman';
 }
 

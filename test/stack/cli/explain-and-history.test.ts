@@ -121,6 +121,32 @@ test('a report has the cluster and its orders', async () => {
   expect(page.output).toMatch(/^<!doctype html>[^]*<\/html>\n$/);
 });
 
+test('a campaign replaces and revokes what is selected, and reports each certificate; a drill computes only', async () => {
+  const [before] = (await historyOf()).certificates;
+  const selection = ['--all', '-n', cluster.namespace];
+  const drill = await certman(['drill', ...selection]);
+  expect(drill.code, drill.output).toBe(0);
+  expect(drill.output).toContain('If these 1 certificates were revoked now');
+  const start = ['campaign', 'start', 'replace', ...selection, '--reason', 'keyCompromise', '--name', 'leak'];
+  const planned = await certman([...start, '--dry-run']);
+  expect(planned.code, planned.output).toBe(0);
+  expect(planned.output).toContain(before?.serialNumber ?? 'a serial number');
+  expect((await certman(['campaign', 'status', 'leak'])).code).toBe(1);
+  const started = await certman([...start, '--yes']);
+  expect(started.code, started.output).toBe(0);
+  const status = async () => JSON.parse((await certman(['campaign', 'status', 'leak', '-o', 'json'])).output) as object;
+  await expect.poll(status).toMatchObject({ phase: 'Completed', counts: { replaced: 1 }, late: false });
+  const report = JSON.parse((await certman(['campaign', 'report', 'leak', '-o', 'json'])).output) as object;
+  const outcome = { kind: 'replaced', revocation: 'revoked' };
+  expect(report).toMatchObject({ certificates: [{ serialNumber: before?.serialNumber, outcome }] });
+  expect(await lab().stack.acme.statusOf(before?.serialNumber ?? '')).toMatchObject({ Status: 'Revoked', Reason: 1 });
+  expect((await certman(['campaign', 'report', 'leak'])).output).toMatch(/replaced +by \d+ at .*; old one revoked/);
+  expect((await certman(['campaign', 'pause', 'leak'])).code).toBe(1);
+  expect((await certman(['campaign', 'list'])).output).toMatch(/^leak +Completed/m);
+  // A name is used once.
+  expect((await certman([...start, '--yes'])).code).toBe(2);
+});
+
 test('a cluster that is not installed is explained by the gate that holds it', async () => {
   const waiting = await createCluster(lab(), 'waits', { installed: false });
   const { served, actions } = await explained(waiting.name, waiting.namespace);
@@ -179,7 +205,7 @@ test('of a deleted cluster, the decommission is explained and the history stays'
   await expect.poll(async () => (await certman(['explain', ...at])).output).toContain('It is gone: decommissioned at');
   expect((await explained(cluster.name, cluster.namespace)).served).toContain('Nothing was left behind.');
   const { certificates } = await historyOf();
-  expect(certificates.map(({ fate }) => fate)).toEqual(['revoked', 'revoked', 'revoked']);
+  expect(certificates.map(({ fate }) => fate)).toEqual(['revoked', 'revoked', 'revoked', 'revoked']);
   const { output } = await certman(['report', '-n', cluster.namespace, '-o', 'json']);
   const { revocations } = JSON.parse(output) as FleetReport;
   expect(revocations.items.map(({ serialNumber }) => serialNumber)).toContain(firstSerial);

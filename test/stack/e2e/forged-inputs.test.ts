@@ -138,6 +138,15 @@ const FORGED: readonly (readonly [what: string, forge: () => Promise<unknown>])[
     },
   ],
   [
+    'the revocation of a certificate in use, as of one that was replaced',
+    async () => {
+      const [certificate] = issued;
+      if (certificate === undefined) throw new Error('nothing is issued');
+      const { dnsNames, secretName } = victim;
+      return await forger.run('revokeReplaced', { ...ref(victim), secretName, dnsNames, certificate, reason: 1 });
+    },
+  ],
+  [
     'TXT records with the credentials of another namespace',
     () => {
       const records = ownershipOf(own);

@@ -94,6 +94,32 @@ const put = (chainPem: string, keyPem: string): Promise<void> =>
     keyPem,
   });
 
+describe('revoking what was replaced', () => {
+  const revokeReplaced = (certificate: IssuedCertificate) =>
+    runAcmeActivity(activities, 'revokeReplaced', { ...bundle(), dnsNames: [], certificate, reason: 1 });
+
+  it('revokes a certificate that another one has replaced, once, and none that is in use', async () => {
+    const earlier = await issueOne();
+    const current = await issueOne();
+    expect(await failureOf(revokeReplaced(current))).toMatchObject({ code: 'kubernetes/notAskedFor' });
+    expect(await revokeReplaced(earlier)).toMatchObject({ outcome: 'revoked' });
+    expect(await revokeReplaced(earlier)).toMatchObject({ outcome: 'alreadyRevoked' });
+    expect(await lab.pebble.statusOf(earlier.serialNumber)).toMatchObject({ Status: 'Revoked', Reason: 1 });
+    expect(await lab.pebble.statusOf(current.serialNumber)).toMatchObject({ Status: 'Valid' });
+  });
+
+  it('revokes none that was not issued for the bundle, and none while the Secret has no valid one', async () => {
+    const earlier = await issueOne();
+    await issueOne();
+    const ofOther = { ...earlier, seal: await sealOf('7', earlier.certificateUrl ?? '') };
+    expect(await revokeReplaced(ofOther)).toMatchObject({ outcome: 'unknownToAccount' });
+    const { namespace } = request;
+    await managementCluster().admin.delete(SECRETS, { namespace, name: 'primary-cert' });
+    expect(await failureOf(revokeReplaced(earlier))).toMatchObject({ code: 'kubernetes/notAskedFor' });
+    expect(await lab.pebble.statusOf(earlier.serialNumber)).toMatchObject({ Status: 'Valid' });
+  });
+});
+
 describe('revoking at decommission', () => {
   it('revokes the certificate in the Secret and earlier ones, each once, as cessationOfOperation', async () => {
     const earlier = await issueOne();

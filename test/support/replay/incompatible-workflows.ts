@@ -7,8 +7,10 @@ import type {
 import { certificateIssuance as unchanged } from '../../../workflows/certificate-issuance.ts';
 
 export { caBudget } from '../../../workflows/ca-budget.ts';
+export { campaignWave } from '../../../workflows/campaign-wave.ts';
 export { clusterCertificates } from '../../../workflows/cluster-certificates.ts';
 export { managementClusterWatch } from '../../../workflows/management-cluster-watch.ts';
+export { renewalCampaign } from '../../../workflows/renewal-campaign.ts';
 
 /** The workflow with the additional timer. */
 export async function certificateIssuance(input: CertificateIssuanceInput): Promise<CertificateIssuanceResult> {

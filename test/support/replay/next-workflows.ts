@@ -7,8 +7,10 @@ import type { ClusterCertificatesInput, DecommissionResult } from '../../../src/
 import { clusterCertificates as present } from '../../../workflows/cluster-certificates.ts';
 
 export { caBudget } from '../../../workflows/ca-budget.ts';
+export { campaignWave } from '../../../workflows/campaign-wave.ts';
 export { certificateIssuance } from '../../../workflows/certificate-issuance.ts';
 export { managementClusterWatch } from '../../../workflows/management-cluster-watch.ts';
+export { renewalCampaign } from '../../../workflows/renewal-campaign.ts';
 
 /** The marker of the change. */
 export const NEXT_PATCH = 'test-next';

@@ -10,7 +10,14 @@ import type { HistoryScenario } from './scenarios/scenario.ts';
 /** Identity of client and worker in every history, in place of the machine's name. */
 export const RECORDER = 'recorder';
 
-const WORKFLOW_TYPES = ['clusterCertificates', 'certificateIssuance', 'managementClusterWatch', 'caBudget'];
+const WORKFLOW_TYPES = [
+  'clusterCertificates',
+  'certificateIssuance',
+  'managementClusterWatch',
+  'caBudget',
+  'renewalCampaign',
+  'campaignWave',
+];
 
 /** Visibility is written after the executions. */
 const VISIBILITY_DELAY_MS = 2_000;

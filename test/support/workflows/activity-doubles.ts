@@ -160,6 +160,11 @@ export class ActivityDoubles {
       },
       revokeCertificates: async ({ issued }) =>
         issued.map((one) => ({ serialNumber: one.serialNumber, outcome: 'revoked', message: 'revoked' })),
+      revokeReplaced: async ({ certificate: { serialNumber } }) => ({
+        serialNumber,
+        outcome: 'revoked',
+        message: 'revoked',
+      }),
       removeBundle: async ({ secretName }) => {
         this.secrets.delete(secretName);
         return { removed: [secretName] };

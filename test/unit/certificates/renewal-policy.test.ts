@@ -81,6 +81,12 @@ describe('an order now', () => {
       { now: NOT_BEFORE + 46 * DAY_MS },
       `its renewal was due at ${new Date(plannedRenewal(good, inputs()).at).toISOString()}: 45 days are then left`,
     ],
+    [
+      'CampaignRequested',
+      'in a campaign',
+      { campaign: { name: 'heartbleed', revokes: true } },
+      `The campaign heartbleed replaces certificate ${good.serialNumber}, which is revoked then.`,
+    ],
     ['RenewRequested', 'asked for', { renewRequested: true }, 'An operator asked for it.'],
   ])('%s: %s', (reason, _what, change, words) => {
     const action = nextAction(inputs(change));
@@ -98,6 +104,7 @@ describe('an order now', () => {
       caHost: PRODUCTION,
       now: NOT_BEFORE + 100 * DAY_MS,
       suggestedWindow: windowOver(staged.certId ?? ''),
+      campaign: { name: 'c', revokes: false },
       renewRequested: true,
     });
     const resolved: readonly (readonly [OrderReason, Partial<RenewalInputs>])[] = [
@@ -106,7 +113,8 @@ describe('an order now', () => {
       ['CaChanged', { revoked: false }],
       ['Expired', { caHost: STAGING, issuedByCaHost: STAGING }],
       ['SuggestedByCa', { now: NOT_BEFORE + DAY_MS }],
-      ['RenewRequested', { suggestedWindow: windowOver('of.another') }],
+      ['CampaignRequested', { suggestedWindow: windowOver('of.another') }],
+      ['RenewRequested', { campaign: undefined }],
     ];
     let now = wrong;
     for (const [reason, change] of resolved) {

@@ -1,0 +1,130 @@
+import { type Client, type WorkflowHandleWithFirstExecutionRunId, WorkflowNotFoundError } from '@temporalio/client';
+import type { campaignWave } from '../../../workflows/campaign-wave.ts';
+import type { renewalCampaign } from '../../../workflows/renewal-campaign.ts';
+import { loadSettings } from '../../configuration/load-configuration.ts';
+import { taskQueueOf } from '../../contract/ids.ts';
+import {
+  type CampaignStatus,
+  campaignStatus,
+  campaignWorkflowId,
+  type WaveStatus,
+  waveStatus,
+  waveWorkflowId,
+} from '../../contract/renewal-campaign.ts';
+import { CertState } from '../../contract/search-attributes.ts';
+import { listExecutions } from '../../controller/cluster-workflow-client.ts';
+import { CertmanError } from '../../failures/failure.ts';
+import { withTolerantMemos } from '../../payloads/data-converter.ts';
+import { PAGE_TIMEOUT_MS } from '../cluster-workflow.ts';
+import { commandLine } from '../program-name.ts';
+import { withTemporal } from '../temporal-client.ts';
+
+const QUERY_TIMEOUT_MS = 20_000;
+
+/** Waves that are asked at once. */
+const WAVES_AT_ONCE = 10;
+
+/** A campaign as a list shows it. Instants are RFC 3339. */
+export interface CampaignRow {
+  readonly name: string;
+  readonly phase: string;
+  readonly progress?: string;
+  readonly selection?: string;
+  readonly requestedBy?: string;
+  readonly startedAt: string;
+  readonly endedAt?: string;
+  readonly late: boolean;
+}
+
+/** A campaign with each certificate. */
+export interface CampaignReport extends CampaignStatus {
+  readonly certificates: readonly (WaveStatus['items'][number] & { readonly wave: number })[];
+  /** Waves that Temporal no longer has. */
+  readonly missingWaves: readonly number[];
+}
+
+/** Those of the management cluster, the newest first: from visibility, so that no worker is needed. */
+export async function listCampaigns(): Promise<readonly CampaignRow[]> {
+  const { managementCluster } = loadSettings(process.env, ['managementCluster']);
+  return await withTemporal(async (client) => {
+    const query = `TaskQueue = '${taskQueueOf(managementCluster)}' AND WorkflowType = 'renewalCampaign'`;
+    const rows = new Map<string, CampaignRow>();
+    for await (const execution of listExecutions(withTolerantMemos(client), { query }, PAGE_TIMEOUT_MS)) {
+      const { workflowId, memo = {}, startTime, closeTime, status, typedSearchAttributes } = execution;
+      const text = (key: string): string | undefined => (typeof memo[key] === 'string' ? memo[key] : undefined);
+      if (status.name === 'CONTINUED_AS_NEW') continue;
+      const ended = status.name === 'TERMINATED' || status.name === 'FAILED' ? status.name.toLowerCase() : undefined;
+      rows.set(workflowId, {
+        name: workflowId.slice(campaignWorkflowId(managementCluster, '').length),
+        phase: ended ?? typedSearchAttributes.get(CertState) ?? 'Preparing',
+        progress: text('progress'),
+        selection: text('selection'),
+        requestedBy: text('requestedBy'),
+        startedAt: startTime.toISOString(),
+        endedAt: closeTime?.toISOString(),
+        late: memo['late'] === true,
+      });
+    }
+    return [...rows.values()].sort((one, other) => (one.startedAt < other.startedAt ? 1 : -1));
+  });
+}
+
+/** Runs `work` with a campaign. @throws CertmanError `kubernetes/notFound` where Temporal has none of this name. */
+export async function withCampaign<Result>(
+  name: string,
+  work: (campaign: Campaign, client: Client) => Promise<Result>,
+): Promise<Result> {
+  const { managementCluster } = loadSettings(process.env, ['managementCluster']);
+  return await withTemporal(async (client) => {
+    const handle = client.workflow.getHandle<typeof renewalCampaign>(campaignWorkflowId(managementCluster, name));
+    try {
+      return await client.withDeadline(Date.now() + QUERY_TIMEOUT_MS, () => work(handle, client));
+    } catch (error) {
+      if (!(error instanceof WorkflowNotFoundError)) throw error;
+      throw new CertmanError({
+        code: 'kubernetes/notFound',
+        message: `Temporal has no campaign ${name} of the management cluster ${managementCluster} that runs, or has kept it no longer.`,
+        remedy: `Those that it has: ${commandLine('campaign list')}. CERTMAN_MANAGEMENT_CLUSTER selects another management cluster.`,
+      });
+    }
+  });
+}
+
+/** A handle of a campaign. */
+export type Campaign = Pick<
+  WorkflowHandleWithFirstExecutionRunId<typeof renewalCampaign>,
+  'describe' | 'executeUpdate' | 'query' | 'result' | 'workflowId'
+>;
+
+/** How far it is, or was at its end. */
+export async function readStatus(campaign: Campaign): Promise<CampaignStatus> {
+  const { status } = await campaign.describe();
+  return status.name === 'COMPLETED' ? await campaign.result() : await campaign.query(campaignStatus);
+}
+
+/** Every certificate of a campaign, wave by wave. */
+export async function readReport(campaign: Campaign, client: Client): Promise<CampaignReport> {
+  const status = await readStatus(campaign);
+  const numbers = status.waves.map((_, number) => number);
+  const waves: (WaveStatus | undefined)[] = [];
+  while (numbers.length > 0) {
+    const read = numbers.splice(0, WAVES_AT_ONCE).map((number) => readWave(campaign, client, number));
+    waves.push(...(await client.withDeadline(Date.now() + QUERY_TIMEOUT_MS, () => Promise.all(read))));
+  }
+  return {
+    ...status,
+    certificates: waves.flatMap((wave, number) => (wave?.items ?? []).map((item) => ({ ...item, wave: number }))),
+    missingWaves: waves.flatMap((wave, number) => (wave === undefined ? [number] : [])),
+  };
+}
+
+async function readWave(campaign: Campaign, client: Client, number: number): Promise<WaveStatus | undefined> {
+  const handle = client.workflow.getHandle<typeof campaignWave>(waveWorkflowId(campaign.workflowId, number));
+  try {
+    const { status } = await handle.describe();
+    return status.name === 'COMPLETED' ? await handle.result() : await handle.query(waveStatus);
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,152 @@
+import { type Client, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
+import type { renewalCampaign } from '../../../workflows/renewal-campaign.ts';
+import { loadSettings } from '../../configuration/load-configuration.ts';
+import { taskQueueOf } from '../../contract/ids.ts';
+import {
+  addWave,
+  beginCampaign,
+  type CampaignItem,
+  type CampaignPlan,
+  campaignWorkflowId,
+} from '../../contract/renewal-campaign.ts';
+import { CertState } from '../../contract/search-attributes.ts';
+import { CertmanError } from '../../failures/failure.ts';
+import { updateResult } from '../cluster-workflow.ts';
+import { type ConfirmOptions, confirm } from '../confirm.ts';
+import { withKubernetes } from '../kubernetes-client.ts';
+import { requireSameManagementCluster } from '../management-cluster.ts';
+import { commandLine } from '../program-name.ts';
+import { isUnavailable, withTemporal } from '../temporal-client.ts';
+import {
+  type CampaignCommand,
+  deadlineOf,
+  defaultName,
+  type PlanOptions,
+  parseCampaignName,
+  parseThreshold,
+  revocationOf,
+  wavePlanOf,
+  wavesOf,
+} from './plan.ts';
+import { type SelectedCertificate, type SelectedCertificates, selectCertificates } from './select-certificates.ts';
+import {
+  type CertificateSelectionOptions,
+  certificateSelectionOf,
+  describeCertificateSelection,
+} from './selection-options.ts';
+
+/** Flags of `certman campaign start`. */
+export interface StartOptions extends CertificateSelectionOptions, PlanOptions, ConfirmOptions {
+  readonly name?: string;
+}
+
+/** Of one update: with a worker that polls it takes milliseconds. */
+const UPDATE_TIMEOUT_MS = 60_000;
+
+/** What is, or with `--dry-run` would be, started. */
+export interface PlannedCampaign extends Omit<SelectedCertificates, 'certificates'> {
+  readonly plan: CampaignPlan;
+  /** Sizes; the first is the canary if the plan has one. */
+  readonly waves: readonly number[];
+  readonly certificates: readonly SelectedCertificate[];
+  readonly started: boolean;
+}
+
+/** @throws UsageError; CertmanError `kubernetes/notFound` where the selection is empty; `temporal/unreachable` */
+export async function startCampaign(action: CampaignCommand, options: StartOptions): Promise<PlannedCampaign> {
+  const { managementCluster } = loadSettings(process.env, ['managementCluster']);
+  const now = Date.now();
+  const selection = await certificateSelectionOf(options, now);
+  const name = options.name === undefined ? defaultName(action, now) : parseCampaignName(options.name);
+  const revocation = revocationOf(action, options);
+  const deadline = new Date(deadlineOf(action, options, now)).toISOString();
+  const stopAt = parseThreshold(options.stopAt);
+  const found = await withKubernetes((api) => selectCertificates(api, managementCluster, selection), options);
+  const described = describeCertificateSelection(selection);
+  if (found.certificates.length === 0) throw nothingSelected(described);
+  const wavePlan = wavePlanOf(options, found.certificates.length);
+  const waves = wavesOf(found.certificates, wavePlan);
+  return await withTemporal(async (client) => {
+    await requireSameManagementCluster(client, managementCluster, options);
+    const requestedBy = client.options.identity;
+    const plan: CampaignPlan = {
+      name,
+      revocation,
+      canary: wavePlan.canary > 0 && waves.length > 1,
+      stopAt,
+      deadline,
+      selection: `${action}, ${described}`,
+      requestedBy,
+    };
+    const planned = { ...found, plan, waves: waves.map(({ length }) => length) };
+    if (options.dryRun === true) return { ...planned, started: false };
+    await confirm(questionOf(planned), options);
+    await begin(client, managementCluster, plan, waves);
+    return { ...planned, started: true };
+  });
+}
+
+function questionOf({ plan, certificates, waves }: Omit<PlannedCampaign, 'started'>): string {
+  const revoked = plan.revocation === undefined ? '' : ', and revoke the old ones';
+  return `This would order new certificates in place of ${certificates.length} in ${waves.length} waves${revoked}; a new certificate of its API restarts a cluster's kube-apiserver.`;
+}
+
+async function begin(
+  client: Client,
+  managementCluster: string,
+  plan: CampaignPlan,
+  waves: readonly (readonly SelectedCertificate[])[],
+): Promise<void> {
+  const workflowId = campaignWorkflowId(managementCluster, plan.name);
+  try {
+    await client.workflow.start<typeof renewalCampaign>('renewalCampaign', {
+      workflowId,
+      taskQueue: taskQueueOf(managementCluster),
+      args: [plan],
+      // A name is that of one campaign, for as long as Temporal keeps it.
+      workflowIdReusePolicy: 'REJECT_DUPLICATE',
+      memo: { campaign: plan.name, selection: plan.selection, requestedBy: plan.requestedBy, deadline: plan.deadline },
+      typedSearchAttributes: [{ key: CertState, value: 'Preparing' }],
+      staticSummary: `Campaign ${plan.name}`.slice(0, 200),
+    });
+  } catch (error) {
+    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+    throw new CertmanError({
+      code: 'configuration/invalid',
+      message: `There is, or was, a campaign ${plan.name}. Nothing was started.`,
+      remedy: `Name another one with --name, or see that one: ${commandLine(`campaign status ${plan.name}`)}`,
+    });
+  }
+  const handle = client.workflow.getHandle<typeof renewalCampaign>(workflowId);
+  const within = <T>(update: () => Promise<T>): Promise<T> =>
+    client.withDeadline(Date.now() + UPDATE_TIMEOUT_MS, () => updateResult(update()));
+  try {
+    for (const [number, wave] of waves.entries())
+      await within(() =>
+        handle.executeUpdate(addWave, { args: [{ number, items: wave.map(itemOf) }], updateId: `wave-${number}` }),
+      );
+    await within(() => handle.executeUpdate(beginCampaign, { args: [{ waves: waves.length }] }));
+  } catch (error) {
+    // Without all of its waves it orders nothing, and ends within an hour. Where it has begun, that is reported.
+    if (!isUnavailable(error)) throw error;
+    throw new CertmanError({
+      code: 'temporal/unreachable',
+      message: `The campaign ${plan.name} could not be given all of its waves: Temporal or the worker does not answer.`,
+      remedy: `Whether it has begun: ${commandLine(`campaign status ${plan.name}`)}. One that has not orders nothing, and ends within an hour.`,
+      cause: error,
+    });
+  }
+}
+
+/** What the workflow needs: the rest is not for a history. */
+function itemOf({ workflowId, cluster, bundleName, serialNumber }: SelectedCertificate): CampaignItem {
+  return { workflowId, cluster, bundleName, serialNumber };
+}
+
+function nothingSelected(described: string): CertmanError {
+  return new CertmanError({
+    code: 'kubernetes/notFound',
+    message: `No certificate in use is selected ${described}.`,
+    remedy: `Those that are in use: ${commandLine('status -o wide')}`,
+  });
+}

@@ -1,0 +1,151 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Argument, Command, Option } from 'commander';
+import { ACTIONS, type CampaignCommand, DEFAULT_WAVE_SIZE, parseCampaignName, REASONS } from '../campaign/plan.ts';
+import { addCertificateSelectionOptions } from '../campaign/selection-options.ts';
+import type { StartOptions } from '../campaign/start-campaign.ts';
+import type { ConfirmOptions } from '../confirm.ts';
+import { addOutputOptions } from '../kubectl-options.ts';
+import { clearTerminal, formatOutput, type OutputOptions, print } from '../output.ts';
+import { commandLine } from '../program-name.ts';
+
+const WATCH_INTERVAL_MS = 2_000;
+const NAME_ARGUMENT = 'name of the campaign';
+
+/** `certman campaign`: new certificates for many clusters, in waves. */
+export function campaignCommand(): Command {
+  return new Command('campaign')
+    .summary('replace many certificates, in waves')
+    .description(
+      'Renews, or replaces and revokes, the certificates of a selection, in waves: the first is a canary, a threshold of failures stops it, and it can be paused, resumed and aborted. It runs in Temporal, whatever becomes of this command.',
+    )
+    .addCommand(start())
+    .addCommand(status())
+    .addCommand(list())
+    .addCommand(report())
+    .addCommand(change('pause', 'keep further waves back', 'No further wave begins; what has begun goes on.'))
+    .addCommand(
+      change('resume', 'go on after a pause or a stop', 'The next wave begins. The failures so far no longer stop it.'),
+    )
+    .addCommand(
+      change(
+        'abort',
+        'end it, and withdraw what has not begun',
+        'Ends the campaign: what has not begun is withdrawn, orders under way go on, and what is replaced stays.',
+      ),
+    );
+}
+
+function start(): Command {
+  const command = new Command('start')
+    .summary('select certificates, and begin')
+    .description(
+      'Selects certificates in use, those that expire first first, and begins. Each condition has to hold.\n' +
+        'renew: a new certificate, with a new private key as every order makes one, which is why rekey is the same. replace: a new one, and then the revocation of the old one.',
+    )
+    .addArgument(new Argument('<action>', 'what is done with each certificate').choices(ACTIONS));
+  addCertificateSelectionOptions(command);
+  addOutputOptions(command);
+  return command
+    .option('--name <name>', 'name of the campaign (default: the action and the time)')
+    .addOption(new Option('--reason <reason>', 'replace: why the old ones are revoked').choices(Object.keys(REASONS)))
+    .option(
+      '--revoke-after <duration>',
+      'replace: from the replacement on, while Hive brings the new one to the cluster (default: 3h; for keyCompromise: 0s)',
+    )
+    .option('--canary <n>', 'certificates of the first wave; 0 for none (default: one in a hundred, at most 10)')
+    .option('--wave <n>', `certificates of each other wave (default: ${DEFAULT_WAVE_SIZE})`)
+    .option('--stop-at <failures>', 'a number, or a share of those that were asked for (default: 5%)')
+    .option(
+      '--deadline <instant>',
+      'by when the last is to be replaced, an instant or from now on such as 20h (default: 24h for replace, else 7d)',
+    )
+    .option('--yes', 'do not ask before it begins')
+    .option('--dry-run', 'show what would be done, and do nothing')
+    .addHelpText(
+      'after',
+      `\nExamples:\n  ${commandLine('campaign start renew -l team=payments -A --dry-run')}\n  ${commandLine('campaign start replace --serials revoked.txt --reason keyCompromise --deadline 20h')}`,
+    )
+    .action(async (action: CampaignCommand, options: StartOptions & OutputOptions) => {
+      const [{ startCampaign }, { plannedText }] = await Promise.all([
+        import('../campaign/start-campaign.ts'),
+        import('../campaign/campaign-text.ts'),
+      ]);
+      print(await formatOutput(options, await startCampaign(action, options), plannedText));
+    });
+}
+
+function status(): Command {
+  const command = new Command('status')
+    .summary('show how far a campaign is')
+    .description('Shows how far a campaign is, wave by wave, and when its last certificate is expected to be replaced.')
+    .argument('<campaign>', NAME_ARGUMENT);
+  addOutputOptions(command);
+  return command
+    .option('-w, --watch', 'print again every two seconds until it has ended')
+    .action(async (name: string, options: OutputOptions & { readonly watch?: true }) => {
+      const [{ readStatus, withCampaign }, { statusText }] = await Promise.all([
+        import('../campaign/read-campaigns.ts'),
+        import('../campaign/campaign-text.ts'),
+      ]);
+      for (;;) {
+        const found = await withCampaign(parseCampaignName(name), readStatus);
+        const text = await formatOutput(options, found, statusText);
+        if (options.watch === true) clearTerminal();
+        print(text);
+        if (options.watch !== true || found.endedAt !== undefined) return;
+        await sleep(WATCH_INTERVAL_MS);
+      }
+    });
+}
+
+function list(): Command {
+  const command = new Command('list')
+    .summary('list the campaigns of the management cluster')
+    .description(
+      'Lists those that run, and those that have ended for as long as Temporal keeps them, the newest first.',
+    );
+  addOutputOptions(command);
+  return command.action(async (options: OutputOptions) => {
+    const [{ listCampaigns }, { campaignsText }] = await Promise.all([
+      import('../campaign/read-campaigns.ts'),
+      import('../campaign/campaign-text.ts'),
+    ]);
+    const campaigns = await listCampaigns();
+    print(await formatOutput(options, { campaigns }, () => campaignsText(campaigns)));
+  });
+}
+
+function report(): Command {
+  const command = new Command('report')
+    .summary('show every certificate of a campaign')
+    .description(
+      'Shows which certificates were replaced, by which and when, which fail and why, and which were skipped. While it runs, and afterwards for as long as Temporal keeps it: -o json to archive it.',
+    )
+    .argument('<campaign>', NAME_ARGUMENT);
+  addOutputOptions(command);
+  return command.action(async (name: string, options: OutputOptions) => {
+    const [{ readReport, withCampaign }, { reportText }] = await Promise.all([
+      import('../campaign/read-campaigns.ts'),
+      import('../campaign/campaign-text.ts'),
+    ]);
+    print(await formatOutput(options, await withCampaign(parseCampaignName(name), readReport), reportText));
+  });
+}
+
+type Change = 'pause' | 'resume' | 'abort';
+
+function change(name: Change, summary: string, description: string): Command {
+  const command = new Command(name).summary(summary).description(description).argument('<campaign>', NAME_ARGUMENT);
+  addOutputOptions(command);
+  if (name === 'abort') command.option('--yes', 'do not ask before it is aborted');
+  return command.action(async (text: string, options: OutputOptions & ConfirmOptions) => {
+    const campaign = parseCampaignName(text);
+    const [{ confirm }, { changeCampaign }, { statusText }] = await Promise.all([
+      import('../confirm.ts'),
+      import('../campaign/change-campaign.ts'),
+      import('../campaign/campaign-text.ts'),
+    ]);
+    if (name === 'abort') await confirm(`This would abort the campaign ${campaign}.`, options);
+    print(await formatOutput(options, await changeCampaign(campaign, name), statusText));
+  });
+}

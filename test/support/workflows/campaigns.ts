@@ -1,0 +1,109 @@
+/** Campaigns over clusters of a workflow harness, each with a certificate that is not due. */
+import type { CertificateFacts } from '../../../src/certificates/certificate-facts.ts';
+import type { ClusterView } from '../../../src/clusters/cluster-view.ts';
+import { clusterWorkflowId } from '../../../src/contract/ids.ts';
+import {
+  addWave,
+  beginCampaign,
+  type CampaignItem,
+  type CampaignPlan,
+  type CampaignStatus,
+  campaignStatus,
+  campaignWorkflowId,
+  type WaveStatus,
+  waveStatus,
+  waveWorkflowId,
+} from '../../../src/contract/renewal-campaign.ts';
+import { renewalCampaign } from '../../../workflows/renewal-campaign.ts';
+import { eventually } from '../vitest/eventually.ts';
+import { bundleView, clusterView } from './cluster-views.ts';
+import { untilReady, type WorkflowHarness } from './use-harness.ts';
+
+const DAY_MS = 86_400_000;
+
+/** A cluster of a campaign: its only bundle has a name of its own, by which the doubles know its Secret. */
+export interface CampaignCluster {
+  readonly view: ClusterView;
+  readonly bundle: string;
+  readonly item: CampaignItem;
+}
+
+/** A cluster whose certificate has the serial number of its index, and is valid for 80 more days. Not started. */
+export async function campaignCluster(harness: WorkflowHarness, index: number): Promise<CampaignCluster> {
+  const bundle = `b${index}`;
+  const name = `api.c${index}.example.com`;
+  const { identity } = clusterView();
+  const view = clusterView({
+    identity: { ...identity, name: `c${index}`, namespace: `ns-c${index}` },
+    bundles: [bundleView(bundle, name)],
+  });
+  const serialNumber = String(index);
+  const now = await harness.env.currentTimeMs();
+  const certificate: CertificateFacts = {
+    serialNumber,
+    issuerName: 'Test CA',
+    notBefore: new Date(now - 10 * DAY_MS).toISOString(),
+    notAfter: new Date(now + 80 * DAY_MS).toISOString(),
+    dnsNames: [name],
+    fingerprint: `old-${index}`,
+    certId: `old.${index}`,
+  };
+  harness.doubles.secrets.set(`${bundle}-cert`, { kind: 'valid', certificate });
+  const item = { workflowId: clusterWorkflowId(view.identity), cluster: `ns-c${index}/c${index}`, bundleName: bundle };
+  return { view, bundle, item: { ...item, serialNumber } };
+}
+
+/** Started, and at rest. */
+export async function startClusters(harness: WorkflowHarness, count: number): Promise<readonly CampaignCluster[]> {
+  const clusters: CampaignCluster[] = [];
+  for (let index = 1; index <= count; index += 1) clusters.push(await campaignCluster(harness, index));
+  await Promise.all(
+    clusters.map(async ({ view, bundle }) => {
+      await harness.start(view);
+      await untilReady(harness, view, bundle);
+    }),
+  );
+  return clusters;
+}
+
+/** A campaign that was started, with what a test asks it. */
+export type RunningCampaign = Awaited<ReturnType<typeof startCampaign>>;
+
+/** Starts a campaign with these waves. */
+export async function startCampaign(
+  { env, taskQueue }: WorkflowHarness,
+  waves: readonly (readonly CampaignItem[])[],
+  plan: Partial<CampaignPlan> = {},
+) {
+  const name = `c-${taskQueue}`;
+  const workflowId = campaignWorkflowId('hive', name);
+  const deadline = new Date((await env.currentTimeMs()) + DAY_MS).toISOString();
+  const { workflow } = env.client;
+  const started = await workflow.start(renewalCampaign, {
+    workflowId,
+    taskQueue,
+    args: [
+      {
+        name,
+        canary: true,
+        stopAt: { count: 1_000 },
+        deadline,
+        selection: 'all',
+        requestedBy: 'test@test',
+        ...plan,
+      },
+    ],
+  });
+  const handle = workflow.getHandle<typeof renewalCampaign>(workflowId);
+  for (const [number, items] of waves.entries()) await handle.executeUpdate(addWave, { args: [{ number, items }] });
+  await handle.executeUpdate(beginCampaign, { args: [{ waves: waves.length }] });
+  return {
+    handle,
+    result: () => started.result(),
+    status: () => handle.query(campaignStatus),
+    until: (what: string, holds: (status: CampaignStatus) => boolean) =>
+      eventually(what, () => handle.query(campaignStatus), holds),
+    wave: (number: number): Promise<WaveStatus> =>
+      workflow.getHandle(waveWorkflowId(workflowId, number)).query(waveStatus),
+  };
+}
