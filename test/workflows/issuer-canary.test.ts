@@ -110,7 +110,7 @@ test('a certificate that replaces a revoked one waits for no canary', async () =
     await untilIssued(harness, view, 2);
     await harness.advanceTime(46 * DAY_MS);
     await untilIssued(harness, view, 3);
-    expect(inputsOf(harness, 'completeOrder')).toEqual([
+    expect(inputsOf(harness, 'fulfillOrder')).toEqual([
       expect.not.objectContaining({ skipCanary: true }),
       expect.objectContaining({ skipCanary: true }),
       expect.not.objectContaining({ skipCanary: true }),
