@@ -87,7 +87,7 @@ test('by policy ari, a window that the CA suggests with the certificate needs no
     await harness.advanceTime(66 * DAY_MS);
     await issuedCount(harness, 2);
     expect(daysInUse(harness)).toBeGreaterThanOrEqual(64);
-    const wanted = doubles.calls.filter(({ activity }) => activity === 'completeOrder').map(({ input }) => input);
+    const wanted = doubles.calls.filter(({ activity }) => activity === 'fulfillOrder').map(({ input }) => input);
     expect(wanted).toEqual([
       expect.objectContaining({ returnWindow: true }),
       expect.not.objectContaining({ returnWindow: true }),
