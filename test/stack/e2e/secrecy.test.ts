@@ -6,7 +6,7 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type SampleCluster, sampleCluster } from '../../../local/stack/management-cluster/sample-cluster.ts';
-import { clusterStatus, renew } from '../../../src/contract/cluster-certificates.ts';
+import { renew } from '../../../src/contract/cluster-certificates.ts';
 import { clusterWorkflowId } from '../../../src/contract/ids.ts';
 import { type KubernetesObject } from '../../../src/kubernetes/api/kubernetes-api.ts';
 import { CLUSTER_DEPLOYMENTS, SECRETS } from '../../../src/kubernetes/objects/resources.ts';
@@ -19,6 +19,7 @@ import {
   readReportedState,
   validClusterObjects,
 } from '../../support/e2e/cluster-objects.ts';
+import { recordsCertificate } from '../../support/e2e/evidence.ts';
 import {
   findSecrets,
   privateKeyPatterns,
@@ -107,9 +108,7 @@ async function waitUntilIssued(cluster: SampleCluster): Promise<string> {
       if (issued === undefined || status['serialNumber'] !== issued.serialNumber) return undefined;
       // The order writes the status; a renewal that is requested before its workflow knows is fulfilled by that order.
       const identity = await identityOf(lab(), cluster);
-      const { bundles } = await lab().client.workflow.getHandle(clusterWorkflowId(identity)).query(clusterStatus);
-      const known = Object.values(bundles).some(({ certificate }) => certificate?.serialNumber === issued.serialNumber);
-      return known ? issued.serialNumber : undefined;
+      return (await recordsCertificate(lab(), { identity }, issued.serialNumber)) ? issued.serialNumber : undefined;
     },
     () => readReportedState(lab(), cluster),
   );

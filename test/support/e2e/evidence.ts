@@ -97,7 +97,7 @@ export async function eventsOf(lab: E2eHarness, cluster: E2eCluster): Promise<re
 }
 
 /** Queries the cluster's workflow for its status. */
-export function statusOf(lab: E2eHarness, cluster: E2eCluster): Promise<ClusterStatus> {
+export function statusOf(lab: E2eHarness, cluster: Pick<E2eCluster, 'identity'>): Promise<ClusterStatus> {
   return lab.client.workflow.getHandle(clusterWorkflowId(cluster.identity)).query(clusterStatus);
 }
 
@@ -153,7 +153,11 @@ export async function collect<T>(listing: AsyncIterable<T>): Promise<readonly T[
 }
 
 /** Whether the workflow of a cluster has recorded a certificate as its own. */
-export async function recordsCertificate(lab: E2eHarness, cluster: E2eCluster, serialNumber: string): Promise<boolean> {
+export async function recordsCertificate(
+  lab: E2eHarness,
+  cluster: Pick<E2eCluster, 'identity'>,
+  serialNumber: string,
+): Promise<boolean> {
   const { bundles } = await statusOf(lab, cluster);
   return Object.values(bundles).some(({ certificate }) => certificate?.serialNumber === serialNumber);
 }

@@ -56,7 +56,7 @@ describe('a check', () => {
     expect(await thrower.result(MANY_MS)).toMatchObject({ status: 'failed', message: 'no such thing' });
   });
 
-  it('runs once, whoever needs it', async () => {
+  it('runs once, however many need it', async () => {
     let runs = 0;
     const counted = new Check({ ...about('counted'), run: () => Promise.resolve(passed(`${++runs}`)) });
     const others = [1, 2, 3].map(
