@@ -72,6 +72,9 @@ export function cellsOf(...faults: readonly Fault[]): readonly Cell[] {
   return faults.flatMap((fault) => COMBINATIONS[fault].map((state) => ({ state, fault })));
 }
 
+/** Faults during which the CA cannot be asked whether it issued a certificate for an order. */
+const CA_OUT_OF_REACH: ReadonlySet<Fault> = new Set(['outage', 'unknown', 'missing']);
+
 /** Every fault, in the order of the rows. */
 export const ALL_FAULTS = Object.keys(FAULTS) as readonly Fault[];
 
@@ -91,16 +94,23 @@ export function matrixTable(outcomes: ReadonlyMap<string, CellOutcome>): string 
     row(['what is wrong', 'reason while it waits', ...states.map((state) => STATES[state])]),
     row(['---', '---', ...states.map(() => '---')]),
     ...ALL_FAULTS.map((fault) => {
-      const found = states.map((state) => outcomes.get(cellKey({ state, fault })));
-      const reasons = new Set(found.flatMap((outcome) => outcome?.blockedReason ?? []));
-      return row([FAULTS[fault], [...reasons].map((reason) => `\`${reason}\``).join(', '), ...found.map(cellText)]);
+      const cells = states.map((state): Cell => ({ state, fault }));
+      const reasons = new Set(cells.flatMap((cell) => outcomes.get(cellKey(cell))?.blockedReason ?? []));
+      const texts = cells.map((cell) => cellText(cell, outcomes.get(cellKey(cell))));
+      return row([FAULTS[fault], [...reasons].map((reason) => `\`${reason}\``).join(', '), ...texts]);
     }),
   ].join('\n');
 }
 
-function cellText(outcome: CellOutcome | undefined): string {
+function cellText(cell: Cell, outcome: CellOutcome | undefined): string {
   if (outcome === undefined) return '–';
+  if (mayWait(cell)) return `may wait, ${outcome.words}`;
   return outcome.blockedReason === undefined ? outcome.words : `waits, ${outcome.words}`;
+}
+
+/** An order cancelled between two attempts does not say whether it was finalized; one cancelled within an attempt does. */
+function mayWait({ state, fault }: Cell): boolean {
+  return state === 'issuing' && CA_OUT_OF_REACH.has(fault);
 }
 
 /** @returns the key of a cell, which is also the name of its cluster. */
