@@ -10,6 +10,8 @@ export interface CheckedCa {
   readonly ca: string;
   /** Secret in certman's namespace with the account. */
   readonly secret: string;
+  /** Proves orders (CERTMAN_STAGING_ACCOUNT), and issues nothing that is used. */
+  readonly staging?: true;
   /** Why it cannot be used; absent: it can. */
   readonly problem?: string;
   readonly account?: string;
@@ -25,14 +27,26 @@ export interface CheckedCa {
   readonly caaIdentities?: readonly string[];
 }
 
-/** Checks each CA: directory, account and profile. @param secrets of the accounts, in the order of the list. */
+/** The Secrets of the accounts, in certman's namespace. */
+export interface AccountSecrets {
+  /** Of those that certificates are ordered with, in the order of the list. */
+  readonly ordering: readonly string[];
+  /** Of the staging CA. */
+  readonly staging?: string | undefined;
+}
+
+/** Checks each CA: directory, account and profile. @returns those that certificates are ordered from, then the staging CA. */
 export async function checkAccounts(
   cas: CaList,
-  secrets: readonly string[],
+  secrets: AccountSecrets,
   profile: string | undefined,
 ): Promise<readonly CheckedCa[]> {
-  const sources = cas.from(cas.first);
-  return await Promise.all(sources.map((source, index) => checkAccount(source, secrets[index] ?? '', profile)));
+  const ordering = cas.from(cas.first).map((source, index) => ({ source, secret: secrets.ordering[index] ?? '' }));
+  const check = ({ source, secret }: (typeof ordering)[number]) => checkAccount(source, secret, profile);
+  const { staging: source } = cas;
+  if (source === undefined) return await Promise.all(ordering.map(check));
+  const staging = check({ source, secret: secrets.staging ?? '' });
+  return await Promise.all([...ordering.map(check), staging.then((found) => ({ ...found, staging: true as const }))]);
 }
 
 /** By whom CAA records are to allow an order; undefined when the CA does not say or cannot be used. */

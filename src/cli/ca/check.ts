@@ -39,8 +39,9 @@ async function readCheck(options: CaCheckOptions): Promise<CaCheck> {
     'extraRecord',
     'standaloneRequests',
   ]);
-  const { fallbackAccounts = [], dohResolvers, dohCaBundle } = settings;
-  const secrets = [ACCOUNT_SECRET, ...fallbackAccounts.map(({ secretName }) => secretName)];
+  const { fallbackAccounts = [], stagingAccount, dohResolvers, dohCaBundle } = settings;
+  const ordering = [ACCOUNT_SECRET, ...fallbackAccounts.map(({ secretName }) => secretName)];
+  const secrets = { ordering, staging: stagingAccount?.secretName };
   return await withKubernetes(async (kubernetes) => {
     const account = createOperatorSettings({ kubernetes, operatorNamespace: settings.namespace });
     const cas = openCas({ kubernetes, settings: account, userAgent: `certman/${VERSION}` }, settings);

@@ -8,10 +8,10 @@ export interface CaCheck {
   readonly clusters: FleetCheck;
 }
 
-/** As text: the CAs in their order, then the clusters that they may not issue for. */
+/** As text: the CAs in their order, the staging CA, then the clusters that they may not issue for. */
 export function formatCheck({ cas, clusters: { checked, refused, undecided } }: CaCheck): string {
   const rows = cas.map((one, index) => [
-    String(index + 1),
+    one.staging === true ? 'staging' : String(index + 1),
     one.ca || '–',
     one.secret,
     one.problem === undefined ? 'usable' : 'NOT USABLE',

@@ -99,6 +99,14 @@ it('passes where both CAs can be used and may issue for each cluster', async () 
   expect(code).toBe(0);
 });
 
+it('checks the staging CA as those that certificates are ordered from', async () => {
+  const staging = { CERTMAN_FALLBACK_ACCOUNTS: '', CERTMAN_STAGING_ACCOUNT: `${SECOND}=${second?.directoryUrl}` };
+  const { code, output } = await certman(['ca', 'check', '-n', namespace], staging);
+  expect(code).toBe(0);
+  expect(output).toMatch(new RegExp(`^staging +${hostOf(second)} +${SECOND} +usable +valid +yes`, 'm'));
+  expect(output).toContain('1 cluster checked: every CA may issue for each.');
+});
+
 it('names the clusters that a CA may not issue for, with the record', async () => {
   const { admin } = managementCluster();
   const own = await accountUrl('lets-encrypt-account');
@@ -132,11 +140,15 @@ it('checks the clusters with the given labels only', async () => {
 });
 
 it('says why a CA cannot be used', async () => {
-  const of = { CERTMAN_FALLBACK_ACCOUNTS: `no-account=${second?.directoryUrl}` };
+  const of = {
+    CERTMAN_FALLBACK_ACCOUNTS: `no-account=${second?.directoryUrl}`,
+    CERTMAN_STAGING_ACCOUNT: 'no-staging=https://staging.example/dir',
+  };
   const missing = await certman(['ca', 'check', '-n', namespace, '-l', 'region=nowhere'], of);
   expect(missing.code).toBe(1);
-  expect(missing.output).toContain('NOT USABLE');
-  expect(missing.output).toContain(`Secret ${namespace}/no-account with the ACME account does not exist`);
+  expect(missing.output.match(/NOT USABLE/g)).toHaveLength(2);
+  for (const name of ['no-account', 'no-staging'])
+    expect(missing.output).toContain(`Secret ${namespace}/${name} with the ACME account does not exist`);
   const profile = await certman(['ca', 'check', '-n', namespace, '-l', 'region=nowhere'], {
     CERTMAN_ACME_PROFILE: 'of-another-ca',
   });
