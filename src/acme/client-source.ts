@@ -135,7 +135,7 @@ export class AcmeClientSource {
     if (new Signer(key).thumbprint !== refused) return key;
     if (stored.nextPrivateKeyPem === undefined) return undefined;
     this.#options.onWarning?.(
-      'The CA refuses the key of the ACME account, and a rollover of it is unfinished: the next key is used. Complete it with "certman account rollover --yes".',
+      `The CA refuses the key of the ACME account ${accountUrl}, and a rollover of it is unfinished: the next key is used. Complete it with "certman account rollover --yes", with --secret for an account of CERTMAN_FALLBACK_ACCOUNTS or CERTMAN_STAGING_ACCOUNT.`,
     );
     return parseAccountKey(stored.nextPrivateKeyPem);
   }

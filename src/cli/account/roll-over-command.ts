@@ -2,12 +2,13 @@ import { requireKeyChange } from '../../acme/key-change.ts';
 import { generatePrivateKey } from '../../acme/private-key.ts';
 import { UsageError } from '../arguments.ts';
 import { note, print } from '../output.ts';
-import { type ConnectedAccount, withAccount } from './connect.ts';
+import { accountCommand } from './account-command.ts';
+import { type AccountOptions, type ConnectedAccount, withAccount } from './connect.ts';
 import { parseKeyType } from './options.ts';
 import { type RolloverProgress, rollOver, rolloverProgress } from './roll-over.ts';
 
 /** Options of `certman account rollover`. */
-export interface RolloverOptions {
+export interface RolloverOptions extends AccountOptions {
   readonly keyType: string;
   readonly yes?: true;
   readonly dryRun?: true;
@@ -27,18 +28,18 @@ const STEPS: Readonly<Record<RolloverProgress, readonly string[]>> = {
 /** Replaces the account key, or shows what that would do. @throws CertmanError */
 export async function rollOverAccount(options: RolloverOptions): Promise<void> {
   const keyType = parseKeyType(options.keyType);
-  if (options.dryRun === true) return await withAccount(showSteps);
+  if (options.dryRun === true) return await withAccount(options, showSteps);
   if (options.yes !== true) {
     throw new UsageError(
       'The CA refuses the present key afterwards, and with it every copy of the Secret (a backup, a repository that it is applied from). See what would be done with --dry-run; add --yes to replace the key',
     );
   }
-  await withAccount(async (account) => {
+  await withAccount(options, async (account) => {
     if ((await rolloverProgress(account)) !== 'none') note('completing the rollover that an earlier run began');
     const thumbprint = await rollOver({ ...account, makeKey: () => generatePrivateKey(keyType) }).catch(
       (error: unknown) => {
         note(
-          'The rollover may be unfinished: "certman account show" says whether it is. The same command completes it.',
+          `The rollover may be unfinished: "${accountCommand('show', account.secretName)}" says whether it is. The same command completes it.`,
         );
         throw error;
       },

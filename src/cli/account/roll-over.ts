@@ -17,8 +17,8 @@ import {
   ACCOUNT_KEY_ENTRY,
   ACCOUNT_NEXT_KEY_ENTRY,
   ACCOUNT_SEAL_KEY_ENTRY,
-  ACCOUNT_SECRET,
 } from '../../kubernetes/objects/operator-settings.ts';
+import { accountCommand } from './account-command.ts';
 
 /** Other clients of the Secret, such as what it is applied from, write seldom. */
 const MAX_ATTEMPTS = 5;
@@ -27,6 +27,8 @@ const MAX_ATTEMPTS = 5;
 export interface RolloverDeps {
   readonly kubernetes: KubernetesApi;
   readonly namespace: string;
+  /** Of the Secret with the account. */
+  readonly secretName: string;
   /** Under the account of the Secret. */
   readonly ca: AcmeClient;
   /** Generates the next key, PEM. */
@@ -40,17 +42,18 @@ export type RolloverProgress = 'none' | 'staged' | 'changed';
 export async function rolloverProgress({
   kubernetes,
   namespace,
+  secretName,
   ca,
 }: Omit<RolloverDeps, 'makeKey'>): Promise<RolloverProgress> {
-  const { account } = await readAccountSecret(kubernetes, namespace);
+  const { account } = await readAccountSecret(kubernetes, namespace, secretName);
   if (account.nextPrivateKeyPem === undefined) return 'none';
   return (await isKeyOfAccount(ca, account.nextPrivateKeyPem)) ? 'changed' : 'staged';
 }
 
 /** Replaces the account key, or completes what an earlier run began. @returns the thumbprint of the new key. @throws as above. */
 export async function rollOver(deps: RolloverDeps): Promise<string> {
-  const { kubernetes, namespace, ca } = deps;
-  const { account, change } = await readAccountSecret(kubernetes, namespace);
+  const { kubernetes, namespace, secretName, ca } = deps;
+  const { account, change } = await readAccountSecret(kubernetes, namespace, secretName);
   const sealKey = account.sealKey ?? deriveSealKey(parseAccountKey(account.privateKeyPem)).toString('base64url');
   const isStaged = account.nextPrivateKeyPem !== undefined;
   const nextPem = `${account.nextPrivateKeyPem?.trim() ?? (await newKeyFor(deps)).trim()}\n`;
@@ -75,10 +78,11 @@ async function newKeyFor({ ca, makeKey }: RolloverDeps): Promise<string> {
  * A key that the CA has refused is removed again: its rollover could never be completed. Not one of an earlier run, whose request
  * may be under way still. @throws the refusal, unless the CA knows the key.
  */
-async function unstageRefused({ kubernetes, namespace, ca }: RolloverDeps, nextPem: string, error: unknown) {
+async function unstageRefused(deps: RolloverDeps, nextPem: string, error: unknown) {
+  const { kubernetes, namespace, secretName, ca } = deps;
   if (!(error instanceof AcmeProblemError) || !isRefusal(error)) throw error;
   if (await isKeyOfAccount(ca, nextPem)) return;
-  const { account, change } = await readAccountSecret(kubernetes, namespace);
+  const { account, change } = await readAccountSecret(kubernetes, namespace, secretName);
   if (isSamePem(account.nextPrivateKeyPem, nextPem)) await change({ [ACCOUNT_NEXT_KEY_ENTRY]: undefined });
   throw error;
 }
@@ -92,14 +96,15 @@ function isRefusal({ type, status }: AcmeProblemError): boolean {
  * The CA knows the next key from now on, so whatever has happened to the Secret meanwhile, it gets that key: this process may
  * have the only copy. Where another run has completed the rollover, nothing is written.
  */
-async function promote({ kubernetes, namespace, ca }: RolloverDeps, nextPem: string, sealKey: string): Promise<void> {
+async function promote(deps: RolloverDeps, nextPem: string, sealKey: string): Promise<void> {
+  const { kubernetes, namespace, secretName, ca } = deps;
   await retryOnConflict(MAX_ATTEMPTS, async () => {
-    const { account, change } = await readAccountSecret(kubernetes, namespace);
+    const { account, change } = await readAccountSecret(kubernetes, namespace, secretName);
     const isStaged = isSamePem(account.nextPrivateKeyPem, nextPem);
     if (!isStaged) {
       if (isSamePem(account.privateKeyPem, nextPem)) return;
       const isOurs = new URL(account.accountUrl).href === ca.session.account.url && (await isKeyOfAccount(ca, nextPem));
-      if (!isOurs) throw replacedMeanwhile(namespace);
+      if (!isOurs) throw replacedMeanwhile(deps);
     }
     await change({
       [ACCOUNT_KEY_ENTRY]: nextPem,
@@ -113,11 +118,11 @@ function isSamePem(one: string | undefined, other: string): boolean {
   return one?.trim() === other.trim();
 }
 
-function replacedMeanwhile(namespace: string): CertmanError {
+function replacedMeanwhile({ namespace, secretName }: RolloverDeps): CertmanError {
   return new CertmanError({
     code: 'kubernetes/conflict',
-    message: `The account in Secret ${namespace}/${ACCOUNT_SECRET} was replaced during the rollover, and was not changed.`,
-    remedy: '"certman account show" says which account it has now.',
+    message: `The account in Secret ${namespace}/${secretName} was replaced during the rollover, and was not changed.`,
+    remedy: `"${accountCommand('show', secretName)}" says which account it has now.`,
   });
 }
 

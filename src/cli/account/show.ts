@@ -1,11 +1,14 @@
 import { createPublicKey } from 'node:crypto';
 import { fetchAccount } from '../../acme/account-object.ts';
 import { formatResult, print } from '../output.ts';
-import { withAccount } from './connect.ts';
+import { accountCommand } from './account-command.ts';
+import { type AccountOptions, withAccount } from './connect.ts';
 import { rolloverProgress } from './roll-over.ts';
 
 /** What `certman account show` shows. */
 interface ShownAccount {
+  /** Name of the Secret. */
+  readonly secret: string;
   readonly url: string;
   /** Name of the CA (`caNameOf`). */
   readonly ca: string;
@@ -18,16 +21,22 @@ interface ShownAccount {
   readonly rolloverUnfinished: boolean;
 }
 
+/** Options of `certman account show`. */
+export interface ShowOptions extends AccountOptions {
+  readonly json?: true;
+}
+
 /** Prints the account as its CA has it. @throws CertmanError */
-export async function showAccount(options: { readonly json?: true }): Promise<void> {
-  const shown = await withAccount(async (account): Promise<ShownAccount> => {
+export async function showAccount(options: ShowOptions): Promise<void> {
+  const shown = await withAccount(options, async (account): Promise<ShownAccount> => {
     const { session, host } = account.ca;
     const { status, contact } = await fetchAccount(account.ca);
     const { jwk, thumbprint } = session.signer;
     const { url, directoryUrl } = session.account;
     const key = { type: keyTypeOf(jwk), thumbprint };
     const rolloverUnfinished = (await rolloverProgress(account)) !== 'none';
-    return { url, ca: host, directoryUrl, status, contact, key, rolloverUnfinished };
+    const ofCa = { ca: host, directoryUrl, status, contact };
+    return { secret: account.secretName, url, ...ofCa, key, rolloverUnfinished };
   });
   print(formatResult(options, shown, formatAccount));
 }
@@ -37,14 +46,17 @@ function keyTypeOf(jwk: Readonly<Record<string, string>>): string {
   return `rsa-${createPublicKey({ key: jwk, format: 'jwk' }).asymmetricKeyDetails?.modulusLength ?? '?'}`;
 }
 
-function formatAccount({ url, ca, directoryUrl, status, contact, key, rolloverUnfinished }: ShownAccount): string {
+function formatAccount(shown: ShownAccount): string {
+  const { secret, url, ca, directoryUrl, status, contact, key, rolloverUnfinished } = shown;
   const lines = [
+    `Secret     ${secret}`,
     `account    ${url}`,
     `CA         ${ca} (${directoryUrl})`,
     `status     ${status}`,
     `contact    ${contact.length === 0 ? 'none, or the CA does not show it' : contact.join(', ')}`,
     `key        ${key.type}, thumbprint ${key.thumbprint}`,
   ];
-  if (rolloverUnfinished) lines.push('rollover   unfinished: complete it with "certman account rollover --yes"');
+  if (rolloverUnfinished)
+    lines.push(`rollover   unfinished: complete it with "${accountCommand('rollover --yes', secret)}"`);
   return lines.join('\n');
 }

@@ -1,19 +1,20 @@
 import { fetchAccount, updateContact } from '../../acme/account-object.ts';
 import { print } from '../output.ts';
-import { withAccount } from './connect.ts';
+import { type AccountOptions, withAccount } from './connect.ts';
 import { parseEmail } from './options.ts';
 
 /** Options of `certman account update-contact`. */
-export interface UpdateContactOptions {
+export interface UpdateContactOptions extends AccountOptions {
   readonly email?: string;
   readonly remove?: true;
   readonly dryRun?: true;
 }
 
 /** Changes the contacts at the CA, unless they are the wanted ones. @throws CertmanError */
-export async function updateAccountContact({ email, remove, dryRun }: UpdateContactOptions): Promise<void> {
+export async function updateAccountContact(options: UpdateContactOptions): Promise<void> {
+  const { email, remove, dryRun } = options;
   if (email !== undefined) parseEmail(email);
-  await withAccount(async ({ ca, settings }) => {
+  await withAccount(options, async ({ ca, settings }) => {
     const wanted = remove === true ? [] : [`mailto:${email ?? (await settings.notificationEmail())}`];
     const { contact } = await fetchAccount(ca);
     const change = `from ${shown(contact)} to ${shown(wanted)}`;

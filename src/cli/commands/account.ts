@@ -1,15 +1,16 @@
 import { Command, Option } from 'commander';
 import type { CreateOptions } from '../account/create.ts';
 import type { RolloverOptions } from '../account/roll-over-command.ts';
+import type { ShowOptions } from '../account/show.ts';
 import type { UpdateContactOptions } from '../account/update-contact.ts';
 
-/** `certman account`: the ACME account that the worker orders with. */
+/** `certman account`: the ACME accounts that the worker orders with. */
 export function accountCommand(): Command {
   return new Command('account')
-    .summary('create, show and change the ACME account')
+    .summary('create, show and change the ACME accounts')
     .description(
       'The ACME account in the Secret lets-encrypt-account, which every worker of a management cluster orders with.\n' +
-        'All but create read that Secret, by the kubeconfig, and use CERTMAN_NAMESPACE, CERTMAN_ACME_DIRECTORY_URL and CERTMAN_ACME_CA_BUNDLE as the worker does.',
+        'All but create read that Secret, by the kubeconfig, and use CERTMAN_NAMESPACE, CERTMAN_ACME_DIRECTORY_URL and CERTMAN_ACME_CA_BUNDLE as the worker does. With --secret, they are about an account of CERTMAN_FALLBACK_ACCOUNTS or CERTMAN_STAGING_ACCOUNT.',
     )
     .addCommand(create())
     .addCommand(show())
@@ -39,7 +40,7 @@ function create(): Command {
     )
     .option(
       '--secret <name>',
-      'the Secret: another one for an account of CERTMAN_FALLBACK_ACCOUNTS',
+      'the Secret: another one for an account of CERTMAN_FALLBACK_ACCOUNTS or CERTMAN_STAGING_ACCOUNT',
       'lets-encrypt-account',
     )
     .option(
@@ -62,8 +63,9 @@ function show(): Command {
     .description(
       'Shows the account: its CA, status, contacts and key, and whether a rollover of the key is unfinished.',
     )
+    .addOption(secretOption())
     .option('--json', 'print JSON')
-    .action(async (options: { readonly json?: true }) => {
+    .action(async (options: ShowOptions) => {
       const { showAccount } = await import('../account/show.ts');
       await showAccount(options);
     });
@@ -76,6 +78,7 @@ function updateContact(): Command {
       'Sets the contact address of the account at the CA, unless it is that already.\n' +
         'Without --email: the notification address in the ConfigMap certman-operator.',
     )
+    .addOption(secretOption())
     .addOption(new Option('--email <address>', 'contact address').conflicts('remove'))
     .option('--remove', 'have the CA keep no contact')
     .option('--dry-run', 'show what would change')
@@ -93,6 +96,7 @@ function rollover(): Command {
       'Replaces the key of the account at the CA and in the Secret. Orders in progress, certificates and the account stay.\n' +
         'The next key is stored in the Secret before the CA is asked. When the command is interrupted, run it again: it finds out which key the CA knows, and completes the rollover.',
     )
+    .addOption(secretOption())
     .option('--key-type <type>', 'p-256, p-384 or rsa-2048', 'p-256')
     .option('--yes', 'replace the key: the CA refuses the present one afterwards, and all copies of it')
     .option('--dry-run', 'show what would be done')
@@ -101,4 +105,12 @@ function rollover(): Command {
       const { rollOverAccount } = await import('../account/roll-over-command.ts');
       await rollOverAccount(options);
     });
+}
+
+/** Which account. */
+function secretOption(): Option {
+  return new Option(
+    '--secret <name>',
+    'the Secret of the account: another one for an account of CERTMAN_FALLBACK_ACCOUNTS or CERTMAN_STAGING_ACCOUNT',
+  ).default('lets-encrypt-account');
 }

@@ -15,6 +15,7 @@ import {
   SETTINGS_CONFIG_MAP,
 } from '../../kubernetes/objects/operator-settings.ts';
 import { CONFIG_MAPS } from '../../kubernetes/objects/resources.ts';
+import { accountCommand } from '../account/account-command.ts';
 import { unknownSettingText } from '../commands/config.ts';
 import { commandLine } from '../program-name.ts';
 import { Check, passed, warning } from './check.ts';
@@ -122,7 +123,7 @@ export function accountCheck(
       if (stored.nextPrivateKeyPem === undefined) return passed(url, { url, directoryUrl: found });
       return warning(
         `A rollover of the key of ${url} is unfinished.`,
-        `Complete it: ${commandLine('account rollover --yes')}`,
+        `Complete it: ${accountCommand('rollover --yes', secretName)}`,
         { url, directoryUrl: found },
       );
     },

@@ -14,11 +14,15 @@ export interface AccountSecret {
   readonly change: (entries: Readonly<Record<string, string | undefined>>) => Promise<void>;
 }
 
-/** Reads the account Secret. @throws CertmanError `acme/accountMissing`, `acme/accountInvalid`. */
-export async function readAccountSecret(kubernetes: KubernetesApi, namespace: string): Promise<AccountSecret> {
-  const key = { namespace, name: ACCOUNT_SECRET };
+/** Reads the account in a Secret. @throws CertmanError `acme/accountMissing`, `acme/accountInvalid`. */
+export async function readAccountSecret(
+  kubernetes: KubernetesApi,
+  namespace: string,
+  name = ACCOUNT_SECRET,
+): Promise<AccountSecret> {
+  const key = { namespace, name };
   const secret = await kubernetes.get(SECRETS, key);
-  const account = accountIn(secret, namespace);
+  const account = accountIn(secret, namespace, name);
   const isUnchanged = {
     op: 'test',
     path: '/metadata/resourceVersion',
@@ -34,7 +38,7 @@ export async function readAccountSecret(kubernetes: KubernetesApi, namespace: st
       if ((await kubernetes.patch(SECRETS, key, [isUnchanged, ...changes])) !== undefined) return;
       throw new CertmanError({
         code: 'kubernetes/conflict',
-        message: `The Secret ${namespace}/${ACCOUNT_SECRET} was deleted meanwhile.`,
+        message: `The Secret ${namespace}/${name} was deleted meanwhile.`,
       });
     },
   };

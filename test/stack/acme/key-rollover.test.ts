@@ -74,7 +74,7 @@ async function command<T>(
     return Promise.resolve(newAccountKey());
   };
   try {
-    return await source.withClient((ca) => work({ kubernetes, namespace, ca, makeKey }));
+    return await source.withClient((ca) => work({ kubernetes, namespace, secretName: ACCOUNT_SECRET, ca, makeKey }));
   } finally {
     await source.close();
   }

@@ -57,12 +57,17 @@ interface Outcome {
 }
 
 async function account(...args: readonly string[]): Promise<Outcome> {
+  return await accountWith({}, ...args);
+}
+
+async function accountWith(more: Readonly<Record<string, string>>, ...args: readonly string[]): Promise<Outcome> {
   const command = await startCertman(['account', ...args], {
     HOME: '/nonexistent',
     KUBECONFIG: kubeconfig,
     CERTMAN_NAMESPACE: namespace,
     CERTMAN_ACME_DIRECTORY_URL: `${proxy.url}/dir`,
     CERTMAN_ACME_CA_BUNDLE: caBundle,
+    ...more,
   });
   const exit = await command.waitForExit();
   return { code: Number(/^code (\d+)$/.exec(exit)?.[1]), output: command.output() };
@@ -167,6 +172,7 @@ describe('the account in the Secret', () => {
     const { code, output } = await account('show', '--json');
     expect(code).toBe(0);
     expect(JSON.parse(output)).toEqual({
+      secret: ACCOUNT_SECRET,
       url: expect.stringContaining('/my-account/') as string,
       ca: new URL(proxy.url).host,
       directoryUrl: `${proxy.url}/dir`,
@@ -175,7 +181,7 @@ describe('the account in the Secret', () => {
       key: { type: 'p-256', thumbprint: expect.stringMatching(/^[\w-]{43}$/) as string },
       rolloverUnfinished: false,
     });
-    expect((await account('show')).output).toMatch(/^account {4}https:.*\nCA .*\nstatus {5}valid\n/);
+    expect((await account('show')).output).toMatch(/^Secret {5}.*\naccount {4}https:.*\nCA .*\nstatus {5}valid\n/);
   });
 
   it('gets another contact, by default that of the ConfigMap, and is not sent one that it has', async () => {
@@ -223,6 +229,51 @@ describe('the account in the Secret', () => {
     expect(done.output).toContain(shown.key.thumbprint);
     for (const { output } of [cut, done]) expect(output).not.toContain('PRIVATE KEY');
   });
+});
+
+it('the account of another CA of the settings is shown, changed and given another key by --secret', async () => {
+  const first = `${proxy.url}/dir`;
+  const eab = { 'key-id': 'customer-1', 'hmac-key': EAB_KEY };
+  await managementCluster().admin.create(SECRETS, { metadata: { namespace, name: 'eab' }, stringData: eab });
+  await create(first, '--agree-tos', '--apply');
+  const untouched = (await accountSecret())?.['data'];
+  const ofOther = ['--agree-tos', '--apply', '--eab-secret', 'eab', '--secret', 'other-account'];
+  expect((await create(customersOnly.directoryUrl, ...ofOther)).code).toBe(0);
+  const of = (...args: readonly string[]) =>
+    accountWith(
+      {
+        CERTMAN_FALLBACK_ACCOUNTS: 'absent-account=https://ca.example/dir',
+        CERTMAN_STAGING_ACCOUNT: `other-account=${customersOnly.directoryUrl}`,
+      },
+      ...args,
+    );
+
+  const show = async () => {
+    const { code, output } = await of('show', '--secret', 'other-account', '--json');
+    expect(code).toBe(0);
+    return JSON.parse(output) as { readonly key: { readonly thumbprint: string } };
+  };
+  const before = await show();
+  const { host } = new URL(customersOnly.url);
+  expect(before).toMatchObject({ secret: 'other-account', ca: host, directoryUrl: customersOnly.directoryUrl });
+  const changed = await of('update-contact', '--secret', 'other-account', '--email', 'ops@example.com');
+  expect(changed).toMatchObject({
+    code: 0,
+    output: expect.stringContaining(`to ops@example.com at ${host}`) as string,
+  });
+  expect((await of('rollover', '--secret', 'other-account', '--yes')).code).toBe(0);
+  const after = await show();
+  expect(after).toMatchObject({ contact: ['mailto:ops@example.com'], rolloverUnfinished: false });
+  expect(after.key.thumbprint).not.toBe(before.key.thumbprint);
+  expect((await accountSecret())?.['data']).toEqual(untouched);
+
+  const absent = await of('show', '--secret', 'absent-account');
+  expect(absent).toMatchObject({ code: 1, output: expect.stringContaining('absent-account') as string });
+  for (const command of ['show', 'update-contact', 'rollover']) {
+    const unknown = await of(command, '--secret', 'unlisted', ...(command === 'rollover' ? ['--yes'] : []));
+    expect(unknown.code).toBe(2);
+    expect(unknown.output).toContain(`${ACCOUNT_SECRET}, absent-account, other-account`);
+  }
 });
 
 it('without the Secret, each command says which one is missing', async () => {

@@ -101,7 +101,13 @@ function run(): Promise<string> {
   const transport = { send, trust: () => undefined } as unknown as AcmeTransport;
   const account = { key: parseAccountKey(oldKey), url: ACCOUNT_URL, directoryUrl: `${CA}/dir` };
   const ca = new AcmeClient(createSession(account, transport));
-  return rollOver({ kubernetes, namespace: 'certman', ca, makeKey: () => Promise.resolve(nextKey) });
+  return rollOver({
+    kubernetes,
+    namespace: 'certman',
+    secretName: 'lets-encrypt-account',
+    ca,
+    makeKey: () => Promise.resolve(nextKey),
+  });
 }
 
 const sealKey = () => deriveSealKey(parseAccountKey(oldKey)).toString('base64url');
