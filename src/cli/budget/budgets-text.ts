@@ -6,9 +6,15 @@ import type { BudgetReport, BudgetsReport } from './read-budgets.ts';
 import type { BusySet } from './read-sets.ts';
 
 /** The budgets for people. */
-export function budgetsText({ budgets, sets = [] }: BudgetsReport): string {
+export function budgetsText({ budgets, sets = [], setsCountedSince }: BudgetsReport): string {
   const texts = budgets.length > 0 ? budgets.map(budgetText) : [NO_BUDGET];
-  return [...texts, ...(sets.length > 0 ? [setsText(sets)] : [])].join('\n\n');
+  const partial = setsCountedSince === undefined ? [] : [partialText(setsCountedSince)];
+  return [...texts, ...(sets.length > 0 ? [setsText(sets)] : []), ...partial].join('\n\n');
+}
+
+/** A set that is not listed is not shown to be below the bound. */
+function partialText(since: string): string {
+  return `Too many certificates in the last 7 days: those before ${formatInstant(since)} were not counted, so that sets can be missing here, or have more than is shown.`;
 }
 
 const NO_BUDGET =

@@ -1,5 +1,6 @@
 import type { Client } from '@temporalio/client';
 import { type BudgetStatus, budgetStatus } from '../../contract/ca-budget.ts';
+import { listCompletedIssuances } from '../../worker/list-completed-issuances.ts';
 import { isUnavailable } from '../temporal-client.ts';
 import { type BusySet, readBusySets } from './read-sets.ts';
 
@@ -28,6 +29,8 @@ export interface BudgetsReport {
   readonly budgets: readonly BudgetReport[];
   /** Sets of names with many certificates; absent: not asked for. */
   readonly sets?: readonly BusySet[];
+  /** RFC 3339: `sets` counts only what was issued since then; absent: the whole of the last seven days. */
+  readonly setsCountedSince?: string;
 }
 
 /** @throws what Temporal answers to a list. */
@@ -41,7 +44,9 @@ export async function readBudgets(client: Client, selection: BudgetSelection): P
   const budgets = await Promise.all(wanted.map((id) => readBudget(client, id, selection)));
   // They have no CA, and no domain of their own.
   const isAll = selection.ca === undefined && selection.domain === undefined;
-  return isAll ? { budgets, sets: await readBusySets(client) } : { budgets };
+  if (!isAll) return { budgets };
+  const { sets, countedSince } = await readBusySets(listCompletedIssuances(client, undefined));
+  return { budgets, sets, ...(countedSince !== undefined && { setsCountedSince: countedSince }) };
 }
 
 async function readBudget(

@@ -65,6 +65,13 @@ test('lists sets of names that were issued again and again', () => {
   ]);
 });
 
+test('says where the sets were not counted over the whole week', () => {
+  const setsCountedSince = new Date(NOW - 24 * HOUR_MS).toISOString();
+  expect(budgetsText({ budgets: [], sets: [], setsCountedSince })).toContain(
+    'those before 2026-11-30 12:00:00Z (24 h ago) were not counted',
+  );
+});
+
 test('says where no worker answers, and that no budget runs', () => {
   expect(budgetsText({ budgets: [{ workflowId: 'budget/ca.test/1', problem: 'No worker.' }] })).toBe(
     'budget/ca.test/1: No worker.',
