@@ -1,4 +1,4 @@
-import { type Client, type WorkflowHandle, WorkflowUpdateFailedError } from '@temporalio/client';
+import { ApplicationFailure, type Client, type WorkflowHandle, WorkflowUpdateFailedError } from '@temporalio/client';
 import { loadSettings } from '../configuration/load-configuration.ts';
 import { identityOfWorkflow, workflowIdPrefixes } from '../contract/ids.ts';
 import { listExecutions } from '../controller/cluster-workflow-client.ts';
@@ -64,15 +64,23 @@ export async function withClusterWorkflow<Result>(
   });
 }
 
-/** The result of an update. @throws CertmanError with the message of the workflow's rejection or failure. */
-export async function updateResult<T>(update: Promise<T>): Promise<T> {
+/**
+ * The result of an update. @param remedyFor what to do about a failure of that type.
+ * @throws CertmanError with the message of the workflow's rejection or failure.
+ */
+export async function updateResult<T>(
+  update: Promise<T>,
+  remedyFor: (type: string) => string | undefined = () => undefined,
+): Promise<T> {
   try {
     return await update;
   } catch (error) {
     if (!(error instanceof WorkflowUpdateFailedError)) throw error;
+    const type = error.cause instanceof ApplicationFailure ? (error.cause.type ?? '') : '';
     throw new CertmanError({
       code: 'internal/unexpected',
       message: error.cause?.message ?? error.message,
+      remedy: remedyFor(type),
       cause: error,
     });
   }

@@ -1,5 +1,6 @@
 import type { CertificateFacts, Installation, IssuedCertificate } from '../certificates/certificate-facts.ts';
 import type { RenewalPolicy } from '../certificates/planned-renewal.ts';
+import type { RenewalRequest } from '../certificates/renewal-request.ts';
 import type { RenewalWindow } from '../certificates/renewal-window.ts';
 import type { ScheduledRetry } from '../certificates/scheduled-retry.ts';
 import { conditionReason } from '../certificates/status-messages.ts';
@@ -52,6 +53,8 @@ export interface BundleFacts {
   readonly persistentRecords?: readonly SealedTxtRecord[];
   /** Orders that may be fulfilled without the certificate in its Secret: revoked by the decommission. */
   readonly unclaimedOrders?: readonly string[];
+  /** An operator's request that is not fulfilled, or has expired. */
+  readonly renewalRequest?: RenewalRequest;
   /** Requests of campaigns that are not met yet. */
   readonly campaigns?: readonly PendingCampaign[];
 }

@@ -1,4 +1,5 @@
 import { expiryLevel } from '../certificates/expiry-level.ts';
+import { isPending, renewalRequestMessage } from '../certificates/renewal-request.ts';
 import { conditionReason, expiryMessage, failureMessage, objectWriteMessage } from '../certificates/status-messages.ts';
 import type { ReportedCondition } from '../certificates/status-report.ts';
 import { isTurn, isWait } from '../failures/failure.ts';
@@ -69,6 +70,11 @@ function renewingCondition(record: BundleRecord): ReportedCondition {
   if (state === 'Renewing') return condition('Renewing', true, 'OrderInProgress', message);
   const code = failureOf(record)?.code;
   if (code === 'certificate/waitsForCanary') return condition('Renewing', true, conditionReason(code), message);
+  const { renewalRequest } = record;
+  if (renewalRequest !== undefined) {
+    const reason = isPending(renewalRequest) ? 'Requested' : 'RequestExpired';
+    return condition('Renewing', false, reason, renewalRequestMessage(renewalRequest));
+  }
   if (renewalTime === undefined) return condition('Renewing', false, 'NotScheduled', message);
   // The default policy needs no explanation.
   const { renewalPolicy, renewalPolicyProblem } = record;

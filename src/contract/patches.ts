@@ -25,6 +25,9 @@ export const PERSISTENT_RECORDS = 'persistent-records';
 /** `clusterCertificates`: a campaign asks for a certificate. Asked for only when it does, not at the start of a run. */
 export const CAMPAIGNS = 'campaigns';
 
+/** `clusterCertificates`: a requested renewal is kept until it is fulfilled. Asked for only when one is requested. */
+export const RENEWAL_REQUESTS = 'renewal-requests';
+
 /**
  * Names of the `patched` markers in workflow code, oldest first. Each is a change of commands that runs in progress do
  * not take part in (docs/decisions/upgrades.md). test/workflows/replay.test.ts compares the list with the histories.
@@ -38,6 +41,7 @@ export const PATCHES = [
   PERSISTENT_RECORDS,
   FULFILL_ORDER,
   CAMPAIGNS,
+  RENEWAL_REQUESTS,
 ] as const satisfies readonly string[];
 
 /** Lower-case words joined by hyphens. @returns undefined when the text does not have that form. */

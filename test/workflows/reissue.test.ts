@@ -227,7 +227,7 @@ test.each(['it is not due', 'it is revoked', 'its Secret is missing', 'an operat
         () => record(harness, view),
         ({ state }) => state === 'Ready',
       );
-      const isReplaced = situation === 'it is revoked' || situation === 'its Secret is missing';
+      const isReplaced = situation !== 'it is not due';
       expect(restored.certificate?.serialNumber === certificate?.serialNumber).toBe(!isReplaced);
     });
   },
@@ -405,6 +405,36 @@ test('a cluster that keeps changing after failed challenges is not retried at ev
     harness.doubles.override('answerChallenges', undefined);
     await handleOf(harness, view).executeUpdate(renew, { args: [{}] });
     await issuedAndReady(harness, view, 1);
+  });
+});
+
+test('a requested renewal that fails is attempted again, also in a new request, until another certificate is in the Secret', async () => {
+  await withHarness(async (harness) => {
+    const view = await begun(harness);
+    const { doubles } = harness;
+    doubles.override('placeOrder', () =>
+      Promise.reject(activityFailure('acme/unreachable', 'The CA does not answer.')),
+    );
+    const fail = () =>
+      expect(handleOf(harness, view).executeUpdate(renew, { args: [{}] })).rejects.toMatchObject({
+        cause: { type: 'acme/unreachable' },
+      });
+    await fail();
+    const { renewalRequest: first } = await record(harness, view);
+    await fail();
+    const failed = await record(harness, view);
+    expect(failed).toMatchObject({ state: 'Failing', failure: { code: 'acme/unreachable' } });
+    expect(failed.renewalRequest).toMatchObject({ requestedAt: first?.requestedAt, serialNumber: '1000' });
+    await eventually(
+      'shown',
+      async () => doubles.reports.at(-1)?.conditions.find(({ type }) => type === 'Renewing'),
+      (renewing) => renewing?.reason === 'Requested',
+    );
+    doubles.override('placeOrder', undefined);
+    await handleOf(harness, view).signal(dependencyChanged, { what: 'a test' });
+    expect((await issuedAndReady(harness, view, 2)).renewalRequest).toBeUndefined();
+    await evaluateAgain(harness, view);
+    expect(doubles.issued).toHaveLength(2);
   });
 });
 

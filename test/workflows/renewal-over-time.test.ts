@@ -1,13 +1,13 @@
 import { defaultPayloadConverter } from '@temporalio/common';
 import { expect, test } from 'vitest';
 import type { ClusterView } from '../../src/clusters/cluster-view.ts';
-import { clusterObserved } from '../../src/contract/cluster-certificates.ts';
+import { clusterObserved, renew } from '../../src/contract/cluster-certificates.ts';
 import { issuanceWorkflowId } from '../../src/contract/ids.ts';
 import { startTimeSkippingEnvironment } from '../support/temporal/temporal-server.ts';
 import { eventually } from '../support/vitest/eventually.ts';
 import { activityFailure } from '../support/workflows/activity-doubles.ts';
 import { clusterView } from '../support/workflows/cluster-views.ts';
-import { useWorkflowHarness, type WorkflowHarness } from '../support/workflows/use-harness.ts';
+import { untilReady, useWorkflowHarness, type WorkflowHarness } from '../support/workflows/use-harness.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -147,5 +147,37 @@ test('a deleted cluster wakes from its sleep at once', async () => {
       () => handle.describe(),
       ({ status }) => status.name === 'COMPLETED',
     );
+  });
+});
+
+test('a requested renewal that keeps failing is attempted for a week, by the retry schedule, and then says so', async () => {
+  await withHarness(async (harness) => {
+    const { doubles } = harness;
+    const view = clusterView();
+    const handle = await harness.start(view);
+    await untilReady(harness, view);
+    doubles.override('placeOrder', () => Promise.reject(activityFailure('acme/unauthorized', 'The CA rejects it.')));
+    await expect(handle.executeUpdate(renew, { args: [{}] })).rejects.toThrow();
+    await harness.advanceTime(3 * DAY_MS);
+    expect(doubles.countOf('placeOrder')).toBeGreaterThan(3);
+    await harness.advanceTime(5 * DAY_MS);
+    const event = await eventually(
+      'expired',
+      async () => doubles.reports.map((report) => report.event).find((one) => one?.reason === 'RenewalRequestExpired'),
+      (found) => found !== undefined,
+    );
+    expect(event?.message).toContain('The CA rejects it.');
+    await untilReady(harness, view);
+    const { renewalRequest } = (await harness.status(view)).bundles['primary'] ?? {};
+    expect(renewalRequest?.expired).toBe('The CA rejects it.');
+    // Within 1, 10, 100 minutes, then daily, with jitter.
+    const attempts = doubles.countOf('placeOrder');
+    expect(attempts).toBeLessThan(25);
+    await harness.advanceTime(5 * DAY_MS);
+    expect(doubles.countOf('placeOrder')).toBe(attempts);
+    expect(doubles.reports.at(-1)?.conditions.find(({ type }) => type === 'Renewing')).toMatchObject({
+      status: 'False',
+      reason: 'RequestExpired',
+    });
   });
 });

@@ -6,7 +6,7 @@ export type AttemptOutcome = 'issued' | 'renewed' | 'failed';
 
 /** The attempts at one bundle's certificate in this run, one at a time. */
 export class Attempts {
-  /** Whether an operator's request for a renewal waits for an attempt to finish. */
+  /** Whether an operator's request for a renewal waits for its first attempt to finish; the record keeps it for others. */
   requested = false;
   /** Whether that request is to exceed the limit of orders for exactly these names. */
   exceedLimit = false;
@@ -32,7 +32,7 @@ export class Attempts {
     if (how === 'renewed') this.renewals += 1;
   }
 
-  /** Fails a request for a renewal that cannot be attempted now, instead of keeping it for later. */
+  /** Fails the update that requested a renewal, which cannot be attempted now. */
   rejectRequest(): void {
     if (this.requested) this.finish('failed');
   }

@@ -1,4 +1,5 @@
 import { CancellationScope, isCancellation, log, sleep, workflowInfo } from '@temporalio/workflow';
+import { withoutFulfilled } from '../../src/certificates/renewal-request.ts';
 import { scheduleRetry } from '../../src/certificates/scheduled-retry.ts';
 import type { StatusReport } from '../../src/certificates/status-report.ts';
 import type { BundleView, ClusterView } from '../../src/clusters/cluster-view.ts';
@@ -128,6 +129,7 @@ export class Bundle {
       dnsNames: view.names.dnsNames,
       secretName: view.secretName,
       requestUid: observation.request.uid,
+      renewalRequest: withoutFulfilled(record.renewalRequest, certificate),
     };
     if (record.state !== 'Ready') this.#set({ ...record, ...facts });
     else if (certificate !== undefined) this.#set({ ...record, ...facts, certificate });

@@ -1,6 +1,7 @@
 import { CancellationScope, CancelledFailure, log } from '@temporalio/workflow';
 import { refusedCaChange } from '../../src/certificates/ca-change.ts';
 import type { NextAction } from '../../src/certificates/renewal-policy.ts';
+import { isPending, type RenewalRequest, renewalRequestMessage } from '../../src/certificates/renewal-request.ts';
 import { scheduleRetry } from '../../src/certificates/scheduled-retry.ts';
 import { objectWriteMessage } from '../../src/certificates/status-messages.ts';
 import type { BundleView } from '../../src/clusters/cluster-view.ts';
@@ -20,7 +21,7 @@ export async function runBundle(bundle: Bundle): Promise<void> {
   reinstate(bundle);
   // Changes of the run's first task were counted before the loop started: none has been seen.
   let seen = 0;
-  let wake = Math.min(initialWake(bundle), campaignWake(bundle));
+  let wake = Math.min(initialWake(bundle), campaignWake(bundle), requestWake(bundle));
   for (;;) {
     await sleepUntil(bundle, seen, wake);
     const view = bundle.wanted;
@@ -28,12 +29,25 @@ export async function runBundle(bundle: Bundle): Promise<void> {
     seen = bundle.changes.count;
     wake = await evaluate(bundle, view);
     if (bundle.record.campaigns !== undefined) wake = await settleCampaigns(bundle, wake);
+    wake = Math.min(wake, requestWake(bundle));
   }
 }
 
 function campaignOf(bundle: Bundle): RenewalWishes['campaign'] {
   const request = campaignToMeet(bundle);
   return request && { name: request.campaign, revokes: request.revocation !== undefined };
+}
+
+/** When a requested renewal expires. */
+function requestWake({ record: { renewalRequest, state } }: Bundle): Wake {
+  return isPending(renewalRequest) && state !== 'Paused' ? Date.parse(renewalRequest.until) : ON_CHANGE;
+}
+
+async function expireRequest(bundle: Bundle, request: RenewalRequest): Promise<void> {
+  const last = lastAttemptOf(bundle.record)?.failure;
+  const expired = { ...request, expired: last?.message ?? 'None was possible.' };
+  bundle.learn({ renewalRequest: expired });
+  await bundle.show({ type: 'Warning', reason: 'RenewalRequestExpired', message: renewalRequestMessage(expired) });
 }
 
 /** How far the decommission came is unknown: the certificate counts as revoked, and no order is resumed. */
@@ -54,6 +68,10 @@ async function evaluate(bundle: Bundle, view: BundleView): Promise<Wake> {
   const { names } = view;
   const gate = cluster.gate();
   if (gate.kind !== 'serve') return await pause(bundle, gate);
+  const { renewalRequest } = bundle.record;
+  // Only where it is due: an await costs other bundles of the task their place in one evaluation.
+  if (isPending(renewalRequest) && Date.parse(renewalRequest.until) <= Date.now())
+    await expireRequest(bundle, renewalRequest);
   const scheduled = nextAttemptOf(bundle.record);
   let caHost: string | undefined;
   try {
@@ -70,7 +88,8 @@ async function evaluate(bundle: Bundle, view: BundleView): Promise<Wake> {
     const refusal = refusedCaChange({ ...observation, issuedByCaHost: bundle.record.caHost });
     if (refusal !== undefined) return await recordFailure(bundle, view, scheduled, refusal, caHost);
     recordObjectWrite(bundle, observation.writeError);
-    const options = { now: Date.now(), renewRequested: attempts.requested, campaign: campaignOf(bundle) };
+    const renewRequested = attempts.requested || isPending(bundle.record.renewalRequest);
+    const options = { now: Date.now(), renewRequested, campaign: campaignOf(bundle) };
     const action = decideRenewal(bundle.record, names.dnsNames, observation, options);
     if (action.kind === 'sleep') return await waitForRenewal(bundle, action, observation.reported);
     const lastAttempt = lastAttemptOf(bundle.record);

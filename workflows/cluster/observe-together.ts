@@ -19,9 +19,9 @@ export class ObserveTogether {
 
   async observe(bundle: Bundle): Promise<RequestObservation> {
     const { name: bundleName, record, attempts } = bundle;
-    const { requestUid } = record;
-    // A renewal that an operator or a campaign requested is due, whatever is observed.
-    const isRequested = attempts.requested || record.campaigns !== undefined;
+    const { requestUid, campaigns, renewalRequest } = record;
+    // A renewal that an operator or a campaign requested is due, whatever is observed; a request that has expired is shown.
+    const isRequested = attempts.requested || campaigns !== undefined || renewalRequest !== undefined;
     const known = isRequested ? undefined : knownFactsOf(record);
     this.#batch ??= this.#start();
     this.#batch.bundles.push({ bundleName, requestUid, known });

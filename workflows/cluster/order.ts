@@ -241,6 +241,7 @@ async function recordIssued(
     {
       ...facts,
       leftoverRecords,
+      renewalRequest: undefined,
       persistentRecords: persistentRecords.length === 0 ? undefined : persistentRecords,
       issued: [...unexpired, ...(replaced === undefined ? [] : [replaced]), issued],
       unclaimedOrders: stillUnclaimed.length === 0 ? undefined : stillUnclaimed,

@@ -1,7 +1,9 @@
 /** The updates `renew` and `release`. Validators are synchronous: an asynchronous one would block the workflow. */
-import { ApplicationFailure, condition } from '@temporalio/workflow';
+import { ApplicationFailure, condition, patched } from '@temporalio/workflow';
+import { isPending, requestRenewal } from '../../src/certificates/renewal-request.ts';
 import { failureOf } from '../../src/contract/bundle-record.ts';
 import type { ReleaseResult, RenewedCertificate, RenewRequest } from '../../src/contract/cluster-certificates.ts';
+import { RENEWAL_REQUESTS } from '../../src/contract/patches.ts';
 import type { FailureInfo } from '../../src/failures/failure.ts';
 import type { Bundle } from './bundle.ts';
 import type { ClusterCertificates, FinalizerResult } from './cluster.ts';
@@ -37,6 +39,11 @@ export async function handleRenew(
 async function renewBundle(bundle: Bundle, exceedLimit: boolean): Promise<RenewedCertificate> {
   const { name: bundleName, attempts, changes, cluster } = bundle;
   const before = attempts.finished;
+  // Only a run that gets the update has the marker.
+  if (patched(RENEWAL_REQUESTS)) {
+    const { renewalRequest, certificate } = bundle.record;
+    bundle.learn({ renewalRequest: requestRenewal(renewalRequest, certificate, Date.now()) });
+  }
   if (attempts.request(exceedLimit)) changes.notify();
   const isFinished = (): boolean => attempts.finished > before;
   await condition(() => isFinished() || cluster.stopping || bundle.wanted === undefined);
@@ -44,9 +51,10 @@ async function renewBundle(bundle: Bundle, exceedLimit: boolean): Promise<Renewe
   if (isFinished() && attempts.lastOutcome !== 'failed' && certificate !== undefined)
     return { bundleName, certificate };
   const failure = failureOf(bundle.record);
+  const isKept = !cluster.stopping && isPending(bundle.record.renewalRequest);
   throw ApplicationFailure.create({
-    type: failure?.code ?? 'renew/aborted',
-    message: failure?.message ?? `The renewal was aborted: ${message}`,
+    type: failure?.code ?? (isKept ? 'renew/waits' : 'renew/aborted'),
+    message: failure?.message ?? `The renewal ${isKept ? 'waits' : 'was aborted'}: ${message}`,
     nonRetryable: true,
     details: failure === undefined ? undefined : [failure],
   });

@@ -4,6 +4,7 @@ import { compareUrgency } from '../../src/certificates/urgency.ts';
 import type { ClusterView } from '../../src/clusters/cluster-view.ts';
 import { gateOf, isUsedElsewhere } from '../../src/clusters/gate.ts';
 import { type BundleRecord, reasonOf, renewalTimeOf } from '../../src/contract/bundle-record.ts';
+import { requestMessages } from '../../src/contract/requests.ts';
 import {
   CertExpiry,
   CertIssuer,
@@ -22,7 +23,8 @@ export function clusterDetails(
   const lines = [`### ${clusterName}`, '', situation, ''];
   const sorted = Object.entries(records).sort(([one], [other]) => (one < other ? -1 : 1));
   if (sorted.length === 0) return [...lines, 'No certificate bundle is to be generated.'].join('\n');
-  for (const [name, record] of sorted) lines.push(`**${name}**: ${summaryMessage(record)}`, '');
+  for (const [name, record] of sorted)
+    lines.push(`**${name}**: ${[summaryMessage(record), ...requestMessages(record)].join(' ')}`, '');
   lines.push('| bundle | state | names | expires | renews | Secret |', '| --- | --- | --- | --- | --- | --- |');
   for (const [name, record] of sorted) {
     const { state, dnsNames, certificate, secretName } = record;

@@ -19,7 +19,7 @@ export function renewCommand(): Command {
   const command = new Command('renew')
     .summary('renew certificates of clusters now')
     .description(
-      'Orders new certificates for a cluster or a standalone CertificateRequest now, and waits until they are in their Secrets. The renewal continues when this command is interrupted.\n' +
+      'Orders new certificates for a cluster or a standalone CertificateRequest now, and waits until they are in their Secrets. The renewal continues when this command is interrupted, and a renewal that fails is attempted again, for a week, until there is another certificate.\n' +
         'With -l or --all, for all that are selected, ten at once; those that were not asked for yet when it is interrupted are not renewed.',
     )
     .argument('[cluster]', CLUSTER_ARGUMENT);
@@ -65,7 +65,11 @@ async function renewOne(text: string, options: RenewOptions): Promise<void> {
     const update = handle.executeUpdate(renew, {
       args: [{ bundleName: options.bundle, exceedLimit: options.exceedLimit }],
     });
-    return await withProgress(client, handle, updateResult(update));
+    const remedyFor = (type: string) =>
+      type === 'renew/rejected' || type === 'renew/aborted'
+        ? undefined
+        : `The request is kept: certman attempts the renewal again, for a week. When, and what you can do: ${commandLine(`explain ${cluster.namespace}/${cluster.name}`)}`;
+    return await withProgress(client, handle, updateResult(update, remedyFor));
   });
   print(await formatOutput(options, { renewed }, () => renewed.map(asText).join('\n')));
 }

@@ -19,7 +19,7 @@ export function formatExplanation(explanation: Explanation): string {
 }
 
 function certificateLines(certificate: CertificateExplanation): readonly string[] {
-  const { bundle, state, where, reason, why, since, next, served, actions, dnsNames } = certificate;
+  const { bundle, state, where, reason, why, since, next, requests, served, actions, dnsNames } = certificate;
   const at = next.at === undefined ? '' : `, at ${formatInstant(next.at)}`;
   return [
     `  ${oneLine(`${bundle}: ${state}`)}`,
@@ -27,6 +27,7 @@ function certificateLines(certificate: CertificateExplanation): readonly string[
     line('why', reason === undefined ? why : `${reason}: ${why}`),
     ...(since === undefined ? [] : [line('since', formatInstant(since))]),
     line('next', `${next.what}${at}`),
+    ...requests.map((request) => line('asked', request)),
     ...(served === undefined ? [] : [line('served', served)]),
     ...actionLines(actions),
     ...(dnsNames.length === 0 ? [] : [line('names', dnsNames.join(', '))]),

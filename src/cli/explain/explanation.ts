@@ -22,6 +22,8 @@ export interface CertificateExplanation {
   /** RFC 3339. */
   readonly since?: string;
   readonly next: { readonly what: string; readonly at?: string };
+  /** What operators and campaigns have asked for, in sentences. */
+  readonly requests: readonly string[];
   /** Whether the cluster serves it; absent: not known here. */
   readonly served?: string;
   readonly actions: readonly Action[];
@@ -80,7 +82,7 @@ function sentences(parts: readonly (string | undefined)[]): string {
 }
 
 function explainCertificate(report: ClusterReport, certificate: CertificateRow): CertificateExplanation {
-  const { bundle, state, message, since, failure, dnsNames } = certificate;
+  const { bundle, state, message, since, failure, dnsNames, requests = [] } = certificate;
   const code = failure?.code ?? failureCodeOf(certificate.reason);
   return {
     bundle,
@@ -90,6 +92,7 @@ function explainCertificate(report: ClusterReport, certificate: CertificateRow):
     why: failure?.message ?? message,
     since,
     next: nextOf(report, certificate),
+    requests,
     served: certificate.served && servedText(certificate.served),
     actions: actionsOf(report, certificate),
     dnsNames,

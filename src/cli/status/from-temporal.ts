@@ -4,6 +4,7 @@ import { summaryMessage } from '../../certificates/status-messages.ts';
 import { failureOf, nextAttemptOf, reasonOf, renewalTimeOf } from '../../contract/bundle-record.ts';
 import { type ClusterStatus, clusterStatus } from '../../contract/cluster-certificates.ts';
 import { issuanceWorkflowId } from '../../contract/ids.ts';
+import { requestMessages } from '../../contract/requests.ts';
 import {
   CertExpiry,
   CertIssuer,
@@ -89,6 +90,7 @@ async function certificateRow(
     message: summaryMessage(record),
     since: record.since,
     failure: failureOf(record),
+    requests: requestMessages(record),
     requestName: record.requestName,
     dnsNames,
     secretName,

@@ -55,6 +55,8 @@ export interface CertificateRow {
   readonly since?: string;
   /** What prevents the next step; from Temporal only. */
   readonly failure?: FailureInfo;
+  /** What operators and campaigns have asked for, in sentences; from Temporal only. */
+  readonly requests?: readonly string[];
   readonly requestName?: string;
   readonly dnsNames: readonly string[];
   readonly secretName?: string;
@@ -153,6 +155,7 @@ function certificateLines(certificate: CertificateRow): readonly string[] {
   const instant = (text: string | undefined) => (text === undefined ? undefined : formatInstant(text));
   const fields: (readonly [string, string | undefined])[] = [
     ['why', certificate.message],
+    ...(certificate.requests ?? []).map((request) => ['asked', request] as const),
     ['now', certificate.activity],
     ['names', certificate.dnsNames.length === 0 ? undefined : certificate.dnsNames.join(', ')],
     ['secret', certificate.secretName],

@@ -1,6 +1,12 @@
 /** Scenarios in which a person or another workflow intervenes while something is under way. */
 import type { ClusterView } from '../../../../src/clusters/cluster-view.ts';
-import { clusterObserved, release, renew, requestClaimed } from '../../../../src/contract/cluster-certificates.ts';
+import {
+  clusterObserved,
+  dependencyChanged,
+  release,
+  renew,
+  requestClaimed,
+} from '../../../../src/contract/cluster-certificates.ts';
 import { issuanceWorkflowId } from '../../../../src/contract/ids.ts';
 import { bundleView, clusterView } from '../../workflows/cluster-views.ts';
 import {
@@ -12,6 +18,7 @@ import {
   startAndWaitReady,
   startCluster,
   waitFor,
+  waitForContinueAsNew,
   waitForPublishedRecords,
   waitForState,
   waitForStatus,
@@ -47,6 +54,18 @@ export const INTERVENTIONS: readonly HistoryScenario[] = [
       await handle.executeUpdate(renew, { args: [{}] });
       await startAndWaitReady(context, view);
       return [idOf(view)];
+    },
+  },
+  {
+    name: 'requested-renewal-fails-and-is-retried',
+    run: async (context) => {
+      const view = clusterView();
+      const handle = await startAndWaitReady(context, view);
+      context.doubles.override('placeOrder', () => rejectNonRetryable('acme/unreachable', 'The CA does not answer.'));
+      await handle.executeUpdate(renew, { args: [{}] }).catch(() => undefined);
+      context.doubles.override('placeOrder', undefined);
+      await handle.signal(dependencyChanged, { what: 'The account Secret changed.' });
+      return await waitForContinueAsNew(context, view);
     },
   },
   {
