@@ -1,5 +1,6 @@
 /** The certificates in use that a campaign or a drill is about, from the CertificateRequests of a management cluster. */
 import { canonicalSerial } from '../../campaigns/serial-number.ts';
+import { isInZone } from '../../certificates/dns-name.ts';
 import type { ClusterRef } from '../../clusters/cluster-identity.ts';
 import { clusterWorkflowId } from '../../contract/ids.ts';
 import type { CampaignItem } from '../../contract/renewal-campaign.ts';
@@ -10,6 +11,8 @@ import type { Selection } from '../selection.ts';
 
 /** Which certificates. Each condition that is there has to hold. Instants are epoch milliseconds. */
 export interface CertificateSelection extends Selection {
+  /** One of the names in the certificate is this one or below it. */
+  readonly domain?: string | undefined;
   /** Part of the issuer's name, in any case. */
   readonly issuer?: string | undefined;
   readonly issuedBefore?: number | undefined;
@@ -88,9 +91,10 @@ function certificateOf(managementCluster: string, request: ObservedRequest): Sel
 }
 
 function matches(certificate: SelectedCertificate, selection: CertificateSelection): boolean {
-  const { issuer, issuedBefore, expiresBefore, serialNumbers, clusters } = selection;
-  const { issuerName, notBefore, notAfter, serialNumber, cluster } = certificate;
+  const { domain, issuer, issuedBefore, expiresBefore, serialNumbers, clusters } = selection;
+  const { dnsNames, issuerName, notBefore, notAfter, serialNumber, cluster } = certificate;
   return (
+    (domain === undefined || dnsNames.some((name) => isInZone(name, domain))) &&
     (issuer === undefined || issuerName.toLowerCase().includes(issuer.toLowerCase())) &&
     (issuedBefore === undefined || (notBefore !== undefined && notBefore < issuedBefore)) &&
     (expiresBefore === undefined || (notAfter !== undefined && notAfter < expiresBefore)) &&

@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { parseSerials } from '../../campaigns/serial-number.ts';
+import { dnsNameProblem, normalizeName } from '../../certificates/dns-name.ts';
 import { duration } from '../../configuration/values.ts';
 import { parseClusterName, parseNamespace, UsageError } from '../arguments.ts';
 import { addSelectionOptions, type SelectionOptions } from '../kubectl-options.ts';
@@ -17,6 +18,7 @@ const DURATION = duration('1s', '3650d');
 /** As the command line has them. */
 export interface CertificateSelectionOptions extends SelectionOptions {
   readonly all?: true;
+  readonly domain?: string;
   readonly issuer?: string;
   readonly issuedBefore?: string;
   readonly expiresBefore?: string;
@@ -29,6 +31,7 @@ export function addCertificateSelectionOptions(command: Command): Command {
   addSelectionOptions(command);
   return command
     .option('--all', 'all certificates in use, of the namespace or with -A of all namespaces')
+    .option('--domain <name>', 'only certificates with a name of this domain or below it, such as example.com')
     .option('--issuer <text>', 'only certificates whose issuer has this in its name, such as R12')
     .option('--issued-before <instant>', 'only certificates that are valid from before, such as 2026-05-28T12:00:00Z')
     .option('--expires-before <instant>', 'only certificates that expire before, an instant or from now on such as 30d')
@@ -44,13 +47,14 @@ export async function certificateSelectionOf(
   options: CertificateSelectionOptions,
   now: number,
 ): Promise<CertificateSelection> {
-  const { namespace, allNamespaces, selector, all, issuer, issuedBefore, expiresBefore, serials, clusters } = options;
-  const criteria = [selector, issuer, issuedBefore, expiresBefore, serials, clusters];
+  const { namespace, allNamespaces, selector, all, domain, issuer, issuedBefore, expiresBefore, serials, clusters } =
+    options;
+  const criteria = [selector, domain, issuer, issuedBefore, expiresBefore, serials, clusters];
   if (criteria.includes(''))
     throw new UsageError('a flag is empty, as of a variable that is not set: expected a value');
   if (all !== true && criteria.every((one) => one === undefined))
     throw new UsageError(
-      'nothing is selected; expected --all, -l, --issuer, --issued-before, --expires-before, --serials or --clusters',
+      'nothing is selected; expected --all, -l, --domain, --issuer, --issued-before, --expires-before, --serials or --clusters',
     );
   const isListed = serials !== undefined || clusters !== undefined;
   if (namespace === undefined && allNamespaces !== true && !isListed)
@@ -58,6 +62,7 @@ export async function certificateSelectionOf(
   return {
     namespace: namespace === undefined || allNamespaces === true ? undefined : parseNamespace(namespace),
     selector,
+    domain: domain === undefined ? undefined : parseDomain(domain),
     issuer,
     issuedBefore: issuedBefore === undefined ? undefined : parseInstant('--issued-before', issuedBefore, now),
     expiresBefore: expiresBefore === undefined ? undefined : parseInstant('--expires-before', expiresBefore, now),
@@ -68,10 +73,11 @@ export async function certificateSelectionOf(
 
 /** For people: `in namespace ns with labels a=b, by R12`. */
 export function describeCertificateSelection(selection: CertificateSelection): string {
-  const { issuer, issuedBefore, expiresBefore, serialNumbers, clusters } = selection;
+  const { domain, issuer, issuedBefore, expiresBefore, serialNumbers, clusters } = selection;
   const instant = (at: number): string => new Date(at).toISOString();
   const parts = [
     describeSelection(selection) ?? 'in all namespaces',
+    domain === undefined ? [] : `with a name of domain ${domain}`,
     issuer === undefined ? [] : `by issuer ${issuer}`,
     issuedBefore === undefined ? [] : `issued before ${instant(issuedBefore)}`,
     expiresBefore === undefined ? [] : `expiring before ${instant(expiresBefore)}`,
@@ -93,6 +99,13 @@ export function parseInstant(flag: string, text: string, now: number): number {
   throw new UsageError(
     `${flag} is "${text.slice(0, 100)}"; expected an instant such as 2026-05-28T12:00:00Z, or a duration from now on such as 24h or 30d`,
   );
+}
+
+function parseDomain(text: string): string {
+  const domain = normalizeName(text);
+  const problem = domain.startsWith('*') ? 'names below a domain are meant anyway' : dnsNameProblem(domain);
+  if (problem === undefined) return domain;
+  throw new UsageError(`--domain is "${text.slice(0, 100)}" (${problem}); expected a domain such as example.com`);
 }
 
 async function readSerials(file: string): Promise<ReadonlySet<string>> {

@@ -72,11 +72,14 @@ describe('selects', () => {
   });
 
   test.each<readonly [string, CertificateSelection, readonly string[]]>([
+    ['a domain', { domain: 'c2-primary.example.com' }, ['1010']],
+    ['a domain, but not by the end of a label', { domain: '2-primary.example.com' }, []],
     ['an issuer', { issuer: 'r12' }, ['1010', '1020']],
     ['issued before', { issuedBefore: NOW - 45 * DAY_MS }, ['1010', '1020']],
     ['expiring before', { expiresBefore: NOW + 15 * DAY_MS }, ['1010']],
     ['serial numbers', { serialNumbers: new Set(['1050', '7']) }, ['1050']],
     ['clusters', { clusters: new Set(['ns/c2', 'ns/none']) }, ['1010', '1060']],
+    ['a domain above', { domain: 'example.com', issuer: 'R12' }, ['1010', '1020']],
     ['all of several', { clusters: new Set(['ns/c2']), issuer: 'R13' }, ['1060']],
   ])('by %s', async (_what, selection, serials) => {
     const { certificates } = await select(selection);
@@ -126,7 +129,15 @@ describe('the flags', () => {
     });
   });
 
+  test('of a domain', async () => {
+    const selection = await certificateSelectionOf({ allNamespaces: true, domain: 'Example.com.' }, NOW);
+    expect(selection.domain).toBe('example.com');
+    expect(describeCertificateSelection(selection)).toBe('in all namespaces, with a name of domain example.com');
+  });
+
   test.each<readonly [CertificateSelectionOptions, string]>([
+    [{ domain: '*.example.com', allNamespaces: true }, '--domain is "*.example.com" (names below a domain are meant'],
+    [{ domain: 'example', allNamespaces: true }, 'it needs at least two labels'],
     [{ allNamespaces: true }, 'nothing is selected'],
     [{ issuer: 'R12' }, 'expected -n <namespace>, or -A'],
     [{ issuer: '', allNamespaces: true }, 'a flag is empty'],
