@@ -113,6 +113,7 @@ class AskingWorker {
     const gateway = createBudgetGateway({
       client,
       list: async function* none() {},
+      listInUse: async function* none() {},
       firstCa: () => Promise.resolve(undefined),
       startWorker: () => undefined,
     });

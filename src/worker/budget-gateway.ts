@@ -14,6 +14,7 @@ import {
 } from '../contract/ca-budget.ts';
 import type { BudgetGateway } from '../issuance/order-budget.ts';
 import type { CountedIssuance } from '../issuance/used-before.ts';
+import type { ListCertificatesInUse } from './list-certificates-in-use.ts';
 
 /** Of one request: with a worker that polls it takes milliseconds, on a busy machine seconds. */
 const REQUEST_TIMEOUT_MS = 18_000;
@@ -32,6 +33,8 @@ export interface BudgetGatewayOptions {
   readonly client: Client;
   /** Issuances of all management clusters that completed since (epoch milliseconds). */
   readonly list: (closedSince: number, signal: AbortSignal) => AsyncIterable<CountedIssuance>;
+  /** Certificates of this management cluster, which a lost Temporal has no issuances of. */
+  readonly listInUse: ListCertificatesInUse;
   /** Name of the CA that these were ordered from, but for a few during its outages; undefined: it is not known. */
   readonly firstCa: () => Promise<string | undefined>;
   /** Makes this process run workflow tasks of budgets. Called before each request. */
@@ -39,10 +42,11 @@ export interface BudgetGatewayOptions {
 }
 
 /**
- * Budgets by their workflows, each started with what visibility knows to be used: where that cannot be read, no budget is
- * started, since it would take its limits for unused. That of a fallback CA starts with nothing used.
+ * Budgets by their workflows, each started with what visibility and the certificates in use show to be used: where these cannot
+ * be read, no budget is started, since it would take its limits for unused. Of a fallback CA, only the latter count.
  */
-export function createBudgetGateway({ client, list, firstCa, startWorker }: BudgetGatewayOptions): BudgetGateway {
+export function createBudgetGateway(options: BudgetGatewayOptions): BudgetGateway {
+  const { client, list, listInUse, firstCa, startWorker } = options;
   const starts = new Map<string, Promise<void>>();
   const handleOf = (account: BudgetedAccount) =>
     client.workflow.getHandle<typeof caBudget>(caBudgetWorkflowId(account));
@@ -50,7 +54,7 @@ export function createBudgetGateway({ client, list, firstCa, startWorker }: Budg
     client.withDeadline(Date.now() + REQUEST_TIMEOUT_MS, request);
 
   async function start(account: BudgetedAccount, limits: WorkerLimits): Promise<void> {
-    const used = (await isOther(account)) ? [] : await readUsed();
+    const used = await readUsed(account);
     await within(() =>
       client.workflow.start<typeof caBudget>('caBudget', {
         workflowId: caBudgetWorkflowId(account),
@@ -68,12 +72,23 @@ export function createBudgetGateway({ client, list, firstCa, startWorker }: Budg
     return first !== undefined && first !== caHost;
   }
 
-  async function readUsed(): Promise<UsedBefore> {
+  async function readUsed(account: BudgetedAccount): Promise<UsedBefore> {
     const { usedBefore } = await import('../issuance/used-before.ts');
+    const [since, signal] = [Date.now() - LOOK_BACK_MS, AbortSignal.timeout(LISTING_TIMEOUT_MS)];
+    const isFirst = !(await isOther(account));
     const found: CountedIssuance[] = [];
-    for await (const issuance of list(Date.now() - LOOK_BACK_MS, AbortSignal.timeout(LISTING_TIMEOUT_MS))) {
-      found.push(issuance);
-      if (found.length >= MAX_LISTED) break;
+    const sets = new Set<string | undefined>();
+    if (isFirst) {
+      for await (const issuance of list(since, signal)) {
+        sets.add(issuance.nameSet);
+        if (found.push(issuance) >= MAX_LISTED) break;
+      }
+    }
+    for await (const certificate of listInUse(since, signal)) {
+      const isOfCa = certificate.caHost === account.caHost || (isFirst && certificate.caHost === undefined);
+      // Of a set that visibility knows, it knows this one too.
+      if (!isOfCa || sets.has(certificate.nameSet)) continue;
+      if (found.push(certificate) >= MAX_LISTED) break;
     }
     return usedBefore(found);
   }

@@ -57,6 +57,7 @@ import { VERSION } from '../version.ts';
 import { createActivityMetricsInterceptor } from './activity-metrics.ts';
 import { createBudgetGateway } from './budget-gateway.ts';
 import { createDnsProvider } from './dns-provider.ts';
+import { listCertificatesInUse } from './list-certificates-in-use.ts';
 import { listCompletedIssuances } from './list-completed-issuances.ts';
 import { listIssuancesOfSet } from './list-issuances-of-set.ts';
 import { createManagementClusterCheck } from './management-cluster-check.ts';
@@ -180,6 +181,7 @@ export function composeActivities(
   const gateway = createBudgetGateway({
     client,
     list: listCompletedIssuances(client, undefined),
+    listInUse: listCertificatesInUse(kubernetes),
     firstCa: caHost,
     startWorker: startShared,
   });

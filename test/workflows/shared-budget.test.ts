@@ -43,6 +43,7 @@ function budgetOfWorker({ env }: WorkflowHarness, onOutcome: (outcome: string) =
   const gateway = createBudgetGateway({
     client,
     list,
+    listInUse: async function* none() {},
     firstCa: () => Promise.resolve(undefined),
     startWorker: () => undefined,
   });

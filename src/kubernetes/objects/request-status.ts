@@ -17,8 +17,12 @@ const conditionSchema = z.looseObject({
 });
 const statusSchema = z.looseObject({
   serialNumber: z.string().optional().catch(undefined),
+  installedTime: z.string().max(64).optional().catch(undefined),
+  replacedSerialNumber: z.string().max(64).optional().catch(undefined),
   conditions: z.array(conditionSchema).catch([]),
 });
+
+type Installed = Pick<z.infer<typeof statusSchema>, 'installedTime' | 'replacedSerialNumber'>;
 
 /** A request's whole status. An evaluation reads it and reports within seconds; later it may differ. */
 export const REQUEST_STATUS: StatusKind<StatusReport> = {
@@ -37,11 +41,13 @@ function legacyStatus({ state, certificate }: StatusReport): string {
 
 /**
  * The whole status: all else is removed, certman-operator's too. A condition keeps its times while its status does. The
- * condition `Served`, which the controller writes, stays with the certificate that it is about.
+ * condition `Served`, which the controller writes, stays with the certificate that it is about, and so does when it was
+ * installed, which a workflow that has adopted it does not know.
  */
 export function buildRequestStatus(report: StatusReport, current: unknown, now: Date): Status {
   const { certificate } = report;
-  const { serialNumber, conditions } = statusSchema.catch({ conditions: [] }).parse(current);
+  const { serialNumber, conditions, ...kept } = statusSchema.catch({ conditions: [] }).parse(current);
+  const isSameCertificate = certificate !== undefined && serialNumber === certificate.serialNumber;
   const instant = toRfc3339(now);
   const reported = report.conditions.map(({ type, status, reason, message }) => {
     const old = conditions.find((condition) => condition.type === type && condition.status === status);
@@ -66,8 +72,7 @@ export function buildRequestStatus(report: StatusReport, current: unknown, now: 
     serialNumber: certificate?.serialNumber,
     notBefore: certificate?.notBefore,
     notAfter: certificate?.notAfter,
-    installedTime: report.installation?.time,
-    replacedSerialNumber: report.installation?.replacedSerialNumber,
+    ...installationOf(report, isSameCertificate ? kept : {}),
     certID: certificate?.certId,
     crlURL: certificate?.crlUrl,
     acmeServer: report.caHost,
@@ -77,11 +82,17 @@ export function buildRequestStatus(report: StatusReport, current: unknown, now: 
     conditions:
       served === undefined || certificate === undefined
         ? reported
-        : serialNumber === certificate.serialNumber
+        : isSameCertificate
           ? [...reported, served]
           : withServed([...reported, served], notProbed(certificate.serialNumber), now, report.observedGeneration),
   };
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
+}
+
+function installationOf({ installation }: StatusReport, kept: Installed): Installed {
+  if (installation === undefined)
+    return { installedTime: kept.installedTime, replacedSerialNumber: kept.replacedSerialNumber };
+  return { installedTime: installation.time, replacedSerialNumber: installation.replacedSerialNumber };
 }
 
 /** A window of another certificate than `certID` names is left out. */

@@ -1,10 +1,23 @@
-/** Limits of a CA that a setting states: two workers share one budget, and what waits is placed at its instant. */
+/**
+ * Limits of a CA that a setting states: two workers share one budget, and what waits is placed at its instant, also by a new
+ * Temporal after everything that the one before kept was lost (docs/disaster-recovery.md).
+ */
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { BudgetsReport } from '../../../src/cli/budget/read-budgets.ts';
 import { failureOf, nextAttemptOf } from '../../../src/contract/bundle-record.ts';
 import { SHARED_TASK_QUEUE } from '../../../src/contract/ca-budget.ts';
 import { createClusters, type E2eCluster } from '../../support/e2e/clusters.ts';
-import { getRequest, statusOf, waitUntilCertified } from '../../support/e2e/evidence.ts';
+import {
+  caLog,
+  getClusterDeployment,
+  getRequest,
+  getSecret,
+  statusOf,
+  waitUntilCertified,
+} from '../../support/e2e/evidence.ts';
 import { useE2eHarness } from '../../support/e2e/harness.ts';
 import { scrape } from '../../support/e2e/prometheus.ts';
 import type { SeenRequest } from '../../support/faults/fault-proxy.ts';
@@ -67,6 +80,68 @@ test('orders beyond the limit wait for instants of their own, which are shown', 
   expect(status?.queue.map(({ at }) => at)).toEqual(instants);
   expect(await certman('budget')).toMatch(/certificates below example\.com +3 +0 .*\n[^]*1 .*new +example\.com/);
 });
+
+/** What the management cluster holds of a cluster that neither a restart of certman nor a new Temporal may change. */
+async function heldBy(cluster: E2eCluster): Promise<unknown> {
+  const request = await getRequest(lab(), cluster);
+  const deployment = await getClusterDeployment(lab(), cluster);
+  const {
+    nextAttempt: _attempt,
+    conditions: _conditions,
+    ...status
+  } = (request?.['status'] ?? {}) as Readonly<Record<string, unknown>>;
+  return {
+    secret: await getSecret(lab(), cluster),
+    spec: request?.['spec'],
+    status,
+    finalizers: deployment?.metadata.finalizers,
+  };
+}
+
+test('a Temporal that lost everything is filled from the management cluster: no order, the same instants, the budget as used', async () => {
+  const turns = await Promise.all(clusters.map(turnOf));
+  const waiting = clusters.filter((_cluster, index) => turns[index] !== undefined);
+  const before = await Promise.all(clusters.map(heldBy));
+  const { orders, serials } = await caLog(lab());
+  await lab().stopWorkers();
+  const temporal = lab().stack.part('temporal');
+  await temporal.kill();
+  const files = ['', '-wal', '-shm', '-journal'].map((suffix) => join(lab().stack.stateDir, `temporal.db${suffix}`));
+  await Promise.all(files.map((file) => rm(file, { force: true })));
+  await temporal.start();
+  expect(await lab().client.workflow.count()).toMatchObject({ count: 0 });
+
+  await startWorkers(`certificates=${BURST}/${BURST}h`, 'after-the-loss');
+  const again = await eventually(
+    'every cluster is served as before',
+    async () => await Promise.all(clusters.map((cluster) => servedAs(cluster, waiting.includes(cluster)))),
+    (served) => !served.includes(undefined),
+  );
+  // A status follows the record of the workflow.
+  await eventually(
+    'the management cluster holds the same',
+    () => Promise.all(clusters.map(heldBy)),
+    (held) => isDeepStrictEqual(held, before),
+  );
+  expect(await caLog(lab())).toMatchObject({ orders, serials });
+  // The instant of a certificate's installation and that of its issuance in visibility are moments apart.
+  const expected = turns.flatMap((turn) => (turn === undefined ? [] : [Date.parse(turn.at)]));
+  const found = again.filter((at) => at !== undefined && at !== 0);
+  const sorted = (all: readonly (number | undefined)[]) => all.map(Number).sort((one, other) => one - other);
+  expect(found).toHaveLength(expected.length);
+  for (const [index, at] of sorted(found).entries())
+    expect(Math.abs(at - (sorted(expected)[index] ?? 0))).toBeLessThan(HOUR_MS / 2);
+});
+
+/** @returns the instant of a waiting order, 0 of a cluster with its certificate, undefined while it is neither. */
+async function servedAs(cluster: E2eCluster, isWaiting: boolean): Promise<number | undefined> {
+  // Until it has a workflow.
+  const status = await statusOf(lab(), cluster).catch(() => undefined);
+  if (status === undefined) return undefined;
+  if (!isWaiting) return status.bundles['primary']?.state === 'Ready' ? 0 : undefined;
+  const turn = await turnOf(cluster);
+  return turn && Date.parse(turn.at);
+}
 
 test('where the CA has granted more, the setting moves the orders that wait, and all are placed', async () => {
   await lab().stopWorkers();

@@ -189,6 +189,14 @@ test('when a certificate was installed, and what it replaced, are in the status 
   });
 });
 
+test('a workflow that has adopted a certificate leaves when it was installed, and another certificate does not keep it', () => {
+  const current = buildRequestStatus({ ...ready, installation: { time: '2026-05-01T09:00:00.000Z' } }, {}, NOW);
+  expect(buildRequestStatus(ready, current, NOW)).toEqual(current);
+  expect(buildRequestStatus(ready, { ...current, serialNumber: '124' }, NOW)).not.toHaveProperty('installedTime');
+  const malformed = { ...current, installedTime: 7 };
+  expect(buildRequestStatus(ready, malformed, NOW)).not.toHaveProperty('installedTime');
+});
+
 test.each([
   ['Ready', true, 'Success'],
   ['Renewing', true, 'Success'],

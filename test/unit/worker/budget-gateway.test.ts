@@ -2,11 +2,17 @@ import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import { describe, expect, test } from 'vitest';
 import type { CaBudgetInput } from '../../../src/contract/ca-budget.ts';
 import { createBudgetGateway } from '../../../src/worker/budget-gateway.ts';
+import type { CertificateInUse } from '../../../src/worker/list-certificates-in-use.ts';
 
 const CLOSED = Date.now() - 3_600_000;
+const INSTALLED = CLOSED + 1;
 
 /** @returns what a budget of `caHost` is started with that no workflow keeps yet. */
-async function startedWith(caHost: string, firstCa: string | undefined): Promise<CaBudgetInput['used']> {
+async function startedWith(
+  caHost: string,
+  firstCa: string | undefined,
+  inUse: readonly CertificateInUse[] = [],
+): Promise<CaBudgetInput['used']> {
   let started: CaBudgetInput | undefined;
   const executeUpdate = () =>
     started === undefined
@@ -26,6 +32,9 @@ async function startedWith(caHost: string, firstCa: string | undefined): Promise
   const gateway = createBudgetGateway({
     client,
     list,
+    listInUse: async function* listInUse() {
+      yield* await Promise.resolve(inUse);
+    },
     firstCa: () => Promise.resolve(firstCa),
     startWorker: () => undefined,
   });
@@ -41,6 +50,36 @@ describe('a budget that is not there yet starts', () => {
     ];
     expect(await startedWith('first.test', 'first.test')).toEqual(used);
     expect(await startedWith('first.test', undefined)).toEqual(used);
+  });
+
+  const inUse = (nameSet: string, caHost?: string): CertificateInUse => ({
+    closeTime: INSTALLED,
+    dnsNames: ['api.c2.example.com'],
+    nameSet,
+    caHost,
+  });
+
+  test('with the certificates in use of which visibility has no issuance', async () => {
+    const used = [
+      ['account', [CLOSED, INSTALLED, INSTALLED]],
+      ['domain:example.com', [CLOSED, INSTALLED, INSTALLED]],
+    ];
+    const found = [
+      inUse('lost', 'first.test'),
+      inUse('adopted'),
+      inUse('set', 'first.test'),
+      inUse('x', 'second.test'),
+    ];
+    expect(await startedWith('first.test', 'first.test', found)).toEqual(used);
+  });
+
+  test('at a fallback CA with the certificates in use that are its own', async () => {
+    const found = [inUse('set', 'second.test'), inUse('x', 'first.test'), inUse('adopted')];
+    const used = [
+      ['account', [INSTALLED]],
+      ['domain:example.com', [INSTALLED]],
+    ];
+    expect(await startedWith('second.test', 'first.test', found)).toEqual(used);
   });
 
   test('with nothing used at a fallback CA, from which others were not ordered', async () => {
