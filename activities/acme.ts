@@ -11,6 +11,7 @@ import { finalizeOrder } from '../src/issuance/finalize-order.ts';
 import { installCertificate } from '../src/issuance/install-certificate.ts';
 import { revokeCertificates } from '../src/issuance/revoke-certificates.ts';
 import { revokeReplaced } from '../src/issuance/revoke-replaced.ts';
+import { revokeRequested } from '../src/issuance/revoke-requested.ts';
 import { type ProofOutcome, proveOrder, withStagingCa } from '../src/issuance/staging-proof.ts';
 import { heartbeat, wrapActivity } from './wrap-activity.ts';
 
@@ -87,5 +88,6 @@ export function createAcmeActivities(deps: AcmeActivityDeps): AcmeActivities {
     installCertificate: ofOrder(installCertificate),
     revokeCertificates: wrapActivity((input) => revokeCertificates({ ...currentAttempt(deps), cas }, input)),
     revokeReplaced: wrapActivity((input) => revokeReplaced({ ...currentAttempt(deps), cas }, input)),
+    revokeRequested: wrapActivity((input) => revokeRequested({ ...currentAttempt(deps), cas }, input)),
   };
 }

@@ -93,7 +93,7 @@ export const { verifyPropagation } = proxyActivities<Activities>({
 });
 
 /** A few attempts at once; then the decommission's retry schedule. */
-export const { revokeCertificates, revokeReplaced } = proxyActivities<Activities>({
+export const { revokeCertificates, revokeReplaced, revokeRequested } = proxyActivities<Activities>({
   ...ATTEMPT,
   retry: { ...BACKOFF, maximumAttempts: 4 },
   priority: PRIORITIES.urgent,

@@ -17,6 +17,7 @@ import {
   requestClaimed,
 } from '../src/contract/cluster-certificates.ts';
 import { clusterMemo } from '../src/contract/cluster-memo.ts';
+import { revocationRequested } from '../src/contract/revocation-request.ts';
 import type { Bundle } from './cluster/bundle.ts';
 import { dismissCampaigns } from './cluster/campaigns.ts';
 import { ClusterCertificates } from './cluster/cluster.ts';
@@ -66,6 +67,9 @@ function setup(input: ClusterCertificatesInput): ClusterCertificates {
   });
   setHandler(campaignWithdrawn, ({ wave }) => cluster.onCampaignWithdrawn(wave), {
     description: 'A campaign was aborted.',
+  });
+  setHandler(revocationRequested, (request) => cluster.onRevocationRequested(request), {
+    description: 'An operator asks to revoke a certificate.',
   });
   setHandler(clusterStatus, () => cluster.status(), {
     description: 'The state of each bundle, the reason, and what happens next.',

@@ -9,6 +9,8 @@ export interface RenewalInputs extends RenewalTerms, Omit<CaChangeInputs, 'caCha
   readonly dnsNames: readonly string[];
   readonly revoked?: boolean;
   readonly renewRequested?: boolean;
+  /** Serial number of the certificate that an operator revokes once it is replaced. */
+  readonly revokeAfter?: string | undefined;
   /** The campaign that asks for another certificate than this one. */
   readonly campaign?: { readonly name: string; readonly revokes: boolean } | undefined;
 }
@@ -62,6 +64,10 @@ const ORDER_RULES = {
     if (due === undefined) return undefined;
     return `The certificate expires at ${certificate.notAfter}; its renewal was due at ${new Date(due.at).toISOString()}: ${due.message}.`;
   }),
+
+  RevocationRequested: forCertificate(({ serialNumber }, { revokeAfter }) =>
+    revokeAfter === serialNumber ? `An operator revokes certificate ${serialNumber} once it is replaced.` : undefined,
+  ),
 
   CampaignRequested: forCertificate(({ serialNumber }, { campaign }) => {
     if (campaign === undefined) return undefined;

@@ -1,5 +1,6 @@
 import { ApplicationFailure, type Client, type WorkflowHandle, WorkflowUpdateFailedError } from '@temporalio/client';
 import { loadSettings } from '../configuration/load-configuration.ts';
+import { type ClusterStatus, clusterStatus } from '../contract/cluster-certificates.ts';
 import { identityOfWorkflow, workflowIdPrefixes } from '../contract/ids.ts';
 import { listExecutions } from '../controller/cluster-workflow-client.ts';
 import { CertmanError } from '../failures/failure.ts';
@@ -8,10 +9,30 @@ import type { ClusterName } from './arguments.ts';
 import type { KubeConnection } from './kubectl-options.ts';
 import { assertSameManagementCluster } from './management-cluster.ts';
 import { commandLine } from './program-name.ts';
-import { withTemporal } from './temporal-client.ts';
+import { isDeadlineExceeded, isUnavailable, unavailableMessage, withTemporal } from './temporal-client.ts';
 
 /** Of one page of a list of workflows. */
 export const PAGE_TIMEOUT_MS = 20_000;
+
+/** A query waits for a worker: without one, no longer wait would help. */
+const QUERY_TIMEOUT_MS = 10_000;
+
+/** Asks the workflow of a cluster. @throws CertmanError `temporal/unreachable` when no worker answers within ten seconds. */
+export async function queryClusterStatus(client: Client, handle: WorkflowHandle): Promise<ClusterStatus> {
+  try {
+    return await client.withDeadline(Date.now() + QUERY_TIMEOUT_MS, () => handle.query(clusterStatus));
+  } catch (cause) {
+    if (!isUnavailable(cause)) throw cause;
+    throw new CertmanError({
+      code: 'temporal/unreachable',
+      message: isDeadlineExceeded(cause)
+        ? 'No worker of this management cluster answers within ten seconds.'
+        : unavailableMessage(cause),
+      remedy: `See what is wrong: ${commandLine('doctor')}`,
+      cause,
+    });
+  }
+}
 
 /** Visibility query for the workflows of clusters and standalone CertificateRequests: all, of a namespace, or of a name. */
 export function clustersQuery(managementCluster: string, among?: Partial<ClusterName>): string {

@@ -18,6 +18,7 @@ import { pauseCommand, resumeCommand } from './commands/pause.ts';
 import { releaseCommand } from './commands/release.ts';
 import { renewCommand } from './commands/renew.ts';
 import { reportCommand } from './commands/report.ts';
+import { revokeCommand } from './commands/revoke.ts';
 import { statusCommand } from './commands/status.ts';
 import { workerCommand } from './commands/worker.ts';
 import { commandLine, PROGRAM_NAME } from './program-name.ts';
@@ -30,6 +31,7 @@ const COMMANDS: readonly (() => Command)[] = [
   doctorCommand,
   historyCommand,
   renewCommand,
+  revokeCommand,
   campaignCommand,
   drillCommand,
   pauseCommand,

@@ -54,6 +54,9 @@ function callerIdentity(): string {
   }
 }
 
+/** DEADLINE_EXCEEDED. */
+const TIMED_OUT = 4;
+
 /** UNAVAILABLE, DEADLINE_EXCEEDED, and FAILED_PRECONDITION: no worker polls, or the workflow has only just started. */
 const UNAVAILABLE_CODES = new Set([14, 4, 9]);
 
@@ -67,6 +70,17 @@ export function unavailableMessage(error: unknown): string {
   return isGrpcServiceError(cause) && Number(cause.code) === NO_WORKER
     ? 'No worker of this management cluster answers.'
     : 'Temporal does not respond.';
+}
+
+/** Whether there was no answer in time. */
+export function isDeadlineExceeded(error: unknown): boolean {
+  const cause = error instanceof ServiceError ? error.cause : error;
+  return isGrpcServiceError(cause) && Number(cause.code) === TIMED_OUT;
+}
+
+/** Whether the same may succeed later: Temporal, a worker or the API server cannot be reached now. */
+export function isPassing(error: unknown): boolean {
+  return isUnavailable(error) || (error instanceof CertmanError && error.info.retry === 'transient');
 }
 
 /** Whether Temporal or the worker did not respond, rather than refuse. */

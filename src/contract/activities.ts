@@ -5,6 +5,7 @@
  * uid, and on what an earlier activity sealed for that object; it refuses the rest with `kubernetes/notAskedFor`.
  */
 import type { CertificateFacts, IssuedCertificate, SecretObservation } from '../certificates/certificate-facts.ts';
+import type { CrlReason } from '../certificates/crl-reason.ts';
 import type { TxtRecord } from '../certificates/dns-name.ts';
 import type { RenewalPolicy } from '../certificates/planned-renewal.ts';
 import type { RenewalWindow } from '../certificates/renewal-window.ts';
@@ -195,7 +196,21 @@ export interface RevokeCertificatesInput extends DecommissionedBundle {
   /** URLs of orders whose certificate the CA may have issued but no attempt has downloaded. */
   readonly orders?: readonly string[];
   /** RFC 5280 §5.3.1 CRLReason; 5 = cessationOfOperation. */
-  readonly reason: 0 | 1 | 4 | 5;
+  readonly reason: CrlReason;
+}
+
+/** Input of `revokeRequested`. */
+export interface RevokeRequestedInput extends BundleRef {
+  readonly secretName: string;
+  /** Those of the bundle. */
+  readonly dnsNames: readonly string[];
+  /** Its CertificateRequest, whose annotation names the certificate. */
+  readonly requestName: string;
+  /** Of the certificate in the Secret. */
+  readonly serialNumber: string;
+  /** With the seal of `installCertificate`; absent: it was adopted, and its key shows that it may be revoked. */
+  readonly certificate?: IssuedCertificate | undefined;
+  readonly reason: CrlReason;
 }
 
 /** Input of `revokeReplaced`. */
@@ -206,7 +221,7 @@ export interface RevokeReplacedInput extends BundleRef {
   /** With the seal of `installCertificate`. */
   readonly certificate: IssuedCertificate;
   /** RFC 5280 §5.3.1 CRLReason. */
-  readonly reason: 0 | 1 | 4 | 5;
+  readonly reason: CrlReason;
 }
 
 /** The CA (RFC 8555). Some also read and write the Secrets with the keys, so that no key leaves the worker. */
@@ -224,6 +239,8 @@ export interface AcmeActivities {
   revokeCertificates(input: RevokeCertificatesInput): Promise<readonly RevocationEntry[]>;
   /** Revokes one that another, valid one has replaced in the Secret of a bundle that is served. */
   revokeReplaced(input: RevokeReplacedInput): Promise<RevocationEntry>;
+  /** Revokes the one in use, which an annotation of the CertificateRequest names. */
+  revokeRequested(input: RevokeRequestedInput): Promise<RevocationEntry>;
 }
 
 /** Input of `publishTxtRecords` and `withdrawTxtRecords`. */

@@ -2,6 +2,7 @@ import type { CertificateFacts, Installation, IssuedCertificate } from '../certi
 import type { RenewalPolicy } from '../certificates/planned-renewal.ts';
 import type { RenewalRequest } from '../certificates/renewal-request.ts';
 import type { RenewalWindow } from '../certificates/renewal-window.ts';
+import type { RequestedRevocation } from '../certificates/requested-revocation.ts';
 import type { ScheduledRetry } from '../certificates/scheduled-retry.ts';
 import { conditionReason } from '../certificates/status-messages.ts';
 import type { GateReason } from '../clusters/gate.ts';
@@ -55,6 +56,8 @@ export interface BundleFacts {
   readonly unclaimedOrders?: readonly string[];
   /** An operator's request that is not fulfilled, or has expired. */
   readonly renewalRequest?: RenewalRequest;
+  /** Revocations that operators have requested, settled or not. */
+  readonly revocations?: readonly RequestedRevocation[];
   /** Requests of campaigns that are not met yet. */
   readonly campaigns?: readonly PendingCampaign[];
 }

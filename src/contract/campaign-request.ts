@@ -1,11 +1,12 @@
 /** What a campaign asks the workflow of a cluster for, and what that answers. */
 import { defineSignal } from '@temporalio/workflow';
 import type { CampaignOutcome } from '../campaigns/outcome.ts';
+import type { CrlReason } from '../certificates/crl-reason.ts';
 
 /** How the old certificate is revoked, once the new one is in its Secret. */
 export interface CampaignRevocation {
   /** RFC 5280 §5.3.1 CRLReason. */
-  readonly reason: 0 | 1 | 4 | 5;
+  readonly reason: CrlReason;
   /** Milliseconds from the replacement on, in which Hive brings the new one to the cluster. */
   readonly delayMs: number;
 }

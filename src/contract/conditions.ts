@@ -1,5 +1,6 @@
 import { expiryLevel } from '../certificates/expiry-level.ts';
 import { isPending, renewalRequestMessage } from '../certificates/renewal-request.ts';
+import { isRevoked, revocationMessage, toReplaceFirst } from '../certificates/requested-revocation.ts';
 import { conditionReason, expiryMessage, failureMessage, objectWriteMessage } from '../certificates/status-messages.ts';
 import type { ReportedCondition } from '../certificates/status-report.ts';
 import { isTurn, isWait } from '../failures/failure.ts';
@@ -108,7 +109,10 @@ function pausedCondition(record: BundleRecord): ReportedCondition {
 }
 
 /** Of the certificate in the Secret, until it is replaced. */
-function revokedCondition({ certificate, revokedSerialNumber }: BundleRecord): ReportedCondition {
+function revokedCondition(record: BundleRecord): ReportedCondition {
+  const { certificate, revokedSerialNumber, revocations = [] } = record;
+  const pending = toReplaceFirst(record);
+  if (pending !== undefined) return condition('Revoked', false, 'RevocationRequested', revocationMessage(pending));
   if (certificate === undefined || certificate.serialNumber !== revokedSerialNumber)
     return condition(
       'Revoked',
@@ -116,7 +120,11 @@ function revokedCondition({ certificate, revokedSerialNumber }: BundleRecord): R
       'NotRevoked',
       'No CRL of the CA is known to have the certificate or its issuers.',
     );
-  const message = `Certificate ${certificate.serialNumber} by ${certificate.issuerName}, or one of its issuers, is revoked. It is replaced as soon as the CA issues another one; if that fails, Failing says why.`;
+  const requested = revocations.find((one) => one.serialNumber === revokedSerialNumber && isRevoked(one));
+  const next = 'It is replaced as soon as the CA issues another one; if that fails, Failing says why.';
+  if (requested !== undefined)
+    return condition('Revoked', true, 'RevokedOnRequest', `${revocationMessage(requested)} ${next}`);
+  const message = `Certificate ${certificate.serialNumber} by ${certificate.issuerName}, or one of its issuers, is revoked. ${next}`;
   return condition('Revoked', true, 'RevokedByCa', message);
 }
 

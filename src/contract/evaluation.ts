@@ -81,7 +81,7 @@ function policyOf(
 }
 
 /** What is asked for at `now` (epoch milliseconds), besides what the policy says. */
-export interface RenewalWishes extends Pick<RenewalInputs, 'renewRequested' | 'campaign'> {
+export interface RenewalWishes extends Pick<RenewalInputs, 'renewRequested' | 'revokeAfter' | 'campaign'> {
   readonly now: number;
 }
 
@@ -90,7 +90,7 @@ export function decideRenewal(
   { caHost: issuedByCaHost, suggestedWindow, renewalPolicy: policy, revokedSerialNumber }: ObservedFacts,
   dnsNames: readonly string[],
   observation: RequestObservation,
-  { now, renewRequested = false, campaign }: RenewalWishes,
+  { now, renewRequested = false, revokeAfter, campaign }: RenewalWishes,
 ): NextAction {
   const { secret, caHost, fallbackCaHosts } = observation;
   const terms = termsOf(observation, now);
@@ -102,6 +102,7 @@ export function decideRenewal(
     secret,
     dnsNames,
     renewRequested,
+    revokeAfter,
     campaign,
     suggestedWindow,
     issuedByCaHost,

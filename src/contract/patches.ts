@@ -28,6 +28,9 @@ export const CAMPAIGNS = 'campaigns';
 /** `clusterCertificates`: a requested renewal is kept until it is fulfilled. Asked for only when one is requested. */
 export const RENEWAL_REQUESTS = 'renewal-requests';
 
+/** `clusterCertificates`: an operator requests the revocation of a certificate. Asked for only when one does. */
+export const REVOCATION_REQUESTS = 'revocation-requests';
+
 /**
  * Names of the `patched` markers in workflow code, oldest first. Each is a change of commands that runs in progress do
  * not take part in (docs/decisions/upgrades.md). test/workflows/replay.test.ts compares the list with the histories.
@@ -42,6 +45,7 @@ export const PATCHES = [
   FULFILL_ORDER,
   CAMPAIGNS,
   RENEWAL_REQUESTS,
+  REVOCATION_REQUESTS,
 ] as const satisfies readonly string[];
 
 /** Lower-case words joined by hyphens. @returns undefined when the text does not have that form. */

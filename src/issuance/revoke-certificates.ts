@@ -200,8 +200,8 @@ async function caOfOrder(cas: CaList, sealed: string, { issuedTo }: Revocation):
   return undefined;
 }
 
-/** At `start` first: a certificate that was in the Secret before can be from any of the CAs. */
-async function revoke(
+/** At `start` first: a certificate that was in the Secret before can be from any of the CAs. @throws CertmanError `acme/…` */
+export async function revoke(
   { cas, signal }: RevocationContext,
   leaf: X509Certificate,
   { reason }: Pick<RevokeCertificatesInput, 'reason'>,

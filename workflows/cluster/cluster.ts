@@ -22,6 +22,7 @@ import type {
 } from '../../src/contract/cluster-certificates.ts';
 import { VIEW_DIGEST, viewDigestIn } from '../../src/contract/cluster-memo.ts';
 import { BUNDLES_TOGETHER } from '../../src/contract/patches.ts';
+import type { RevocationRequest } from '../../src/contract/revocation-request.ts';
 import type { RateLimitState } from '../../src/rate-limit/exact-set-limit.ts';
 import { Bundle, type ClusterContext } from './bundle.ts';
 import { acceptCampaign, withdrawCampaigns } from './campaigns.ts';
@@ -30,6 +31,7 @@ import { endOfTask } from './end-of-task.ts';
 import { moveTurn } from './move-turn.ts';
 import { observeAlone } from './observe-alone.ts';
 import { ObserveTogether } from './observe-together.ts';
+import { acceptRevocation } from './revocations.ts';
 import { clusterDetails, searchAttributesOf, situationMessage } from './visibility.ts';
 
 /** Renewals after which a run continues as new: its history is that of one renewal cycle. */
@@ -154,6 +156,11 @@ export class ClusterCertificates implements ClusterContext {
     const wanted = request.bundleName.toLowerCase();
     const bundle = [...this.#bundles.values()].find(({ name }) => name.toLowerCase() === wanted);
     await acceptCampaign({ name: this.name, refusal: this.stoppingReason }, bundle, request);
+  }
+
+  onRevocationRequested(request: RevocationRequest): void {
+    if (this.stopping) return;
+    acceptRevocation(this.#bundles.get(request.bundleName), request);
   }
 
   onCampaignWithdrawn(wave: string): void {

@@ -2,6 +2,7 @@ import { CancellationScope, CancelledFailure, log } from '@temporalio/workflow';
 import { refusedCaChange } from '../../src/certificates/ca-change.ts';
 import type { NextAction } from '../../src/certificates/renewal-policy.ts';
 import { isPending, type RenewalRequest, renewalRequestMessage } from '../../src/certificates/renewal-request.ts';
+import { pendingRevocations, toReplaceFirst } from '../../src/certificates/requested-revocation.ts';
 import { scheduleRetry } from '../../src/certificates/scheduled-retry.ts';
 import { objectWriteMessage } from '../../src/certificates/status-messages.ts';
 import type { BundleView } from '../../src/clusters/cluster-view.ts';
@@ -14,6 +15,7 @@ import type { Bundle, OrderableView } from './bundle.ts';
 import { campaignToMeet, campaignWake, settleCampaigns } from './campaigns.ts';
 import { isOtherCa, keepWaiting, notBeforeOf, recordFailure, recordLeftovers } from './failed-attempt.ts';
 import { orderCertificate, rateLimitFailure } from './order.ts';
+import { revocationWake, settleRevocations } from './revocations.ts';
 import { initialWake, NOW, ON_CHANGE, readyWake, sleepUntil, type Wake } from './sleep-until.ts';
 
 /** Evaluates, orders what is due and sleeps, until the bundle is unwanted or its cluster stops (cancels the scope). */
@@ -21,7 +23,7 @@ export async function runBundle(bundle: Bundle): Promise<void> {
   reinstate(bundle);
   // Changes of the run's first task were counted before the loop started: none has been seen.
   let seen = 0;
-  let wake = Math.min(initialWake(bundle), campaignWake(bundle), requestWake(bundle));
+  let wake = Math.min(initialWake(bundle), campaignWake(bundle), revocationWake(bundle), requestWake(bundle));
   for (;;) {
     await sleepUntil(bundle, seen, wake);
     const view = bundle.wanted;
@@ -29,6 +31,7 @@ export async function runBundle(bundle: Bundle): Promise<void> {
     seen = bundle.changes.count;
     wake = await evaluate(bundle, view);
     if (bundle.record.campaigns !== undefined) wake = await settleCampaigns(bundle, wake);
+    if (pendingRevocations(bundle.record).length > 0) wake = await settleRevocations(bundle, wake);
     wake = Math.min(wake, requestWake(bundle));
   }
 }
@@ -89,7 +92,8 @@ async function evaluate(bundle: Bundle, view: BundleView): Promise<Wake> {
     if (refusal !== undefined) return await recordFailure(bundle, view, scheduled, refusal, caHost);
     recordObjectWrite(bundle, observation.writeError);
     const renewRequested = attempts.requested || isPending(bundle.record.renewalRequest);
-    const options = { now: Date.now(), renewRequested, campaign: campaignOf(bundle) };
+    const revokeAfter = toReplaceFirst(bundle.record)?.serialNumber;
+    const options = { now: Date.now(), renewRequested, revokeAfter, campaign: campaignOf(bundle) };
     const action = decideRenewal(bundle.record, names.dnsNames, observation, options);
     if (action.kind === 'sleep') return await waitForRenewal(bundle, action, observation.reported);
     const lastAttempt = lastAttemptOf(bundle.record);

@@ -1,3 +1,4 @@
+import { toReplaceFirst } from '../../src/certificates/requested-revocation.ts';
 import type { BundleToEvaluate, RequestObservation } from '../../src/contract/activities.ts';
 import { knownFactsOf } from '../../src/contract/evaluation.ts';
 import { applyCertificateRequests } from '../activities.ts';
@@ -21,7 +22,11 @@ export class ObserveTogether {
     const { name: bundleName, record, attempts } = bundle;
     const { requestUid, campaigns, renewalRequest } = record;
     // A renewal that an operator or a campaign requested is due, whatever is observed; a request that has expired is shown.
-    const isRequested = attempts.requested || campaigns !== undefined || renewalRequest !== undefined;
+    const isRequested =
+      attempts.requested ||
+      campaigns !== undefined ||
+      renewalRequest !== undefined ||
+      toReplaceFirst(record) !== undefined;
     const known = isRequested ? undefined : knownFactsOf(record);
     this.#batch ??= this.#start();
     this.#batch.bundles.push({ bundleName, requestUid, known });

@@ -189,6 +189,7 @@ function isUrgent({ certificate, issued, renewBeforeDays }: BundleRecord, reason
 
 /** Whether the certificate is revoked once it is replaced: its key may be known to others. */
 function isRevokedSoon(bundle: Bundle, reason: OrderReason): boolean {
+  if (reason === 'RevocationRequested') return true;
   return reason === 'CampaignRequested' && campaignToMeet(bundle)?.revocation !== undefined;
 }
 

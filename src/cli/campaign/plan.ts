@@ -1,5 +1,7 @@
 /** What `certman campaign start` plans: waves, threshold, deadline, revocation. */
+
 import type { StopThreshold } from '../../campaigns/stop-threshold.ts';
+import { CRL_REASONS, type CrlReasonName } from '../../certificates/crl-reason.ts';
 import { duration } from '../../configuration/values.ts';
 import type { CampaignRevocation } from '../../contract/campaign-request.ts';
 import { MAX_WAVE_SIZE, MAX_WAVES } from '../../contract/renewal-campaign.ts';
@@ -10,11 +12,6 @@ import { parseInstant } from './selection-options.ts';
 export const ACTIONS = ['renew', 'rekey', 'replace'] as const;
 /** One of {@link ACTIONS}. */
 export type CampaignCommand = (typeof ACTIONS)[number];
-
-/** RFC 5280 §5.3.1, those that a subscriber may state to Let's Encrypt. */
-export const REASONS = { unspecified: 0, keyCompromise: 1, superseded: 4, cessationOfOperation: 5 } as const;
-/** One of {@link REASONS}. */
-export type RevocationReason = keyof typeof REASONS;
 
 /** Of `--wave`. */
 export const DEFAULT_WAVE_SIZE = 100;
@@ -27,8 +24,8 @@ const DEFAULT_STOP: StopThreshold = { share: 0.05 };
 const REPLACE_DEADLINE_MS = DAY_MS;
 const RENEW_DEADLINE_MS = 7 * DAY_MS;
 /** Hive brings a new certificate to its cluster within 2 h ± 10 %. */
-const DEFAULT_REVOKE_AFTER_MS = 3 * HOUR_MS;
-const REVOKE_AFTER = duration('0s', '30d');
+export const DEFAULT_REVOKE_AFTER_MS = 3 * HOUR_MS;
+export const REVOKE_AFTER = duration('0s', '30d');
 
 /** Flags of the plan. */
 export interface PlanOptions {
@@ -36,7 +33,7 @@ export interface PlanOptions {
   readonly wave?: string;
   readonly stopAt?: string;
   readonly deadline?: string;
-  readonly reason?: RevocationReason;
+  readonly reason?: CrlReasonName;
   readonly revokeAfter?: string;
 }
 
@@ -93,11 +90,11 @@ export function revocationOf(
     throw new UsageError(`--reason and --revoke-after are for replace; ${action} revokes nothing`);
   }
   if (reason === undefined)
-    throw new UsageError(`replace needs --reason; expected one of ${Object.keys(REASONS).join(', ')}`);
+    throw new UsageError(`replace needs --reason; expected one of ${Object.keys(CRL_REASONS).join(', ')}`);
   if (revokeAfter === undefined)
-    return { reason: REASONS[reason], delayMs: reason === 'keyCompromise' ? 0 : DEFAULT_REVOKE_AFTER_MS };
+    return { reason: CRL_REASONS[reason], delayMs: reason === 'keyCompromise' ? 0 : DEFAULT_REVOKE_AFTER_MS };
   const delayMs = REVOKE_AFTER.parse(revokeAfter);
-  if (delayMs !== undefined) return { reason: REASONS[reason], delayMs };
+  if (delayMs !== undefined) return { reason: CRL_REASONS[reason], delayMs };
   throw new UsageError(`--revoke-after is "${revokeAfter.slice(0, 100)}"; expected ${REVOKE_AFTER.expected}`);
 }
 

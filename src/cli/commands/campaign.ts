@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Argument, Command, Option } from 'commander';
-import { ACTIONS, type CampaignCommand, DEFAULT_WAVE_SIZE, parseCampaignName, REASONS } from '../campaign/plan.ts';
+import { CRL_REASONS } from '../../certificates/crl-reason.ts';
+import { ACTIONS, type CampaignCommand, DEFAULT_WAVE_SIZE, parseCampaignName } from '../campaign/plan.ts';
 import { addCertificateSelectionOptions } from '../campaign/selection-options.ts';
 import type { StartOptions } from '../campaign/start-campaign.ts';
 import type { ConfirmOptions } from '../confirm.ts';
@@ -47,7 +48,7 @@ function start(): Command {
   addOutputOptions(command);
   return command
     .option('--name <name>', 'name of the campaign (default: the action and the time)')
-    .addOption(new Option('--reason <reason>', 'replace: why the old ones are revoked').choices(Object.keys(REASONS)))
+    .addOption(new Option('--reason <reason>', 'replace: why the old ones are revoked').choices(Object.keys(CRL_REASONS)))
     .option(
       '--revoke-after <duration>',
       'replace: from the replacement on, while Hive brings the new one to the cluster (default: 3h; for keyCompromise: 0s)',

@@ -1,5 +1,6 @@
 /** The certificates that a cluster ever had, put together from its orders, its record and its decommission. Pure. */
 import type { OrderReason } from '../../certificates/renewal-policy.ts';
+import { isRevoked as isRevocationDone } from '../../certificates/requested-revocation.ts';
 import type { BundleRecord } from '../../contract/bundle-record.ts';
 import type { CertificateIssuanceResult } from '../../contract/certificate-issuance.ts';
 import type { DecommissionResult } from '../../contract/cluster-certificates.ts';
@@ -65,6 +66,7 @@ const WHY: Readonly<Record<OrderReason, string>> = {
   Expired: 'the one before had expired',
   SuggestedByCa: 'the CA suggested it',
   RenewalDue: 'its renewal was due',
+  RevocationRequested: 'an operator revoked the certificate before it',
   CampaignRequested: 'a campaign replaced it',
   RenewRequested: 'a person asked for it',
 };
@@ -108,6 +110,7 @@ function entryOf(order: CompletedOrder, sources: HistorySources): HistoryEntry {
 
 function byWhom(reason: string | undefined, requestedBy: string | undefined): string {
   if (reason === 'RenewRequested') return requestedBy ?? 'a person';
+  if (reason === 'RevocationRequested') return 'a person';
   if (reason === 'CampaignRequested') return 'a campaign';
   return reason === 'Revoked' || reason === 'SuggestedByCa' ? 'the CA' : 'certman';
 }
@@ -145,6 +148,8 @@ function isRevoked(
   decommissions: readonly DecommissionResult[],
 ): boolean {
   if (successor?.reason === 'Revoked' || record?.revokedSerialNumber === serialNumber) return true;
+  const requested = record?.revocations?.find((one) => one.serialNumber === serialNumber);
+  if (requested !== undefined && isRevocationDone(requested)) return true;
   const ongoing = record?.state === 'Decommissioning' && record.result !== undefined ? [record.result] : [];
   return [...decommissions.flatMap(({ bundles }) => bundles), ...ongoing].some(({ revocations }) =>
     revocations.some(

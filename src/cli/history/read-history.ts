@@ -1,14 +1,14 @@
 import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import { loadSettings } from '../../configuration/load-configuration.ts';
 import type { CertificateIssuanceResult } from '../../contract/certificate-issuance.ts';
-import { clusterStatus, type DecommissionResult } from '../../contract/cluster-certificates.ts';
+import type { DecommissionResult } from '../../contract/cluster-certificates.ts';
 import { certClusterOf, identityOfWorkflow, taskQueueOf } from '../../contract/ids.ts';
 import { CertCluster, CertReason } from '../../contract/search-attributes.ts';
 import { listExecutions } from '../../controller/cluster-workflow-client.ts';
 import { CertmanError } from '../../failures/failure.ts';
 import { withTolerantMemos } from '../../payloads/data-converter.ts';
 import type { ClusterName } from '../arguments.ts';
-import { clustersQuery, findClusterWorkflow, PAGE_TIMEOUT_MS } from '../cluster-workflow.ts';
+import { clustersQuery, findClusterWorkflow, PAGE_TIMEOUT_MS, queryClusterStatus } from '../cluster-workflow.ts';
 import type { KubeConnection } from '../kubectl-options.ts';
 import { assertSameManagementCluster } from '../management-cluster.ts';
 import { note } from '../output.ts';
@@ -113,7 +113,7 @@ async function readStatus(client: Client, managementCluster: string, name: Clust
   const handle = await findClusterWorkflow(client, managementCluster, name);
   if (handle === undefined) return 'none';
   try {
-    return await handle.query(clusterStatus);
+    return await queryClusterStatus(client, handle);
   } catch (error) {
     if (!isUnavailable(error)) throw error;
     note(`${unavailableMessage(error)} Which certificate is in use is not known; "latest" is the one issued last.`);

@@ -2,7 +2,7 @@ import type { Client } from '@temporalio/client';
 import { decodeTypedSearchAttributes } from '@temporalio/common/lib/converter/payload-search-attributes.js';
 import { summaryMessage } from '../../certificates/status-messages.ts';
 import { failureOf, nextAttemptOf, reasonOf, renewalTimeOf } from '../../contract/bundle-record.ts';
-import { type ClusterStatus, clusterStatus } from '../../contract/cluster-certificates.ts';
+import type { ClusterStatus } from '../../contract/cluster-certificates.ts';
 import { issuanceWorkflowId } from '../../contract/ids.ts';
 import { requestMessages } from '../../contract/requests.ts';
 import {
@@ -15,7 +15,7 @@ import {
 } from '../../contract/search-attributes.ts';
 import { ListedMemos, workflowPages } from '../../controller/workflow-pages.ts';
 import type { ClusterName } from '../arguments.ts';
-import { findClusterWorkflow, PAGE_TIMEOUT_MS, runningClustersQuery } from '../cluster-workflow.ts';
+import { findClusterWorkflow, PAGE_TIMEOUT_MS, queryClusterStatus, runningClustersQuery } from '../cluster-workflow.ts';
 import { describeCurrentActivity } from '../issuance-progress.ts';
 import {
   type CertificateRow,
@@ -53,10 +53,7 @@ export async function fleetFromTemporal(
   return { source: 'temporal', clusters };
 }
 
-/** A query waits for a worker: without one, the resources say more than a longer wait. */
-const QUERY_TIMEOUT_MS = 10_000;
-
-/** @returns undefined when the cluster has no workflow. @throws DEADLINE_EXCEEDED when no worker answers within ten seconds. */
+/** @returns undefined when the cluster has no workflow. @throws as {@link queryClusterStatus}. */
 export async function clusterFromTemporal(
   client: Client,
   managementCluster: string,
@@ -64,7 +61,7 @@ export async function clusterFromTemporal(
 ): Promise<ClusterReport | undefined> {
   const handle = await findClusterWorkflow(client, managementCluster, name);
   if (handle === undefined) return undefined;
-  const status = await client.withDeadline(Date.now() + QUERY_TIMEOUT_MS, () => handle.query(clusterStatus));
+  const status = await queryClusterStatus(client, handle);
   return {
     source: 'temporal',
     cluster: `${name.namespace}/${name.name}`,

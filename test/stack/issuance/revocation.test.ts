@@ -9,12 +9,14 @@ import type { ObjectRef } from '../../../src/clusters/cluster-identity.ts';
 import type { AcmeActivities, RevocationEntry } from '../../../src/contract/activities.ts';
 import { CertmanError } from '../../../src/failures/failure.ts';
 import { StandaloneOrders } from '../../../src/issuance/standalone-orders.ts';
+import { annotate } from '../../../src/kubernetes/objects/annotate.ts';
 import {
   CERTIFICATE_REQUESTS,
   CLUSTER_DEPLOYMENTS,
   FINALIZER,
   SECRETS,
 } from '../../../src/kubernetes/objects/resources.ts';
+import { REVOKE_ANNOTATION } from '../../../src/kubernetes/objects/revoke-annotation.ts';
 import { controllerReferenceTo } from '../../../src/kubernetes/objects/secret-ownership.ts';
 import { readTlsSecret } from '../../../src/kubernetes/objects/tls-secret.ts';
 import { newAccount } from '../../support/acme/account.ts';
@@ -117,6 +119,43 @@ describe('revoking what was replaced', () => {
     await managementCluster().admin.delete(SECRETS, { namespace, name: 'primary-cert' });
     expect(await failureOf(revokeReplaced(earlier))).toMatchObject({ code: 'kubernetes/notAskedFor' });
     expect(await lab.pebble.statusOf(earlier.serialNumber)).toMatchObject({ Status: 'Valid' });
+  });
+});
+
+describe('revoking on request', () => {
+  const annotationOf = (serialNumber: string) =>
+    annotate(managementCluster().admin, CERTIFICATE_REQUESTS, request, REVOKE_ANNOTATION, serialNumber);
+  const revokeRequested = (serialNumber: string, certificate?: IssuedCertificate) =>
+    runAcmeActivity(activities, 'revokeRequested', {
+      ...bundle(),
+      dnsNames: [],
+      requestName: request.name,
+      serialNumber,
+      certificate,
+      reason: 4,
+    });
+
+  it('revokes the certificate in use, where its CertificateRequest names it', async () => {
+    const earlier = await issueOne();
+    const current = await issueOne();
+    expect(await failureOf(revokeRequested(current.serialNumber, current))).toMatchObject({
+      code: 'kubernetes/notAskedFor',
+    });
+    await annotationOf(earlier.serialNumber);
+    // Of another certificate than the one in use.
+    for (const one of [earlier, current])
+      expect(await failureOf(revokeRequested(one.serialNumber, one))).toMatchObject({ code: 'kubernetes/notAskedFor' });
+    await annotationOf(current.serialNumber);
+    expect(await revokeRequested(current.serialNumber, current)).toMatchObject({ outcome: 'revoked' });
+    expect(await revokeRequested(current.serialNumber, current)).toMatchObject({ outcome: 'alreadyRevoked' });
+    expect(await lab.pebble.statusOf(current.serialNumber)).toMatchObject({ Status: 'Revoked', Reason: 4 });
+    expect(await lab.pebble.statusOf(earlier.serialNumber)).toMatchObject({ Status: 'Valid' });
+  });
+
+  it('revokes an adopted one, which the record does not list, by its key', async () => {
+    const { serialNumber } = await issueOne();
+    await annotationOf(serialNumber);
+    expect(await revokeRequested(serialNumber)).toMatchObject({ outcome: 'revoked' });
   });
 });
 

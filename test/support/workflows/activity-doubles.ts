@@ -165,6 +165,7 @@ export class ActivityDoubles {
         outcome: 'revoked',
         message: 'revoked',
       }),
+      revokeRequested: async ({ serialNumber }) => ({ serialNumber, outcome: 'revoked', message: 'revoked' }),
       removeBundle: async ({ secretName }) => {
         this.secrets.delete(secretName);
         return { removed: [secretName] };

@@ -8,6 +8,7 @@ import {
   requestClaimed,
 } from '../../../../src/contract/cluster-certificates.ts';
 import { issuanceWorkflowId } from '../../../../src/contract/ids.ts';
+import { revocationRequested } from '../../../../src/contract/revocation-request.ts';
 import { bundleView, clusterView } from '../../workflows/cluster-views.ts';
 import {
   type HistoryScenario,
@@ -66,6 +67,36 @@ export const INTERVENTIONS: readonly HistoryScenario[] = [
       context.doubles.override('placeOrder', undefined);
       await handle.signal(dependencyChanged, { what: 'The account Secret changed.' });
       return await waitForContinueAsNew(context, view);
+    },
+  },
+  {
+    name: 'certificates-revoked-on-request',
+    run: async (context) => {
+      const view = clusterView();
+      const handle = await startAndWaitReady(context, view);
+      const request = { bundleName: 'primary', reason: 4, delayMs: 0 } as const;
+      context.doubles.override('revokeRequested', () => rejectNonRetryable('acme/unreachable', 'The CA is away.'));
+      await handle.signal(revocationRequested, { ...request, serialNumber: '1000', replaceFirst: false });
+      await waitForStatus(
+        context,
+        view,
+        'failed',
+        ({ bundles }) => bundles['primary']?.revocations?.[0]?.retry !== undefined,
+      );
+      context.doubles.override('revokeRequested', undefined);
+      // In the present run, whichever that is.
+      const present = context.client.workflow.getHandle(idOf(view));
+      await present.signal(revocationRequested, { ...request, serialNumber: '1000', replaceFirst: false });
+      const isRevoked = (serialNumber: string) =>
+        waitForStatus(context, view, `${serialNumber} is revoked`, ({ bundles }) =>
+          (bundles['primary']?.revocations ?? []).some((one) => one.serialNumber === serialNumber && one.result),
+        );
+      await isRevoked('1000');
+      await startAndWaitReady(context, view);
+      await present.signal(revocationRequested, { ...request, serialNumber: '1001', replaceFirst: true });
+      await isRevoked('1001');
+      await startAndWaitReady(context, view);
+      return [idOf(view)];
     },
   },
   {

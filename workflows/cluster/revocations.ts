@@ -1,0 +1,153 @@
+/** Revocations that operators request, one certificate each: a bundle keeps a request, and what has become of it. */
+import { isCancellation, log, patched } from '@temporalio/workflow';
+import {
+  expiryOf,
+  isRevoked,
+  MAX_REQUESTED_REVOCATIONS,
+  pendingRevocations,
+  type RequestedRevocation,
+  type RevocationResult,
+  revocationMessage,
+  withRevocation,
+} from '../../src/certificates/requested-revocation.ts';
+import { scheduleRetry } from '../../src/certificates/scheduled-retry.ts';
+import type { RevocationEntry } from '../../src/contract/activities.ts';
+import { REVOCATION_REQUESTS } from '../../src/contract/patches.ts';
+import type { RevocationRequest } from '../../src/contract/revocation-request.ts';
+import { revokeReplaced, revokeRequested } from '../activities.ts';
+import { failureIn } from '../failures.ts';
+import type { Bundle } from './bundle.ts';
+import { NOW, ON_CHANGE, type Wake } from './sleep-until.ts';
+
+/** Takes a request; `certman revoke` refuses beforehand what cannot be. */
+export function acceptRevocation(bundle: Bundle | undefined, request: RevocationRequest): void {
+  // Only a run that gets the signal has the marker.
+  if (!patched(REVOCATION_REQUESTS)) return;
+  if (bundle?.wanted === undefined) {
+    log.warn('A revocation was requested of a bundle that there is not', { ...request });
+    return;
+  }
+  const { serialNumber, reason, replaceFirst, delayMs } = request;
+  const { revocations = [] } = bundle.record;
+  const known = revocations.find((one) => one.serialNumber === serialNumber);
+  if (known !== undefined && isRevoked(known)) return;
+  if (pendingRevocations({ revocations }).length >= MAX_REQUESTED_REVOCATIONS && known === undefined) {
+    log.warn('Too many revocations are pending', { ...request });
+    return;
+  }
+  const requestedAt = known?.result === undefined ? (known?.requestedAt ?? now()) : now();
+  const added = { serialNumber, reason, replaceFirst, delayMs, requestedAt };
+  bundle.learn({ revocations: withRevocation(revocations, added) });
+  bundle.changes.notify();
+}
+
+/** After an evaluation: revokes what may be revoked now. @returns when the bundle wakes. */
+export async function settleRevocations(bundle: Bundle, wake: Wake): Promise<Wake> {
+  let next = wake;
+  for (const revocation of pendingRevocations(bundle.record)) {
+    const scheduled = schedule(bundle, revocation);
+    if (scheduled === undefined || !isDue(bundle, scheduled)) continue;
+    await attempt(bundle, scheduled);
+    // The one in use was revoked: it is replaced at once.
+    if (bundle.record.certificate?.serialNumber === bundle.record.revokedSerialNumber) next = NOW;
+  }
+  return Math.min(next, revocationWake(bundle));
+}
+
+/** When an attempt at a revocation is repeated. */
+export function revocationWake({ record }: Bundle): Wake {
+  if (record.state === 'Paused') return ON_CHANGE;
+  const instants = pendingRevocations(record).flatMap(({ retry, revokeAt }) => retry?.nextAttempt ?? revokeAt ?? []);
+  return Math.min(ON_CHANGE, ...instants.map((instant) => Date.parse(instant)));
+}
+
+/** @returns undefined while the certificate has to be replaced first. */
+function schedule(bundle: Bundle, revocation: RequestedRevocation): RequestedRevocation | undefined {
+  const { serialNumber, replaceFirst, delayMs, revokeAt } = revocation;
+  if (!replaceFirst || revokeAt !== undefined) return revocation;
+  if (bundle.record.certificate?.serialNumber === serialNumber) return undefined;
+  const scheduled = { ...revocation, revokeAt: new Date(Date.now() + delayMs).toISOString() };
+  update(bundle, scheduled);
+  return scheduled;
+}
+
+function isDue({ record }: Bundle, { revokeAt, retry }: RequestedRevocation): boolean {
+  // A pause revokes nothing.
+  if (record.state === 'Paused') return false;
+  const at = retry?.nextAttempt ?? revokeAt;
+  return at === undefined || Date.parse(at) <= Date.now();
+}
+
+async function attempt(bundle: Bundle, revocation: RequestedRevocation): Promise<void> {
+  const { serialNumber, retry } = revocation;
+  try {
+    await settle(bundle, revocation, await resultOf(bundle, revocation));
+  } catch (error) {
+    if (isCancellation(error)) throw error;
+    const failure = failureIn(error);
+    const next = scheduleRetry(failure, Date.now(), `${bundle.jitterKey}/revoke/${serialNumber}`, retry);
+    log.warn('A certificate could not be revoked', { bundle: bundle.name, serialNumber, ...next });
+    update(bundle, { ...revocation, retry: next });
+    await bundle.show();
+  }
+}
+
+async function resultOf(
+  bundle: Bundle,
+  { serialNumber, reason }: RequestedRevocation,
+): Promise<Pick<RevocationEntry, 'message'> & { readonly outcome: string }> {
+  const { cluster, name: bundleName, record: known } = bundle;
+  const { secretName, dnsNames, requestName } = known;
+  const expiry = expiryOf(known, serialNumber);
+  if (expiry === undefined)
+    return {
+      outcome: 'unknown',
+      message: `${cluster.name} has no certificate ${serialNumber} in bundle ${bundleName}.`,
+    };
+  if (Date.parse(expiry) <= Date.now()) return { outcome: 'expired', message: `It expired at ${expiry}.` };
+  const certificate = known.issued.find((one) => one.serialNumber === serialNumber);
+  const of = { cluster: cluster.view.identity, bundleName, secretName, dnsNames, reason };
+  if (known.certificate?.serialNumber === serialNumber)
+    return await revokeRequested.executeWithOptions({ summary: `revoke ${serialNumber}, which is in use` }, [
+      { ...of, requestName, serialNumber, certificate },
+    ]);
+  if (certificate === undefined)
+    return { outcome: 'unknown', message: 'Neither its URL nor the certificate is known.' };
+  return await revokeReplaced.executeWithOptions({ summary: `revoke ${serialNumber}, which is not in use` }, [
+    { ...of, certificate },
+  ]);
+}
+
+async function settle(
+  bundle: Bundle,
+  revocation: RequestedRevocation,
+  { outcome, message }: Pick<RevocationResult, 'outcome' | 'message'>,
+): Promise<void> {
+  const settled = { ...revocation, retry: undefined, result: { outcome, message, at: now() } };
+  update(bundle, settled);
+  const { serialNumber } = revocation;
+  const revoked = isRevoked(settled);
+  if (revoked && bundle.record.certificate?.serialNumber === serialNumber)
+    bundle.learn({ revokedSerialNumber: serialNumber });
+  await bundle.show({
+    type: revoked ? 'Normal' : 'Warning',
+    reason: revoked ? 'Revoked' : 'NotRevoked',
+    message: revocationMessage(settled),
+  });
+}
+
+/** A request that has taken its place meanwhile is kept, unless this one is settled. */
+function update(bundle: Bundle, changed: RequestedRevocation): void {
+  const { revocations = [] } = bundle.record;
+  bundle.learn({
+    revocations: revocations.map((one) => (isOf(one, changed) ? changed : one)),
+  });
+}
+
+function isOf(one: RequestedRevocation, { serialNumber, replaceFirst, result }: RequestedRevocation): boolean {
+  return one.serialNumber === serialNumber && (result !== undefined || one.replaceFirst === replaceFirst);
+}
+
+function now(): string {
+  return new Date(Date.now()).toISOString();
+}
