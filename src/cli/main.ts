@@ -3,6 +3,15 @@ import { CommanderError } from 'commander';
 import { describeError, note } from './output.ts';
 import { createProgram } from './program.ts';
 
+/** 128 and the number of SIGPIPE, as shells have it. */
+const SIGPIPE_EXIT_CODE = 141;
+
+// The reader of a pipe has had enough, as `head` has.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(SIGPIPE_EXIT_CODE);
+});
+
 try {
   await createProgram().parseAsync();
 } catch (error) {

@@ -8,7 +8,12 @@ import { oneLine, printable } from '../failures/printable.ts';
  * On a terminal, states have a colour.
  */
 export function print(text: string): void {
-  process.stdout.write(`${colourStates(printable(text))}\n`);
+  process.stdout.write(`${styled(text)}\n`);
+}
+
+/** The same text, without writing it. */
+export function styled(text: string): string {
+  return colourStates(printable(text));
 }
 
 type Colour = 'red' | 'yellow' | 'green' | 'cyan' | 'dim';
@@ -38,11 +43,6 @@ function colourStates(text: string): string {
       (_match, before: string, state: CertificateState) => `${before}${styleText(STATE_COLOURS[state], state)}`,
     )
     .replace(MARK_IN_LINE, (mark) => styleText(MARK_COLOURS[mark] ?? 'dim', mark));
-}
-
-/** Clears the terminal, for a result that replaces the one before. */
-export function clearTerminal(): void {
-  if (process.stdout.isTTY) process.stdout.write('\u001b[2J\u001b[H');
 }
 
 /** How a result is written. */

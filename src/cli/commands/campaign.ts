@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Argument, Command, Option } from 'commander';
 import { CRL_REASONS } from '../../certificates/crl-reason.ts';
 import { ACTIONS, type CampaignCommand, DEFAULT_WAVE_SIZE, parseCampaignName } from '../campaign/plan.ts';
@@ -6,10 +5,9 @@ import { addCertificateSelectionOptions } from '../campaign/selection-options.ts
 import type { StartOptions } from '../campaign/start-campaign.ts';
 import type { ConfirmOptions } from '../confirm.ts';
 import { addOutputOptions } from '../kubectl-options.ts';
-import { clearTerminal, formatOutput, type OutputOptions, print } from '../output.ts';
+import { formatOutput, type OutputOptions, print } from '../output.ts';
 import { commandLine } from '../program-name.ts';
 
-const WATCH_INTERVAL_MS = 2_000;
 const NAME_ARGUMENT = 'name of the campaign';
 
 /** `certman campaign`: new certificates for many clusters, in waves. */
@@ -48,7 +46,9 @@ function start(): Command {
   addOutputOptions(command);
   return command
     .option('--name <name>', 'name of the campaign (default: the action and the time)')
-    .addOption(new Option('--reason <reason>', 'replace: why the old ones are revoked').choices(Object.keys(CRL_REASONS)))
+    .addOption(
+      new Option('--reason <reason>', 'replace: why the old ones are revoked').choices(Object.keys(CRL_REASONS)),
+    )
     .option(
       '--revoke-after <duration>',
       'replace: from the replacement on, while Hive brings the new one to the cluster (default: 3h; for keyCompromise: 0s)',
@@ -88,14 +88,17 @@ function status(): Command {
         import('../campaign/read-campaigns.ts'),
         import('../campaign/campaign-text.ts'),
       ]);
-      for (;;) {
-        const found = await withCampaign(parseCampaignName(name), readStatus);
-        const text = await formatOutput(options, found, statusText);
-        if (options.watch === true) clearTerminal();
-        print(text);
-        if (options.watch !== true || found.endedAt !== undefined) return;
-        await sleep(WATCH_INTERVAL_MS);
-      }
+      const campaign = parseCampaignName(name);
+      const read = () => withCampaign(campaign, readStatus);
+      if (options.watch !== true) return print(await formatOutput(options, await read(), statusText));
+      const [{ reportStream }, { watchUntilInterrupted }, { isPassing }] = await Promise.all([
+        import('../watch/views.ts'),
+        import('../watch/watch-until-interrupted.ts'),
+        import('../temporal-client.ts'),
+      ]);
+      const isLast = ({ endedAt }: Awaited<ReturnType<typeof read>>) => endedAt !== undefined;
+      const stream = () => reportStream(options, statusText);
+      await watchUntilInterrupted({ read, isPassing, isLast }, options, statusText, stream);
     });
 }
 

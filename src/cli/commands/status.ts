@@ -1,12 +1,9 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Command } from 'commander';
 import { CLUSTER_ARGUMENT, type ClusterName, parseNamespace, resolveClusterName, UsageError } from '../arguments.ts';
 import { addOutputOptions, addSelectionOptions, type SelectionOptions } from '../kubectl-options.ts';
-import { clearTerminal, formatOutput, type OutputOptions, print } from '../output.ts';
+import { formatOutput, note, type OutputOptions, print } from '../output.ts';
 import { commandLine } from '../program-name.ts';
-import { formatCluster, formatFleet } from '../status/status-view.ts';
-
-const WATCH_INTERVAL_MS = 2_000;
+import { type FleetReport, formatCluster, formatFleet } from '../status/status-view.ts';
 
 interface StatusOptions extends SelectionOptions, OutputOptions {
   readonly watch?: true;
@@ -25,7 +22,10 @@ export function statusCommand(): Command {
   addSelectionOptions(command);
   addOutputOptions(command, ['table', 'wide']);
   return command
-    .option('-w, --watch', 'print again every two seconds until interrupted')
+    .option(
+      '-w, --watch',
+      'until ^C: redraw every two seconds on a terminal, else print what changes, a line or a document each',
+    )
     .option('--kubernetes', 'read the resources of the management cluster only')
     .addHelpText(
       'after',
@@ -33,13 +33,7 @@ export function statusCommand(): Command {
     )
     .action(async (text: string | undefined, options: StatusOptions) => {
       const cluster = text === undefined ? undefined : await oneCluster(text, options);
-      if (options.watch !== true) return print(await show(cluster, options));
-      for (;;) {
-        const shown = await show(cluster, options);
-        clearTerminal();
-        print(shown);
-        await sleep(WATCH_INTERVAL_MS);
-      }
+      await (cluster === undefined ? showFleet(options) : showCluster(cluster, options));
     });
 }
 
@@ -49,11 +43,39 @@ async function oneCluster(text: string, options: StatusOptions): Promise<Cluster
   return await resolveClusterName(text, options);
 }
 
-async function show(cluster: ClusterName | undefined, options: StatusOptions): Promise<string> {
-  const { readCluster, readFleet } = await import('../status/read-status.ts');
-  if (cluster !== undefined) return await formatOutput(options, await readCluster(cluster, options), formatCluster);
+async function showCluster(cluster: ClusterName, options: StatusOptions): Promise<void> {
+  const { readCluster } = await import('../status/read-status.ts');
+  const read = () => readCluster(cluster, options);
+  if (options.watch !== true) return print(await formatOutput(options, noted(await read()), formatCluster));
+  const [{ reportStream }, { watchUntilInterrupted }, { isPassing }] = await importWatch();
+  const stream = () => reportStream(options, formatCluster);
+  await watchUntilInterrupted({ read, isPassing }, options, formatCluster, stream);
+}
+
+async function showFleet(options: StatusOptions): Promise<void> {
+  const { readFleet } = await import('../status/read-status.ts');
   const { namespace, selector, allNamespaces } = options;
   const isNamespaced = namespace !== undefined && allNamespaces !== true;
   const selection = { namespace: isNamespaced ? parseNamespace(namespace) : undefined, selector };
-  return await formatOutput(options, await readFleet(selection, options), formatFleet);
+  const read = () => readFleet(selection, options);
+  if (options.watch !== true) return print(await formatOutput(options, noted(await read()), formatFleet));
+  const [, { watchUntilInterrupted }, { isPassing }] = await importWatch();
+  const { fleetStream } = await import('../status/fleet-stream.ts');
+  const format = (report: FleetReport) => formatFleet(report, options.output === 'wide');
+  await watchUntilInterrupted({ read, isPassing }, options, format, () => fleetStream(options));
+}
+
+function importWatch() {
+  return Promise.all([
+    import('../watch/views.ts'),
+    import('../watch/watch-until-interrupted.ts'),
+    import('../temporal-client.ts'),
+  ]);
+}
+
+/** Says where a report is from, if not from Temporal. */
+function noted<Report extends { readonly unavailable?: string }>(report: Report): Report {
+  const { unavailable } = report;
+  if (unavailable !== undefined) note(`${unavailable} Showing the resources of the management cluster.`);
+  return report;
 }

@@ -6,7 +6,6 @@ import { PayloadError } from '../../payloads/payload-error.ts';
 import type { ClusterName } from '../arguments.ts';
 import type { KubeConnection } from '../kubectl-options.ts';
 import { assertSameManagementCluster } from '../management-cluster.ts';
-import { note } from '../output.ts';
 import { commandLine } from '../program-name.ts';
 import { describeSelection, type Selection } from '../selection.ts';
 import { isUnavailable, unavailableMessage, withTemporal } from '../temporal-client.ts';
@@ -159,7 +158,6 @@ async function temporalElseKubernetes<Report extends object | undefined>(
     const isUnreadable = error instanceof PayloadError;
     if (!isUnavailable(error) && !isUnreadable) throw error;
     const unavailable = isUnreadable ? error.message : unavailableMessage(error);
-    note(`${unavailable} Showing the resources of the management cluster.`);
     const report = await fromKubernetes();
     return report && { ...report, unavailable };
   }

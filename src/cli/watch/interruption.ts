@@ -1,0 +1,20 @@
+/** Exit codes of a process that a signal ended, as shells have them: 128 and its number. */
+const EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const;
+
+/**
+ * Runs work that lasts until ^C or SIGTERM, and sets the exit code to 130 or 143 when one ended it.
+ * @param work returns soon after the signal is aborted.
+ */
+export async function untilInterrupted(work: (signal: AbortSignal) => Promise<void>): Promise<void> {
+  const interrupted = new AbortController();
+  const onSignal = (name: NodeJS.Signals): void => {
+    if (name === 'SIGINT' || name === 'SIGTERM') process.exitCode = EXIT_CODES[name];
+    interrupted.abort();
+  };
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, onSignal);
+  try {
+    await work(interrupted.signal);
+  } finally {
+    for (const name of ['SIGINT', 'SIGTERM'] as const) process.removeListener(name, onSignal);
+  }
+}
