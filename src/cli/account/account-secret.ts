@@ -4,6 +4,7 @@ import { patchIfUnchanged } from '../../kubernetes/api/patch-if-unchanged.ts';
 import { ACCOUNT_KEY_ENTRY, ACCOUNT_URL_ENTRY } from '../../kubernetes/objects/operator-settings.ts';
 import { SECRETS } from '../../kubernetes/objects/resources.ts';
 import { encodeSecretText, readSecretText } from '../../kubernetes/objects/secret-data.ts';
+import type { KubeConnection } from '../kubectl-options.ts';
 import { withKubernetes } from '../kubernetes-client.ts';
 import { note, print } from '../output.ts';
 
@@ -40,6 +41,7 @@ export async function storeAccount(
   secretName: AccountSecretName,
   makeKey: () => Promise<string>,
   register: (privateKeyPem: string) => Promise<string>,
+  connection: KubeConnection = {},
 ): Promise<void> {
   await withKubernetes(async (kubernetes) => {
     const { secret, privateKeyPem } = await secretWithKey(kubernetes, secretName, makeKey);
@@ -47,7 +49,7 @@ export async function storeAccount(
     const entries = { [`/data/${ACCOUNT_URL_ENTRY}`]: accountUrl };
     const stored = await patchIfUnchanged(kubernetes, SECRETS, secret.metadata, entries);
     if (stored === undefined) throw conflict(secretName, 'was deleted meanwhile', 'Run the command again.');
-  });
+  }, connection);
   print(`Secret ${secretName.namespace}/${secretName.name} created. Certificates that wait for it are ordered now.`);
 }
 

@@ -10,11 +10,12 @@ import {
   type OperatorSettings,
 } from '../../kubernetes/objects/operator-settings.ts';
 import { VERSION } from '../../version.ts';
+import type { KubeConnection } from '../kubectl-options.ts';
 import { withKubernetes } from '../kubernetes-client.ts';
 import { wrongOption } from './options.ts';
 
-/** Which account. */
-export interface AccountOptions {
+/** Which account, on which management cluster. */
+export interface AccountOptions extends KubeConnection {
   /** Name of its Secret; default: that of the first account. */
   readonly secret?: string;
 }
@@ -33,7 +34,7 @@ export interface ConnectedAccount {
  * @throws UsageError where the settings know no account in such a Secret; it lists those that they know.
  */
 export async function withAccount<Result>(
-  { secret: secretName = ACCOUNT_SECRET }: AccountOptions,
+  { secret: secretName = ACCOUNT_SECRET, kubeconfig, context }: AccountOptions,
   work: (account: ConnectedAccount) => Promise<Result>,
 ): Promise<Result> {
   const settings = loadSettings(process.env, [
@@ -46,22 +47,25 @@ export async function withAccount<Result>(
   ]);
   const { namespace, acmeCaBundle, privateNetworks } = settings;
   const { directoryUrl } = accountIn(settings, secretName);
-  return await withKubernetes(async (kubernetes) => {
-    const ofOperator = { kubernetes, operatorNamespace: namespace };
-    const source = new AcmeClientSource({
-      accounts: createAccountStore(ofOperator, secretName),
-      directoryUrl,
-      userAgent: `certman/${VERSION}`,
-      caBundlePem: acmeCaBundle,
-      privateNetworks,
-    });
-    const connected = { kubernetes, namespace, secretName, settings: createOperatorSettings(ofOperator) };
-    try {
-      return await source.withClient((ca) => work({ ...connected, ca }));
-    } finally {
-      await source.close();
-    }
-  });
+  return await withKubernetes(
+    async (kubernetes) => {
+      const ofOperator = { kubernetes, operatorNamespace: namespace };
+      const source = new AcmeClientSource({
+        accounts: createAccountStore(ofOperator, secretName),
+        directoryUrl,
+        userAgent: `certman/${VERSION}`,
+        caBundlePem: acmeCaBundle,
+        privateNetworks,
+      });
+      const connected = { kubernetes, namespace, secretName, settings: createOperatorSettings(ofOperator) };
+      try {
+        return await source.withClient((ca) => work({ ...connected, ca }));
+      } finally {
+        await source.close();
+      }
+    },
+    { kubeconfig, context },
+  );
 }
 
 function accountIn(

@@ -5,6 +5,7 @@ import { loadSettings } from '../../configuration/load-configuration.ts';
 import { isObjectName } from '../../kubernetes/api/resource-path.ts';
 import { ACCOUNT_SECRET } from '../../kubernetes/objects/operator-settings.ts';
 import { VERSION } from '../../version.ts';
+import type { KubeConnection } from '../kubectl-options.ts';
 import { note, print } from '../output.ts';
 import { accountSecret, storeAccount } from './account-secret.ts';
 import { readExternalAccount } from './external-account.ts';
@@ -16,7 +17,7 @@ const DIRECTORIES: Readonly<Record<string, string>> = {
 };
 
 /** Options of `certman account create`. */
-export interface CreateOptions {
+export interface CreateOptions extends KubeConnection {
   readonly directory: string;
   readonly email?: string;
   readonly agreeTos?: true;
@@ -29,7 +30,18 @@ export interface CreateOptions {
 
 /** Registers an account, and prints or creates the Secret that the worker reads. @throws CertmanError */
 export async function createAccount(options: CreateOptions): Promise<void> {
-  const { directory, email, agreeTos, eabSecret, caBundle, secret = ACCOUNT_SECRET, apply } = options;
+  const {
+    directory,
+    email,
+    agreeTos,
+    eabSecret,
+    caBundle,
+    secret = ACCOUNT_SECRET,
+    apply,
+    kubeconfig,
+    context,
+  } = options;
+  const connection = { kubeconfig, context };
   if (!isObjectName(secret)) throw wrongOption('--secret', secret, 'the name of a Secret');
   const directoryUrl = DIRECTORIES[directory] ?? directory;
   if (!URL.canParse(directoryUrl) || new URL(directoryUrl).protocol !== 'https:') {
@@ -44,7 +56,7 @@ export async function createAccount(options: CreateOptions): Promise<void> {
     'privateNetworks',
   ]);
   const externalAccount =
-    eabSecret === undefined ? undefined : await readExternalAccount({ namespace, name: eabSecret });
+    eabSecret === undefined ? undefined : await readExternalAccount({ namespace, name: eabSecret }, connection);
   const account = { directoryUrl, termsAgreed: agreeTos === true, contacts, externalAccount };
   const transport = new AcmeTransport({ userAgent: `certman/${VERSION}`, caBundlePem: acmeCaBundle, privateNetworks });
   const register = async (privateKeyPem: string): Promise<string> => {
@@ -55,7 +67,7 @@ export async function createAccount(options: CreateOptions): Promise<void> {
   const makeKey = () => generatePrivateKey(keyType);
   try {
     await checkConditions(transport, account);
-    if (apply === true) return await storeAccount({ namespace, name: secret }, makeKey, register);
+    if (apply === true) return await storeAccount({ namespace, name: secret }, makeKey, register, connection);
     const privateKeyPem = await makeKey();
     const accountUrl = await register(privateKeyPem);
     const { dumpYaml } = await import('../yaml.ts');

@@ -1,6 +1,6 @@
 import { createPublicKey } from 'node:crypto';
 import { fetchAccount } from '../../acme/account-object.ts';
-import { formatResult, print } from '../output.ts';
+import { formatOutput, type OutputOptions, print } from '../output.ts';
 import { accountCommand } from './account-command.ts';
 import { type AccountOptions, withAccount } from './connect.ts';
 import { rolloverProgress } from './roll-over.ts';
@@ -22,9 +22,7 @@ interface ShownAccount {
 }
 
 /** Options of `certman account show`. */
-export interface ShowOptions extends AccountOptions {
-  readonly json?: true;
-}
+export interface ShowOptions extends AccountOptions, OutputOptions {}
 
 /** Prints the account as its CA has it. @throws CertmanError */
 export async function showAccount(options: ShowOptions): Promise<void> {
@@ -38,7 +36,7 @@ export async function showAccount(options: ShowOptions): Promise<void> {
     const ofCa = { ca: host, directoryUrl, status, contact };
     return { secret: account.secretName, url, ...ofCa, key, rolloverUnfinished };
   });
-  print(formatResult(options, shown, formatAccount));
+  print(await formatOutput(options, shown, formatAccount));
 }
 
 function keyTypeOf(jwk: Readonly<Record<string, string>>): string {

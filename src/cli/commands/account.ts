@@ -3,6 +3,7 @@ import type { CreateOptions } from '../account/create.ts';
 import type { RolloverOptions } from '../account/roll-over-command.ts';
 import type { ShowOptions } from '../account/show.ts';
 import type { UpdateContactOptions } from '../account/update-contact.ts';
+import { addConnectionOptions, addOutputOptions } from '../kubectl-options.ts';
 
 /** `certman account`: the ACME accounts that the worker orders with. */
 export function accountCommand(): Command {
@@ -19,7 +20,7 @@ export function accountCommand(): Command {
 }
 
 function create(): Command {
-  return new Command('create')
+  return addConnectionOptions(new Command('create'))
     .alias('register')
     .summary('register an ACME account')
     .description(
@@ -58,13 +59,12 @@ function create(): Command {
 }
 
 function show(): Command {
-  return new Command('show')
+  return addOutputOptions(addConnectionOptions(new Command('show')))
     .summary('show the account as the CA has it')
     .description(
       'Shows the account: its CA, status, contacts and key, and whether a rollover of the key is unfinished.',
     )
     .addOption(secretOption())
-    .option('--json', 'print JSON')
     .action(async (options: ShowOptions) => {
       const { showAccount } = await import('../account/show.ts');
       await showAccount(options);
@@ -72,7 +72,7 @@ function show(): Command {
 }
 
 function updateContact(): Command {
-  return new Command('update-contact')
+  return addConnectionOptions(new Command('update-contact'))
     .summary('change the contact address at the CA')
     .description(
       'Sets the contact address of the account at the CA, unless it is that already.\n' +
@@ -90,7 +90,7 @@ function updateContact(): Command {
 }
 
 function rollover(): Command {
-  return new Command('rollover')
+  return addConnectionOptions(new Command('rollover'))
     .summary('replace the account key')
     .description(
       'Replaces the key of the account at the CA and in the Secret. Orders in progress, certificates and the account stay.\n' +

@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import { isRevoked, type RequestedRevocation, revocationMessage } from '../../certificates/requested-revocation.ts';
+import { loadSettings } from '../../configuration/load-configuration.ts';
 import { duration } from '../../configuration/values.ts';
 import { type ClusterStatus } from '../../contract/cluster-certificates.ts';
 import { revocationRequested } from '../../contract/revocation-request.ts';
@@ -14,6 +15,7 @@ import { queryClusterStatus, withClusterWorkflow } from '../cluster-workflow.ts'
 import { type ConfirmOptions, confirm } from '../confirm.ts';
 import { describeProgress } from '../issuance-progress.ts';
 import type { KubeConnection } from '../kubectl-options.ts';
+import { requireSameManagementCluster } from '../management-cluster.ts';
 import { note } from '../output.ts';
 import { commandLine } from '../program-name.ts';
 import { isUnavailable, unavailableMessage } from '../temporal-client.ts';
@@ -47,7 +49,11 @@ export async function revokeOne(cluster: ClusterName, options: RevokeOptions): P
     const of = { cluster: plan.cluster, bundleName, serialNumber };
     if (options.dryRun === true) return { ...of, outcome: 'planned', message: planText(plan) };
     await confirm(planText(plan), options);
-    if (plan.inUse && !plan.replaceFirst) await allow(plan, cluster, options);
+    if (plan.inUse && !plan.replaceFirst) {
+      const { managementCluster } = loadSettings(process.env, ['managementCluster']);
+      await requireSameManagementCluster(client, managementCluster, options);
+      await allow(plan, cluster, options);
+    }
     const { reason, replaceFirst, delayMs } = plan;
     await handle.signal(revocationRequested, { bundleName, serialNumber, reason, replaceFirst, delayMs });
     if (!options.wait) return { ...of, outcome: 'requested', message: `To see what becomes of it: ${follow(plan)}` };

@@ -17,3 +17,41 @@ it('lists every command once', () => {
   const names = program.commands.map((command) => command.name());
   expect(new Set(names).size).toBe(names.length);
 });
+
+describe('flags of kubectl', () => {
+  const leaves = program.commands.flatMap((command) =>
+    command.commands.length === 0
+      ? [[command.name(), command] as const]
+      : command.commands.map((child) => [`${command.name()} ${child.name()}`, child] as const),
+  );
+  const flagsOf = (name: string): readonly (string | undefined)[] =>
+    new Map(leaves).get(name)?.options.map(({ long }) => long) ?? [];
+
+  it('--kubeconfig and --context are of every command but those that read no management cluster', () => {
+    const without = leaves.map(([name]) => name).filter((name) => !flagsOf(name).includes('--context'));
+    const ofCampaign = ['status', 'list', 'report', 'pause', 'resume', 'abort'].map((name) => `campaign ${name}`);
+    expect(without.filter((name) => name !== 'complete')).toEqual([
+      'worker',
+      ...ofCampaign,
+      'budget',
+      'codec-server',
+      'config',
+      'completion',
+    ]);
+    for (const [name] of leaves)
+      expect(flagsOf(name).includes('--kubeconfig'), name).toBe(flagsOf(name).includes('--context'));
+  });
+
+  it('-o is of every command that has a result for programs', () => {
+    const without = leaves.map(([name]) => name).filter((name) => !flagsOf(name).includes('--output'));
+    expect(without.filter((name) => name !== 'complete')).toEqual([
+      'worker',
+      'account create',
+      'account update-contact',
+      'account rollover',
+      'codec-server',
+      'config',
+      'completion',
+    ]);
+  });
+});
