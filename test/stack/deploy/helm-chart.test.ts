@@ -41,7 +41,10 @@ function comparable(objects: readonly KubernetesObject[]): Readonly<Record<strin
 }
 
 function withoutReleaseParts(object: KubernetesObject): unknown {
-  if (object.kind === 'CustomResourceDefinition') return { ...object, metadata: { name: object.metadata.name } };
+  if (isKept(object)) {
+    const { annotations: _keep, ...metadata } = object.metadata;
+    return { ...object, metadata };
+  }
   const spec = object['spec'] as { readonly template?: PodTemplate } | undefined;
   if (spec?.template === undefined) return object;
   const { metadata, spec: pod } = spec.template;
@@ -52,6 +55,9 @@ function withoutReleaseParts(object: KubernetesObject): unknown {
     spec: { ...spec, template: { metadata: others, spec: { ...pod, volumes: byName(pod.volumes), containers } } },
   };
 }
+
+/** `helm uninstall` leaves it. */
+const isKept = ({ metadata }: KubernetesObject) => metadata.annotations?.['helm.sh/resource-policy'] === 'keep';
 
 /** Helm installs into a namespace that exists. */
 const withoutNamespace = (objects: readonly KubernetesObject[]) => objects.filter(({ kind }) => kind !== 'Namespace');
@@ -125,6 +131,51 @@ test('the objects of a namespace follow the release', async () => {
   expect(text).not.toContain('certman-operator:certman');
 });
 
+test('pods, ServiceAccount and NetworkPolicy take what a management cluster needs', async () => {
+  const tolerations = [{ key: 'infra', operator: 'Exists' }];
+  const [volumes, volumeMounts] = [
+    [{ name: 'roots', configMap: { name: 'roots' } }],
+    [{ name: 'roots', mountPath: '/r' }],
+  ];
+  const pod = {
+    tolerations,
+    priorityClassName: 'system-cluster-critical',
+    nodeSelector: { infra: '' },
+    volumes,
+    volumeMounts,
+  };
+  const objects = await renderChart({
+    values: {
+      ...IMAGE,
+      ...pod,
+      replicas: 1,
+      podAnnotations: { note: 'x' },
+      'serviceAccount.annotations': { role: 'y' },
+      podDisruptionBudget: { enabled: false },
+      networkPolicy: { enabled: true, metricsNamespaces: ['prometheus'], temporalNamespace: 'temporal-2' },
+    },
+  });
+  const { spec } = theOnly(objects, 'Deployment') as unknown as { readonly spec: { readonly template: PodTemplate } };
+  const { volumes: _volumes, volumeMounts: _mounts, ...scheduling } = pod;
+  expect(spec).toMatchObject({ replicas: 1, template: { metadata: { annotations: { note: 'x' } }, spec: scheduling } });
+  expect(spec.template.spec.volumes.map(({ name }) => name)).toEqual(['tmp', 'roots']);
+  expect(spec.template.spec.containers[0]?.volumeMounts.map(({ name }) => name)).toEqual(['tmp', 'roots']);
+  expect(theOnly(objects, 'ServiceAccount').metadata.annotations).toEqual({ role: 'y' });
+  expect(objects.map(({ kind }) => kind)).not.toContain('PodDisruptionBudget');
+  const policy = JSON.stringify(theOnly(objects, 'NetworkPolicy'));
+  expect(policy).toContain('"values":["prometheus"]');
+  expect(policy).toContain('"kubernetes.io/metadata.name":"temporal-2"');
+});
+
+test('each WorkerDeployment can have a name of its own, as several management clusters on one Temporal need', async () => {
+  const workerVersioning = { enabled: true, name: 'certman-east' };
+  const objects = await renderChart({ values: { ...IMAGE, workerVersioning, 'temporal.namespace': 'other' } });
+  expect(theOnly(objects, 'WorkerDeployment')).toMatchObject({
+    metadata: { name: 'certman-east' },
+    spec: { workerOptions: { connectionRef: { name: 'certman' }, temporalNamespace: 'other' } },
+  });
+});
+
 test('new settings replace the pods, which read them at their start', async () => {
   const checksum = async (values: object) => {
     const { template } = theOnly(await renderChart({ values: { ...IMAGE, ...values } }), 'Deployment')['spec'] as {
@@ -141,9 +192,12 @@ test('new settings replace the pods, which read them at their start', async () =
   expect(text).toBe(five);
 });
 
-test('uninstalling keeps the CRD, and with it every CertificateRequest', async () => {
-  const crd = theOnly(await renderChart({ values: IMAGE }), 'CustomResourceDefinition');
-  expect(crd.metadata.annotations).toEqual({ 'helm.sh/resource-policy': 'keep' });
+test('uninstalling keeps the CRD, and with it every CertificateRequest, and the known issuers', async () => {
+  const kept = (await renderChart({ values: IMAGE })).filter(isKept);
+  expect(kept.map(({ metadata }) => metadata.name)).toEqual([
+    'certman-issuers',
+    'certificaterequests.certman.managed.openshift.io',
+  ]);
   const without = await renderChart({ values: { ...IMAGE, crds: { enabled: false } } });
   expect(without.map(({ kind }) => kind)).not.toContain('CustomResourceDefinition');
 });
