@@ -24,7 +24,7 @@ export class ConfigurationError extends CertmanError {
       code: 'configuration/invalid',
       message: `${count} wrong:\n${lines.join('\n')}`,
       remedy:
-        'Correct the settings and start again; they are described in README.md, "Settings", and by "certman config".',
+        'Correct the settings and start again; they are described in docs/configuration.md and by "certman config".',
     });
     this.name = 'ConfigurationError';
     this.problems = problems;

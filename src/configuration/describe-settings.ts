@@ -20,13 +20,28 @@ function rowAsText({ name, meaning, whenUnset, example }: SettingRow): string {
   return text.replaceAll('`', '');
 }
 
-/** The table between the README's markers, one row for each setting. */
+/** docs/configuration.md between its markers: a table for each group, a row for each setting. */
 export function settingsAsMarkdown(): string {
-  const rows = describeSettings().map((setting) => {
-    const names = `\`${setting.name.replaceAll(', ', '`, `')}\``;
-    return `| ${names} | ${setting.meaning} | ${setting.whenUnset} | \`${setting.example}\` |`;
-  });
-  return ['| setting | meaning | when not set | example |', '| --- | --- | --- | --- |', ...rows, ''].join('\n');
+  const groups = Object.entries(SETTING_GROUPS).map(([group, rows]) =>
+    [
+      `## ${group}`,
+      '',
+      '| setting | meaning | when not set | example |',
+      '| --- | --- | --- | --- |',
+      ...rows.map(rowAsMarkdown),
+      '',
+    ].join('\n'),
+  );
+  return groups.join('\n');
+}
+
+function rowAsMarkdown({ name, meaning, whenUnset, example }: SettingRow): string {
+  return `| \`${name.replaceAll(', ', '`, `')}\` | ${withLinks(meaning)} | ${whenUnset} | \`${example}\` |`;
+}
+
+/** Names of pages in docs/ become links beside the page that has the table. */
+function withLinks(text: string): string {
+  return text.replaceAll(/\bdocs\/([a-z0-9/-]+\.md)/g, '[$1]($1)');
 }
 
 /** Variables that Kubernetes adds to every pod for each Service of the namespace. */

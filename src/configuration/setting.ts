@@ -1,6 +1,6 @@
 import type { Format } from './values.ts';
 
-/** A row of the table in the README. */
+/** A row of docs/configuration.md. */
 export interface SettingRow {
   readonly name: string;
   readonly meaning: string;

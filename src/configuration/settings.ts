@@ -1,4 +1,4 @@
-/** Every setting: the README's table, `certman config` and the check at start are made from this table. */
+/** Every setting: docs/configuration.md, `certman config` and the check at start are made from this table. */
 import { normalizeName } from '../certificates/dns-name.ts';
 import { RENEWAL_POLICIES } from '../certificates/planned-renewal.ts';
 import { parsePatchId } from '../contract/patches.ts';
@@ -438,7 +438,7 @@ export const SETTINGS = {
   ...TEMPORAL,
 };
 
-/** Every setting by its heading, in the order of the README. */
+/** Every setting by its heading, in the order of docs/configuration.md. */
 export const SETTING_GROUPS: Readonly<Record<string, readonly SettingRow[]>> = {
   'Management cluster': Object.values(MANAGEMENT_CLUSTER),
   'Certificate authority': Object.values(CERTIFICATE_AUTHORITY),

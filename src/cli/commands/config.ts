@@ -23,7 +23,7 @@ export function configCommand(): Command {
       'Lists the settings that certman reads from the environment. With --check, reports every problem with those that are set.',
     )
     .option('--check', 'check the settings of this environment; exit code 2 when one is invalid')
-    .option('--markdown', 'print the settings table of the README')
+    .option('--markdown', 'print the settings as docs/configuration.md has them')
     .option('--json', 'print JSON')
     .action((options: ConfigOptions) => {
       if (options.check === true) check(options);

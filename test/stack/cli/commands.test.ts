@@ -45,7 +45,7 @@ describe('wrong use', () => {
 });
 
 describe('certman config', () => {
-  it('prints the table of the README', async () => {
+  it('prints the settings as docs/configuration.md has them', async () => {
     expect(await run(['config', '--markdown'])).toEqual({ code: 0, output: settingsAsMarkdown() });
   });
 

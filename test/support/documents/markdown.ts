@@ -8,7 +8,7 @@ export interface Link {
   readonly anchor?: string;
 }
 
-const CODE_BLOCK = /^([ \t]*)```[^\n]*\n([^]*?)^[ \t]*```/gm;
+const CODE_BLOCK = /^[ \t]*```([^\n]*)\n([^]*?)^[ \t]*```/gm;
 const CODE_SPAN = /`([^`\n]+)`/g;
 
 /** Links to files and headings of the repository, from the text outside of code. */
@@ -53,10 +53,13 @@ export interface DocumentCommand {
   readonly isComplete: boolean;
 }
 
-/** Commands that begin with one of these, from code blocks and code spans. A pod's command counts as well. */
+/**
+ * Commands that begin with one of these, from code spans and from code blocks, but for those of `text`, which are what a
+ * command prints. A pod's command counts as well.
+ */
 export function commandsIn(markdown: string, starts: readonly string[]): readonly DocumentCommand[] {
-  const blocks = [...markdown.matchAll(CODE_BLOCK)].flatMap(([, , block = '']) =>
-    block.replaceAll(/\\\n\s*/g, ' ').split('\n'),
+  const blocks = [...markdown.matchAll(CODE_BLOCK)].flatMap(([, language, block = '']) =>
+    language === 'text' ? [] : block.replaceAll(/\\\n\s*/g, ' ').split('\n'),
   );
   const spans = [...markdown.replaceAll(CODE_BLOCK, '').matchAll(CODE_SPAN)].map(([, span = '']) => span);
   return [

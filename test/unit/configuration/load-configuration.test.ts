@@ -181,7 +181,7 @@ describe('an invalid configuration', () => {
     try {
       loadConfiguration({ CERTMAN_KEY_TYPE: 'rsa-1024' });
     } catch (error) {
-      expect((error as ConfigurationError).info.remedy).toContain('README.md');
+      expect((error as ConfigurationError).info.remedy).toContain('docs/configuration.md');
       expect((error as ConfigurationError).code).toBe('configuration/invalid');
     }
   });
