@@ -1,4 +1,5 @@
 /** deploy/helm/certman renders what kustomize renders, for every component and overlay. */
+import { readdirSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -62,15 +63,21 @@ const isKept = ({ metadata }: KubernetesObject) => metadata.annotations?.['helm.
 /** Helm installs into a namespace that exists. */
 const withoutNamespace = (objects: readonly KubernetesObject[]) => objects.filter(({ kind }) => kind !== 'Namespace');
 
-const COMPONENTS: readonly (readonly [component: string, values: Readonly<Record<string, unknown>>])[] = [
-  ['admission-policy', { admissionPolicy: { enabled: true } }],
-  ['network-policy', { networkPolicy: { enabled: true } }],
-  ['payload-encryption', { payloadEncryption: { enabled: true } }],
-  ['sts', { sts: { enabled: true } }],
-  ['temporal-api-key', { 'temporal.apiKey': { enabled: true } }],
-  ['temporal-mtls', { 'temporal.mtls': { enabled: true } }],
-  ['worker-versioning', { workerVersioning: { enabled: true } }],
-];
+/** Values that turn a component on, where they are not `<component in camel case>.enabled`. */
+const VALUES_OF: Readonly<Record<string, object>> = {
+  'temporal-api-key': { 'temporal.apiKey': { enabled: true } },
+  'temporal-mtls': { 'temporal.mtls': { enabled: true } },
+};
+
+function valuesFor(component: string): object {
+  const inCamelCase = component.replaceAll(/-(.)/g, (_match, letter: string) => letter.toUpperCase());
+  return VALUES_OF[component] ?? { [inCamelCase]: { enabled: true } };
+}
+
+/** But for `watch-namespaces`, which has a test of its own. */
+const COMPONENTS = readdirSync(new URL('../../../deploy/components', import.meta.url))
+  .filter((component) => component !== 'watch-namespaces')
+  .map((component) => [component, valuesFor(component)] as const);
 
 test.each([['none', {}] as const, ...COMPONENTS])('component %s', async (component, values) => {
   const components = component === 'none' ? [] : [component];
