@@ -25,6 +25,7 @@ export interface AcmeActivityDeps
       | 'checks'
       | 'chainGate'
       | 'canary'
+      | 'hiveTrust'
       | 'delegation'
       | 'projection'
       | 'preflight'
@@ -38,7 +39,7 @@ export interface AcmeActivityDeps
 
 /** The attempt of the activity that it is called in. */
 export function currentAttempt(deps: Omit<AcmeActivityDeps, 'ca' | 'onFailover' | 'onProof'>): AttemptContext {
-  const { kubernetes, settings, standaloneOrders, checks, chainGate, canary, delegation, projection } = deps;
+  const { kubernetes, settings, standaloneOrders, checks, chainGate, hiveTrust, canary, delegation, projection } = deps;
   const { preflight, budget, runaway } = deps;
   const { info, cancellationSignal: signal, log } = Context.current();
   const worker = {
@@ -48,6 +49,7 @@ export function currentAttempt(deps: Omit<AcmeActivityDeps, 'ca' | 'onFailover' 
     checks,
     chainGate,
     canary,
+    hiveTrust,
     delegation,
     projection,
     preflight,

@@ -131,6 +131,11 @@ const CERTIFICATE_AUTHORITY = {
     meaning:
       'PEM file of the root certificates that clients of the clusters trust, instead of all others. A certificate whose chain leads to none of them is not installed. Read again when it changes.',
   }),
+  hiveTrustCheck: withDefault('CERTMAN_HIVE_TRUST_CHECK', oneOf('on', 'off'), 'off', {
+    example: 'on',
+    meaning:
+      'Whether the certificate of a control plane is installed only where Hive trusts it, by the admin kubeconfig of the cluster (docs/chain.md): `on` or `off`.',
+  }),
   canaryClusters: withDefault('CERTMAN_CANARY_CLUSTERS', wholeNumber(0, 20), '0', {
     example: '2',
     meaning:

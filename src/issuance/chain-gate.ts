@@ -8,9 +8,11 @@ import {
   type ChainRefusal,
   type ChainRefusalReason,
   lastIssuerOf,
+  refusalByHive,
   refusalOf,
   verifyChain,
 } from '../x509/verify-chain.ts';
+import type { TrustedByHive } from './hive-trust.ts';
 import type { TrustRoots } from './trust-roots.ts';
 
 /** What a gate is made of. */
@@ -32,6 +34,8 @@ export interface ChainToVerify {
   readonly dnsNames: readonly string[];
   /** Of the CA's directory. */
   readonly caHost: string;
+  /** Absent: Hive need not trust it. */
+  readonly trustedByHive?: TrustedByHive | undefined;
 }
 
 /** Verifies chains before they are installed: by rules, by the CRLs of the CA, and by a TLS client. */
@@ -50,7 +54,8 @@ export class ChainGate {
     return refusal;
   }
 
-  async #refusalOf({ chainPem, key, keyPem, dnsNames, caHost }: ChainToVerify): Promise<ChainRefusal | undefined> {
+  async #refusalOf(found: ChainToVerify): Promise<ChainRefusal | undefined> {
+    const { chainPem, key, keyPem, dnsNames, caHost, trustedByHive } = found;
     const { roots, revocations, onWarning } = this.#options;
     const chain = decodeCertificates(chainPem);
     if (chain === undefined) return { reason: 'malformed', message: 'one of its certificates cannot be decoded' };
@@ -58,6 +63,8 @@ export class ChainGate {
     const trust = roots.of(caHost);
     const { refusal } = verifyChain(chain, { key, dnsNames, trust, now });
     if (refusal !== undefined) return refusal;
+    const byHive = trustedByHive && refusalByHive(chain, trustedByHive.store, trustedByHive.secret, now);
+    if (byHive !== undefined) return byHive;
     const { revoked, unchecked = [] } = (await revocations?.check(chain, lastIssuerOf(chain, trust, now), now)) ?? {};
     if (revoked !== undefined)
       return refusalOf(chain, revoked, 'revoked', 'is on the CRL of its issuer: it is revoked');

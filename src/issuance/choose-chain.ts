@@ -32,7 +32,7 @@ export async function chooseChain(
   ca: AcmeClient,
   gate: Pick<ChainGate, 'verify'>,
   offered: OfferedCertificate,
-  wanted: Pick<ChainToVerify, 'key' | 'keyPem' | 'dnsNames'>,
+  wanted: Pick<ChainToVerify, 'key' | 'keyPem' | 'dnsNames' | 'trustedByHive'>,
 ): Promise<ChosenChain> {
   const verify = (chainPem: string) => gate.verify({ ...wanted, chainPem, caHost: ca.host });
   const { url, downloaded, leaf } = offered;
@@ -82,13 +82,17 @@ export function isGivenUp({ validFromDate, validToDate }: X509Certificate): bool
 
 function notTrustedError(url: string, reasons: string, { reason }: ChainRefusal): CertmanError {
   const again = 'The Secret is unchanged. The next attempt downloads the same certificate again, and orders none.';
-  const advice =
-    reason === 'noTrustedRoot'
-      ? ' If clients do trust that CA, add its root to CERTMAN_TRUST_BUNDLE (docs/chain.md).'
-      : ' If it persists, ask the CA (docs/chain.md).';
   return new CertmanError({
     code: 'certificate/chainNotTrusted',
     message: `The certificate at ${url} is not installed: ${reasons}`,
-    remedy: `${again}${advice}`,
+    remedy: `${again} ${adviceOn(reason)}`,
   });
+}
+
+function adviceOn(reason: ChainRefusal['reason']): string {
+  if (reason === 'noTrustedRoot')
+    return 'If clients do trust that CA, add its root to CERTMAN_TRUST_BUNDLE (docs/chain.md).';
+  if (reason === 'notTrustedByHive')
+    return 'Add its root to a Secret of additionalCertificateAuthoritiesSecretRef in HiveConfig, or set CERTMAN_HIVE_TRUST_CHECK=off (docs/chain.md).';
+  return 'If it persists, ask the CA (docs/chain.md).';
 }

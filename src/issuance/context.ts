@@ -9,6 +9,7 @@ import type { ViewSettings } from '../kubernetes/objects/asked-for.ts';
 import type { BundleChecks } from '../kubernetes/objects/served-bundles.ts';
 import type { StagedKey } from '../kubernetes/objects/staging-secret.ts';
 import type { ChainGate } from './chain-gate.ts';
+import type { HiveTrust } from './hive-trust.ts';
 import type { IssuerCanary } from './issuer-canary.ts';
 import type { OrderBudget } from './order-budget.ts';
 import type { RunawayGuard } from './runaway-guard.ts';
@@ -29,6 +30,8 @@ export interface AttemptContext {
   /** Where TXT records are put. */
   readonly delegation: Pick<ChallengeDelegation, 'placesOf' | 'zonesOf'>;
   readonly chainGate: Pick<ChainGate, 'verify'>;
+  /** Absent: Hive need not trust what is installed. */
+  readonly hiveTrust?: Pick<HiveTrust, 'of'> | undefined;
   /** Absent: a new issuer has no canary. */
   readonly canary?: CanaryStep | undefined;
   /** How objects are read. */

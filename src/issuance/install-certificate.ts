@@ -66,7 +66,8 @@ export async function installCertificate(
     return await installedCertificate(context, input, facts, replaced);
   }
   const offered = { url: certificateUrl, downloaded, leaf };
-  const wanted = { key: parsePrivateKey(keyPem), keyPem, dnsNames };
+  const trustedByHive = await context.hiveTrust?.of(kubernetes.withSignal(signal), input);
+  const wanted = { key: parsePrivateKey(keyPem), keyPem, dnsNames, trustedByHive };
   const { chainPem, unusable } = await chooseChain(ca, context.chainGate, offered, wanted);
   if (chainPem === undefined) throw unusableCertificate(input, unusable);
   if (chainPem !== downloaded.chainPem) {

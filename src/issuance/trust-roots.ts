@@ -66,6 +66,7 @@ export class TrustRoots {
   }
 }
 
-function certificatesIn(pem: string): readonly string[] {
+/** The PEM certificates in a text, one each. */
+export function certificatesIn(pem: string): readonly string[] {
   return pem.match(PEM_CERTIFICATE) ?? [];
 }

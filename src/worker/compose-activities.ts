@@ -29,6 +29,7 @@ import { PublicAddresses } from '../dns/public-addresses.ts';
 import type { CertmanError } from '../failures/failure.ts';
 import { oneLine } from '../failures/printable.ts';
 import { ChainGate } from '../issuance/chain-gate.ts';
+import { HiveTrust } from '../issuance/hive-trust.ts';
 import { IssuerCanary } from '../issuance/issuer-canary.ts';
 import { IssuerCheck } from '../issuance/issuer-check.ts';
 import { openCas } from '../issuance/open-cas.ts';
@@ -203,6 +204,7 @@ export function composeActivities(
     preflight: preflight && new OrderPreflight({ dns, preflight, onOutcome }),
     delegation,
     chainGate,
+    hiveTrust: configuration.hiveTrustCheck === 'on' ? new HiveTrust(onWarning) : undefined,
     canary,
     projection,
     runaway: new RunawayGuard({

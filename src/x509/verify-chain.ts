@@ -20,6 +20,7 @@ export const CHAIN_REFUSAL_REASONS = [
   'weakSignature',
   'revoked',
   'refusedByClient',
+  'notTrustedByHive',
   'malformed',
 ] as const;
 
@@ -110,6 +111,28 @@ export function trustedPathOf(
 ): X509Certificate | undefined {
   if (chain.length > MAX_CERTIFICATES || brokenLink(chain, { trust, now }) !== undefined) return undefined;
   return anchorOf(chain, trust, now);
+}
+
+/**
+ * Why Hive would not connect to a server with this chain, which keeps every rule; undefined: it would. Go's clients stop at any
+ * certificate of their pool, a root or not, as {@link TrustStore} does.
+ * @param secret the Secret that has the certificates which Hive trusts.
+ */
+export function refusalByHive(
+  chain: readonly X509Certificate[],
+  trust: TrustStore,
+  secret: string,
+  now: Date,
+): ChainRefusal | undefined {
+  const [last] = chain.slice(-1);
+  if (last === undefined || anchorOf(chain, trust, now) !== undefined) return undefined;
+  const what = isSelfSigned(last) ? 'is a root that' : `was signed by "${issuerOf(last)}", which`;
+  return refusalOf(
+    chain,
+    chain.length - 1,
+    'notTrustedByHive',
+    `${what} Hive does not trust, by the kubeconfig in Secret ${secret}: it would find the cluster Unreachable ("x509: certificate signed by unknown authority")`,
+  );
 }
 
 /** The trusted issuer of a chain's last certificate: behind a trusted path, it is another one than the path leads to. */

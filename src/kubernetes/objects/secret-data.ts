@@ -1,4 +1,4 @@
-/** A whole Secret has at most 1 MiB (k8s.io/api core/v1 MaxSecretSize); no entry read here comes near it. */
+/** A whole Secret has at most 1 MiB (k8s.io/api core/v1 MaxSecretSize); few entries come near it. */
 const MAX_ENTRY_BYTES = 256 * 1024;
 
 /** An entry as text, or what is wrong with it, as a clause. */
@@ -7,14 +7,14 @@ export type SecretText =
   | { readonly kind: 'absent' | 'unusable'; readonly why: string; readonly text?: undefined };
 
 /** Reads an entry of `data`. Users can write anything there: it is bounded, and never quoted in a message. */
-export function readSecretText(data: unknown, entry: string): SecretText {
+export function readSecretText(data: unknown, entry: string, maxBytes = MAX_ENTRY_BYTES): SecretText {
   const value = (data as Readonly<Record<string, unknown>> | null | undefined)?.[entry];
   if (value === undefined || value === null || value === '') {
     return { kind: 'absent', why: `${entry} is missing or empty` };
   }
   if (typeof value !== 'string') return { kind: 'unusable', why: `${entry} is not a string` };
-  if (value.length > (MAX_ENTRY_BYTES * 4) / 3 + 4) {
-    return { kind: 'unusable', why: `${entry} is larger than ${MAX_ENTRY_BYTES / 1024} KiB` };
+  if (value.length > (maxBytes * 4) / 3 + 4) {
+    return { kind: 'unusable', why: `${entry} is larger than ${maxBytes / 1024} KiB` };
   }
   const text = Buffer.from(value, 'base64').toString('utf8');
   return text === '' ? { kind: 'unusable', why: `${entry} is not base64` } : { kind: 'text', text };

@@ -4,7 +4,7 @@ import type { AcmeClient } from '../../../src/acme/client.ts';
 import { ChainRevocations } from '../../../src/crl/chain-revocations.ts';
 import { Crl } from '../../../src/crl/crl.ts';
 import { CertmanError } from '../../../src/failures/failure.ts';
-import { ChainGate } from '../../../src/issuance/chain-gate.ts';
+import { ChainGate, type ChainToVerify } from '../../../src/issuance/chain-gate.ts';
 import { chooseChain } from '../../../src/issuance/choose-chain.ts';
 import { TrustStore } from '../../../src/x509/trust-store.ts';
 import {
@@ -96,12 +96,53 @@ describe('the gate', () => {
   });
 });
 
+describe('what Hive trusts', () => {
+  const byHive = (...trusted: readonly MadeCertificate[]) => ({
+    store: new TrustStore(trusted.map(({ pem }) => pem)),
+    secret: 'ns/c1-admin-kubeconfig',
+  });
+  const gate = () => new ChainGate({ roots });
+
+  it.each([
+    ['the root', () => byHive(other, root)],
+    ['an intermediate, as Go does', () => byHive(issuer)],
+  ])('is %s of the chain', async (_what, trustedByHive) => {
+    expect(await gate().verify({ ...toVerify(pemOf(leaf, issuer)), trustedByHive: trustedByHive() })).toBeUndefined();
+  });
+
+  it('is another root: the refusal names the certificate, the Secret and what Hive would say', async () => {
+    const refused: string[] = [];
+    const counting = new ChainGate({ roots, onRefused: (reason) => refused.push(reason) });
+    const refusal = await counting.verify({ ...toVerify(pemOf(leaf, issuer)), trustedByHive: byHive(other) });
+    expect(refusal).toMatchObject({ reason: 'notTrustedByHive', position: 1 });
+    expect(refusal?.message).toBe(
+      'certificate 2 of 2 (CN=Issuer) was signed by "CN=Root", which Hive does not trust, by the kubeconfig in Secret ' +
+        'ns/c1-admin-kubeconfig: it would find the cluster Unreachable ("x509: certificate signed by unknown authority")',
+    );
+    expect(refused).toEqual(['notTrustedByHive']);
+    const withRoot = await gate().verify({ ...toVerify(pemOf(leaf, issuer, root)), trustedByHive: byHive(other) });
+    expect(withRoot?.message).toContain('certificate 3 of 3 (CN=Root) is a root that Hive does not trust');
+  });
+
+  it('does not make up for a root that other clients do not trust', async () => {
+    const elsewhere = await makeCertificate({ name: 'Elsewhere', issuer: other, notAfter: LATER });
+    const below = await leafOf(elsewhere);
+    const chain = toVerify(pemOf(below, elsewhere), below);
+    expect(await gate().verify({ ...chain, trustedByHive: byHive(other) })).toMatchObject({ reason: 'noTrustedRoot' });
+  });
+});
+
 describe('of the chains of a CA', () => {
   const url = 'https://ca.test/certificate/1';
   const gate = () => new ChainGate({ roots });
 
   /** A CA with these alternate chains, by URL; an error is thrown. */
-  function choose(chainPem: string, alternates: Readonly<Record<string, string | CertmanError>>, of = leaf) {
+  function choose(
+    chainPem: string,
+    alternates: Readonly<Record<string, string | CertmanError>>,
+    of = leaf,
+    trustedByHive?: ChainToVerify['trustedByHive'],
+  ) {
     const downloaded: string[] = [];
     const ca = {
       host: 'ca.test',
@@ -115,7 +156,7 @@ describe('of the chains of a CA', () => {
     const offered = { url, downloaded: { chainPem, alternates: Object.keys(alternates) }, leaf: of.certificate };
     return {
       downloaded,
-      chosen: chooseChain(ca, gate(), offered, { key: leaf.key, keyPem: leaf.keyPem, dnsNames: NAMES }),
+      chosen: chooseChain(ca, gate(), offered, { key: leaf.key, keyPem: leaf.keyPem, dnsNames: NAMES, trustedByHive }),
     };
   }
 
@@ -149,6 +190,17 @@ describe('of the chains of a CA', () => {
     expect(message).toContain('https://ca.test/2: certificate 2 of 2 (CN=Issuer) was signed by "CN=Other"');
     expect(remedy).toContain('The Secret is unchanged.');
     expect(remedy).toContain('CERTMAN_TRUST_BUNDLE');
+  });
+
+  it('an alternate one is chosen where Hive trusts that one only; else the failure says what to do', async () => {
+    const crossed = await makeCertificate({ name: 'Root', issuer: other, keysOf: root, notAfter: LATER });
+    const hive = { store: new TrustStore([other.pem]), secret: 'ns/c1-admin-kubeconfig' };
+    const alternates = { 'https://ca.test/2': pemOf(leaf, issuer, crossed) };
+    const { chosen } = choose(pemOf(leaf, issuer), alternates, leaf, hive);
+    expect(await chosen).toEqual({ chainPem: pemOf(leaf, issuer, crossed) });
+    const refused = await choose(pemOf(leaf, issuer), {}, leaf, hive).chosen.catch((thrown: unknown) => thrown);
+    expect(refused).toMatchObject({ code: 'certificate/chainNotTrusted' });
+    expect((refused as CertmanError).info.remedy).toContain('additionalCertificateAuthoritiesSecretRef in HiveConfig');
   });
 
   it('a certificate whose chains are refused a day after its issuance is given up', async () => {
