@@ -6,6 +6,7 @@ import {
   MAX_CERTIFICATES_PER_SET,
   MAX_ORDERS_PER_SET,
   nextAllowedAt,
+  orderPeriodMs,
   runawayPeriodMs,
 } from '../rate-limit/runaway-limit.ts';
 
@@ -18,7 +19,8 @@ const MAX_SETS = 20_000;
 /** Clusters that a failure names. */
 const MAX_NAMED = 3;
 
-const DAY_MS = 24 * 3_600_000;
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
 
 /** A certificate that was issued for a set of names. */
 export interface IssuanceOfSet {
@@ -76,10 +78,14 @@ export class RunawayGuard {
     const own = this.#orders.get(nameSet) ?? [];
     const refuse = (at: number, what: string): never => {
       onOutcome?.('refused');
-      throw runawayError(at, what, periodMs);
+      throw runawayError(at, `${what}, within ${timeText(periodMs)}`, EXCEEDABLE);
     };
-    const ownAt = nextAllowedAt(own, MAX_ORDERS_PER_SET, periodMs, now);
-    if (ownAt !== undefined) refuse(ownAt, `${MAX_ORDERS_PER_SET} orders by this worker`);
+    const ownPeriodMs = orderPeriodMs(order.lifetimeMs);
+    const ownAt = nextAllowedAt(own, MAX_ORDERS_PER_SET, ownPeriodMs, now);
+    if (ownAt !== undefined) {
+      onOutcome?.('refused');
+      throw runawayError(ownAt, `${MAX_ORDERS_PER_SET} orders by this worker, within ${timeText(ownPeriodMs)}`);
+    }
     if (order.exceedLimit === true) return onOutcome?.('passed');
     const found = await this.#issuances(nameSet, names, now - periodMs, signal);
     if (found === undefined) {
@@ -133,14 +139,19 @@ function orderedBy(found: readonly IssuanceOfSet[]): string {
   return `${named.join(', ')}${others > 0 ? ` and ${others} others` : ''}`;
 }
 
-function runawayError(at: number, what: string, periodMs: number): CertmanError {
+function timeText(ms: number): string {
+  if (ms > DAY_MS) return `${Math.round(ms / DAY_MS)} days`;
+  return ms > HOUR_MS ? `${Math.round(ms / HOUR_MS)} hours` : `${Math.ceil(ms / 60_000)} minutes`;
+}
+
+const EXCEEDABLE = '; where one is needed at once, as for a compromised key: certman renew --exceed-limit';
+
+function runawayError(at: number, what: string, exception = ''): CertmanError {
   const notBefore = new Date(at);
-  const period =
-    periodMs >= DAY_MS ? `${Math.round(periodMs / DAY_MS)} days` : `${Math.ceil(periodMs / 60_000)} minutes`;
   return new CertmanError({
     code: 'rateLimit/runaway',
-    message: `Nothing was ordered: for exactly these names, there were ${what}, within ${period}. No more are ordered, whatever asks.`,
-    remedy: `Find out what keeps ordering them. The next one is ordered at ${notBefore.toISOString()}; where one is needed at once, as for a compromised key: certman renew --exceed-limit.`,
+    message: `Nothing was ordered: for exactly these names, there were ${what}. No more are ordered, whatever asks.`,
+    remedy: `Find out what keeps ordering them. The next one is ordered at ${notBefore.toISOString()}${exception}.`,
     notBefore,
   });
 }

@@ -8,8 +8,13 @@ import { exactSetLimit } from './exact-set-limit.ts';
 /** Certificates for one set in a period, of all clusters and CAs. */
 export const MAX_CERTIFICATES_PER_SET = 10;
 
-/** New orders for one set in a period by one process, whatever becomes of them: of its own knowledge, in any outage. */
-export const MAX_ORDERS_PER_SET = 30;
+/**
+ * New orders for one set in {@link orderPeriodMs} by one process, whatever becomes of them: of its own knowledge, in any outage.
+ * Twice as many as the retry schedule places where all fail, so that it never keeps an order back whose cause was mended.
+ */
+export const MAX_ORDERS_PER_SET = 60;
+
+const MAX_ORDER_PERIOD_MS = 24 * 3_600_000;
 
 /**
  * The period of the bound: what the limit of one workflow refills in full, a week, or less for short-lived certificates.
@@ -19,6 +24,14 @@ export const MAX_ORDERS_PER_SET = 30;
 export function runawayPeriodMs(lifetimeMs: number | undefined): number {
   const { burst, intervalMs } = exactSetLimit(lifetimeMs);
   return burst * intervalMs;
+}
+
+/**
+ * The period of the bound of a process: a day, since orders that fail cost the CA's limits little, and a week would hold up a
+ * certificate that expires meanwhile. Milliseconds. @param lifetimeMs as for {@link runawayPeriodMs}.
+ */
+export function orderPeriodMs(lifetimeMs: number | undefined): number {
+  return Math.min(runawayPeriodMs(lifetimeMs), MAX_ORDER_PERIOD_MS);
 }
 
 /**

@@ -1,6 +1,8 @@
 import { beforeEach, expect, test, vi } from 'vitest';
-import { CertmanError, type FailureInfo } from '../../../src/failures/failure.ts';
+import { nextAttemptAt } from '../../../src/certificates/retry-schedule.ts';
+import { CertmanError, type FailureInfo, failureInfo } from '../../../src/failures/failure.ts';
 import { type IssuanceOfSet, RunawayGuard } from '../../../src/issuance/runaway-guard.ts';
+import { MAX_ORDERS_PER_SET, nextAllowedAt, orderPeriodMs } from '../../../src/rate-limit/runaway-limit.ts';
 
 const NOW = Date.parse('2026-12-01T12:00:00Z');
 const HOUR_MS = 3_600_000;
@@ -71,12 +73,46 @@ test('a person may exceed the bound, but not that of a worker', async () => {
   const { guard, check } = guardWith(issued(10));
   const exceeding = { ...ORDER, exceedLimit: true } as const;
   expect(await check(exceeding)).toBeUndefined();
-  for (let count = 0; count < 30; count += 1) guard.ordered(ORDER);
-  expect(await check(exceeding)).toMatchObject({
-    code: 'rateLimit/runaway',
-    notBefore: new Date(NOW + 7 * DAY_MS).toISOString(),
-  });
+  for (let count = 0; count < 60; count += 1) guard.ordered(ORDER);
+  const refused = await check(exceeding);
+  expect(refused).toMatchObject({ code: 'rateLimit/runaway', notBefore: new Date(NOW + DAY_MS).toISOString() });
+  expect(refused?.message).toContain('60 orders by this worker, within 24 hours');
+  expect(refused?.remedy).not.toContain('--exceed-limit');
+  vi.setSystemTime(NOW + DAY_MS);
+  expect(await check(exceeding)).toBeUndefined();
 });
+
+/** Instants of the orders of one cluster, all of which fail, from the renewal until three days after the expiry. */
+function failingOrders(lifetimeMs: number, jitterKey: string): readonly number[] {
+  const certificate = {
+    notBefore: new Date(NOW).toISOString(),
+    notAfter: new Date(NOW + lifetimeMs).toISOString(),
+  };
+  const failure = failureInfo({ code: 'acme/challengeFailed', message: 'refused' });
+  const instants: number[] = [];
+  let at = NOW + lifetimeMs - Math.min(45 * DAY_MS, lifetimeMs / 2);
+  while (at < NOW + lifetimeMs + 3 * DAY_MS) {
+    instants.push(at);
+    at = nextAttemptAt(failure, instants.length, at, jitterKey, certificate);
+  }
+  return instants;
+}
+
+test.each([6 * HOUR_MS, DAY_MS, 160 * HOUR_MS, 45 * DAY_MS, 90 * DAY_MS])(
+  'orders that all fail use half of the bound of a worker at most, for certificates of %i ms',
+  (lifetimeMs) => {
+    for (let cluster = 0; cluster < 50; cluster += 1) {
+      const instants = failingOrders(lifetimeMs, `cluster ${cluster}`);
+      for (const at of instants) {
+        const before = instants.filter((one) => one <= at);
+        expect(
+          nextAllowedAt(before, MAX_ORDERS_PER_SET / 2 + 1, orderPeriodMs(lifetimeMs), at),
+          `cluster ${cluster}`,
+        ).toBeUndefined();
+      }
+    }
+  },
+);
 
 test('where visibility does not answer, the orders of the worker count', async () => {
   const { guard, check, outcomes } = guardWith(undefined);
