@@ -9,6 +9,7 @@ import { withCaOfOrder } from '../src/issuance/ca-of-order.ts';
 import type { AttemptContext, IssuanceContext } from '../src/issuance/context.ts';
 import { finalizeOrder } from '../src/issuance/finalize-order.ts';
 import { installCertificate } from '../src/issuance/install-certificate.ts';
+import { releaseTurns } from '../src/issuance/release-turns.ts';
 import { revokeCertificates } from '../src/issuance/revoke-certificates.ts';
 import { revokeReplaced } from '../src/issuance/revoke-replaced.ts';
 import { revokeRequested } from '../src/issuance/revoke-requested.ts';
@@ -24,8 +25,8 @@ export interface AcmeActivityDeps
       | 'standaloneOrders'
       | 'checks'
       | 'chainGate'
-      | 'canary'
       | 'hiveTrust'
+      | 'canary'
       | 'delegation'
       | 'projection'
       | 'preflight'
@@ -48,8 +49,8 @@ export function currentAttempt(deps: Omit<AcmeActivityDeps, 'ca' | 'onFailover' 
     standaloneOrders,
     checks,
     chainGate,
-    canary,
     hiveTrust,
+    canary,
     delegation,
     projection,
     preflight,
@@ -91,5 +92,8 @@ export function createAcmeActivities(deps: AcmeActivityDeps): AcmeActivities {
     revokeCertificates: wrapActivity((input) => revokeCertificates({ ...currentAttempt(deps), cas }, input)),
     revokeReplaced: wrapActivity((input) => revokeReplaced({ ...currentAttempt(deps), cas }, input)),
     revokeRequested: wrapActivity((input) => revokeRequested({ ...currentAttempt(deps), cas }, input)),
+    releaseTurn: wrapActivity(async ({ cluster, bundleName }) => {
+      if (deps.budget !== undefined) await releaseTurns(cas, deps.budget, { cluster, bundleName });
+    }),
   };
 }

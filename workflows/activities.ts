@@ -115,6 +115,9 @@ export const { decommissionRules, removeBundle, removeFinalizer } = proxyActivit
   priority: PRIORITIES.urgent,
 });
 
+/** Asks nothing of the API server but the Secrets with the accounts, and is no more urgent than what waits for its turn. */
+export const { releaseTurn } = kubernetesActivities;
+
 /** A restart of the API server takes minutes, and is no failure to report. */
 const EVALUATION: ActivityOptions = { scheduleToCloseTimeout: '2 minutes' };
 

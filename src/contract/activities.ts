@@ -241,6 +241,8 @@ export interface AcmeActivities {
   revokeReplaced(input: RevokeReplacedInput): Promise<RevocationEntry>;
   /** Revokes the one in use, which an annotation of the CertificateRequest names. */
   revokeRequested(input: RevokeRequestedInput): Promise<RevocationEntry>;
+  /** Releases the turn that an order of the bundle waits for at the budgets of the CAs. Does not fail where one is not reached. */
+  releaseTurn(bundle: BundleRef): Promise<void>;
 }
 
 /** Input of `publishTxtRecords` and `withdrawTxtRecords`. */

@@ -32,6 +32,12 @@ export const RENEWAL_REQUESTS = 'renewal-requests';
 export const REVOCATION_REQUESTS = 'revocation-requests';
 
 /**
+ * `clusterCertificates`: an order that waits gives up its turn when its cluster moves, or its standalone request is claimed; after
+ * a pause or a move, it asks for a new one. Asked for only where an order waits.
+ */
+export const TURN_GIVEN_UP = 'turn-given-up';
+
+/**
  * Names of the `patched` markers in workflow code, oldest first. Each is a change of commands that runs in progress do
  * not take part in (docs/decisions/upgrades.md). test/workflows/replay.test.ts compares the list with the histories.
  */
@@ -46,6 +52,7 @@ export const PATCHES = [
   CAMPAIGNS,
   RENEWAL_REQUESTS,
   REVOCATION_REQUESTS,
+  TURN_GIVEN_UP,
 ] as const satisfies readonly string[];
 
 /** Lower-case words joined by hyphens. @returns undefined when the text does not have that form. */

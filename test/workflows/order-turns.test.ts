@@ -121,6 +121,50 @@ test('an order for names that the CA has issued for says that it is a renewal, a
   });
 });
 
+test.each(['outgoing', 'incoming', 'complete'] as const)(
+  'a cluster whose relocation is %s gives up the turn of its order, once, and writes nothing',
+  async (relocation) => {
+    await withHarness(async (harness) => {
+      const view = clusterView();
+      const turn = new Date(Date.now() + 48 * HOUR_MS);
+      harness.doubles.override('placeOrder', () =>
+        Promise.reject(activityFailure('rateLimit/newOrders', 'others first', turn)),
+      );
+      const cluster = await harness.start(view);
+      await untilState(harness, view, 'Waiting');
+      await harness.untilAsleep(view);
+      const reports = harness.doubles.countOf('reportStatus');
+      await cluster.signal(clusterObserved, { ...view, relocation });
+      await untilState(harness, view, 'Paused');
+      await harness.untilAsleep(view);
+      await cluster.signal(dependencyChanged, { what: 'a test' });
+      await harness.untilAsleep(view);
+      const released = harness.doubles.calls.filter(({ activity }) => activity === 'releaseTurn');
+      expect(released.map(({ input }) => input)).toEqual([{ cluster: view.identity, bundleName: 'primary' }]);
+      expect(harness.doubles.countOf('reportStatus')).toBe(reports);
+    });
+  },
+);
+
+test('a turn that cannot be released holds up neither a relocation nor its end', async () => {
+  await withHarness(async (harness) => {
+    const view = clusterView();
+    const turn = new Date(Date.now() + 48 * HOUR_MS);
+    harness.doubles.override('placeOrder', () =>
+      Promise.reject(activityFailure('rateLimit/newOrders', 'others first', turn)),
+    );
+    harness.doubles.override('releaseTurn', () => Promise.reject(activityFailure('internal/unexpected', 'broken')));
+    const cluster = await harness.start(view);
+    await untilState(harness, view, 'Waiting');
+    await cluster.signal(clusterObserved, { ...view, relocation: 'outgoing' });
+    await untilState(harness, view, 'Paused');
+    await harness.untilAsleep(view);
+    harness.doubles.override('placeOrder', undefined);
+    await cluster.signal(clusterObserved, view);
+    await untilState(harness, view, 'Ready');
+  });
+});
+
 test('a cluster that is paused gives up the turn of its order, once', async () => {
   await withHarness(async (harness) => {
     const view = clusterView();
@@ -138,5 +182,11 @@ test('a cluster that is paused gives up the turn of its order, once', async () =
     const reports = harness.doubles.calls.filter(({ activity }) => activity === 'reportStatus');
     const released = reports.filter(({ input }) => (input as ReportStatusInput).releasesTurn === true);
     expect(released.map(({ input }) => (input as ReportStatusInput).report.state)).toEqual(['Paused']);
+    // It asks for another one at once: the old instant may be another order's.
+    harness.doubles.override('placeOrder', undefined);
+    await cluster.signal(clusterObserved, view);
+    await untilState(harness, view, 'Ready');
+    const orders = harness.doubles.calls.filter(({ activity }) => activity === 'placeOrder');
+    expect(orders.map(({ input }) => (input as PlaceOrderInput).turn)).toEqual([undefined, undefined]);
   });
 });

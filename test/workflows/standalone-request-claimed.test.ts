@@ -69,6 +69,23 @@ describe('a request that is claimed', () => {
     });
   });
 
+  test('while its order waits for its turn releases it', async () => {
+    await withHarness(async (harness) => {
+      const view = standalone();
+      const turn = new Date(Date.now() + 48 * 3_600_000);
+      harness.doubles.override('placeOrder', () =>
+        Promise.reject(activityFailure('rateLimit/newOrders', 'others first', turn)),
+      );
+      const handle = await harness.start(view);
+      await waitForState(harness, view, 'Waiting');
+      await handle.signal(requestClaimed, CLAIM);
+      expect((await decommissionResultOf(harness, view)).claimedBy).toBe('c1');
+      const released = harness.doubles.calls.filter(({ activity }) => activity === 'releaseTurn');
+      expect(released.map(({ input }) => input)).toEqual([{ cluster: view.identity, bundleName: 'web' }]);
+      nothingEnded(harness);
+    });
+  });
+
   test('passes older certificates on to the cluster, once that has a workflow, which revokes them at its end', async () => {
     await withHarness(async (harness) => {
       const view = standalone();

@@ -1,4 +1,4 @@
-import { CancellationScope, CancelledFailure, log } from '@temporalio/workflow';
+import { CancellationScope, CancelledFailure, log, patched } from '@temporalio/workflow';
 import { refusedCaChange } from '../../src/certificates/ca-change.ts';
 import type { NextAction } from '../../src/certificates/renewal-policy.ts';
 import { isPending, type RenewalRequest, renewalRequestMessage } from '../../src/certificates/renewal-request.ts';
@@ -9,11 +9,13 @@ import type { BundleView } from '../../src/clusters/cluster-view.ts';
 import { type Gate, isRelocating } from '../../src/clusters/gate.ts';
 import { lastAttemptOf, nextAttemptOf, waitsForTurn } from '../../src/contract/bundle-record.ts';
 import { decideRenewal, type RenewalWishes, readyMessage } from '../../src/contract/evaluation.ts';
+import { TURN_GIVEN_UP } from '../../src/contract/patches.ts';
 import { type FailureInfo, failureInfo } from '../../src/failures/failure.ts';
 import { failureIn, isIssuanceCancelled, issuanceContextIn } from '../failures.ts';
 import type { Bundle, OrderableView } from './bundle.ts';
 import { campaignToMeet, campaignWake, settleCampaigns } from './campaigns.ts';
 import { isOtherCa, keepWaiting, notBeforeOf, recordFailure, recordLeftovers } from './failed-attempt.ts';
+import { giveUpTurn, withoutTurn } from './give-up-turn.ts';
 import { orderCertificate, rateLimitFailure } from './order.ts';
 import { revocationWake, settleRevocations } from './revocations.ts';
 import { initialWake, NOW, ON_CHANGE, readyWake, sleepUntil, type Wake } from './sleep-until.ts';
@@ -136,9 +138,14 @@ async function pause(bundle: Bundle, gate: Exclude<Gate, { readonly kind: 'serve
   const { record } = bundle;
   const lastAttempt = lastAttemptOf(record);
   const releasesTurn = record.state !== 'Paused' && waitsForTurn(record);
-  bundle.enter({ state: 'Paused', lastAttempt, gate: reason }, { message, objectWriteError: undefined });
-  if (isRelocating(gate)) bundle.cluster.publishSearchAttributes();
-  else await bundle.showPaused({ type: 'Normal', reason, message }, releasesTurn);
+  const givesUp = releasesTurn && patched(TURN_GIVEN_UP);
+  const remembered = givesUp ? lastAttempt && withoutTurn(lastAttempt) : lastAttempt;
+  bundle.enter({ state: 'Paused', lastAttempt: remembered, gate: reason }, { message, objectWriteError: undefined });
+  if (!isRelocating(gate)) await bundle.showPaused({ type: 'Normal', reason, message }, releasesTurn);
+  else {
+    bundle.cluster.publishSearchAttributes();
+    if (givesUp) await giveUpTurn(bundle);
+  }
   return ON_CHANGE;
 }
 

@@ -1,16 +1,19 @@
-import { getExternalWorkflowHandle, isCancellation, log, sleep } from '@temporalio/workflow';
+import { getExternalWorkflowHandle, isCancellation, log, patched, sleep } from '@temporalio/workflow';
 import { zoneTargetOf } from '../../src/clusters/zone-target.ts';
+import { waitsForTurn } from '../../src/contract/bundle-record.ts';
 import {
   certificatesHandedOver,
   type DecommissionResult,
   type RequestClaim,
 } from '../../src/contract/cluster-certificates.ts';
 import { clusterWorkflowId } from '../../src/contract/ids.ts';
+import { TURN_GIVEN_UP } from '../../src/contract/patches.ts';
 import type { FailureInfo } from '../../src/failures/failure.ts';
 import { withdrawTxtRecords } from '../activities.ts';
 import { failureIn } from '../failures.ts';
 import type { Bundle } from './bundle.ts';
 import type { ClusterCertificates } from './cluster.ts';
+import { giveUpTurn } from './give-up-turn.ts';
 
 /** The workflow of the ClusterDeployment starts when the controller sees that it is served. */
 const RETRY_AFTER = ['10 seconds', '1 minute', '10 minutes', '1 hour'] as const;
@@ -23,6 +26,7 @@ export async function handOver(cluster: ClusterCertificates, claim: RequestClaim
   const bundles = await Promise.all(
     cluster.bundles().map(async (bundle) => {
       const failures = await withdrawLeftoverRecords(bundle);
+      if (waitsForTurn(bundle.record) && patched(TURN_GIVEN_UP)) await giveUpTurn(bundle);
       await passOnCertificates(bundle, claim);
       return { bundleName: bundle.name, revocations: [], removed: [], failures };
     }),

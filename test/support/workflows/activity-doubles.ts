@@ -166,6 +166,7 @@ export class ActivityDoubles {
         message: 'revoked',
       }),
       revokeRequested: async ({ serialNumber }) => ({ serialNumber, outcome: 'revoked', message: 'revoked' }),
+      releaseTurn: () => Promise.resolve(),
       removeBundle: async ({ secretName }) => {
         this.secrets.delete(secretName);
         return { removed: [secretName] };

@@ -9,7 +9,7 @@ import {
   reserveOrders,
   type WorkerLimits,
 } from '../../../../src/contract/ca-budget.ts';
-import { orderMoved } from '../../../../src/contract/cluster-certificates.ts';
+import { clusterObserved, orderMoved, requestClaimed } from '../../../../src/contract/cluster-certificates.ts';
 import type { BudgetOrder } from '../../../../src/rate-limit/budget-order.ts';
 import { caBudget } from '../../../../workflows/ca-budget.ts';
 import { eventually } from '../../vitest/eventually.ts';
@@ -20,6 +20,7 @@ import {
   idOf,
   rejectNonRetryable,
   startCluster,
+  waitFor,
   waitForState,
   waitForStatus,
 } from './scenario.ts';
@@ -50,6 +51,59 @@ export const BUDGET: readonly HistoryScenario[] = [
       context.doubles.override('placeOrder', undefined);
       await handle.signal(orderMoved, { ...told, at: new Date().toISOString() });
       await waitForState(context, view, 'Ready');
+      return [idOf(view)];
+    },
+  },
+  {
+    name: 'turn-given-up-by-move',
+    run: async (context) => {
+      const view = clusterView();
+      const tomorrow = new Date(Date.now() + DAY_MS);
+      context.doubles.override('placeOrder', () => rejectNonRetryable('rateLimit/newOrders', 'others first', tomorrow));
+      const handle = await startCluster(context, view);
+      await waitForState(context, view, 'Waiting');
+      await handle.signal(clusterObserved, { ...view, relocation: 'outgoing' });
+      await waitFor('released', () => context.doubles.countOf('releaseTurn') === 1);
+      context.doubles.override('placeOrder', undefined);
+      await handle.signal(clusterObserved, view);
+      await waitForState(context, view, 'Ready');
+      return [idOf(view)];
+    },
+  },
+  {
+    name: 'turn-given-up-by-pause',
+    run: async (context) => {
+      const view = clusterView();
+      const tomorrow = new Date(Date.now() + DAY_MS);
+      context.doubles.override('placeOrder', () => rejectNonRetryable('rateLimit/newOrders', 'others first', tomorrow));
+      const handle = await startCluster(context, view);
+      await waitForState(context, view, 'Waiting');
+      await handle.signal(clusterObserved, { ...view, paused: true });
+      await waitForState(context, view, 'Paused');
+      context.doubles.override('placeOrder', undefined);
+      await handle.signal(clusterObserved, view);
+      await waitForState(context, view, 'Ready');
+      return [idOf(view)];
+    },
+  },
+  {
+    name: 'turn-given-up-by-claim',
+    run: async (context) => {
+      const view = clusterView({
+        identity: {
+          managementCluster: 'hive',
+          namespace: 'ns',
+          name: 'web',
+          uid: crypto.randomUUID(),
+          kind: 'CertificateRequest',
+        },
+      });
+      const tomorrow = new Date(Date.now() + DAY_MS);
+      context.doubles.override('placeOrder', () => rejectNonRetryable('rateLimit/newOrders', 'others first', tomorrow));
+      const handle = await startCluster(context, view);
+      await waitForState(context, view, 'Waiting');
+      await handle.signal(requestClaimed, { clusterDeployment: 'c1' });
+      await handle.result();
       return [idOf(view)];
     },
   },
