@@ -5,7 +5,9 @@ const BAR_LENGTH = 40;
 const HOUR_MS = 3_600_000;
 
 /** The forecast for people. */
-export function forecastText(forecast: Forecast & { readonly ca: string; readonly domain: string }): string {
+export function forecastText(
+  forecast: Forecast & { readonly ca: string; readonly domain?: string | undefined },
+): string {
   const { milestones, limitedBy, ca, domain } = forecast;
   const last = milestones.at(-1);
   const rows = milestones.map(({ clusters: count, afterMs }) => [
@@ -16,12 +18,23 @@ export function forecastText(forecast: Forecast & { readonly ca: string; readonl
   const limit = limitedBy === 'account' ? 'new orders of the account' : `certificates below ${domain}`;
   const by =
     limitedBy === undefined ? `No limit of ${ca} holds them up.` : `They wait for the limit of ${ca} for ${limit}.`;
-  return [formatTable(['CLUSTERS', 'ORDERED', ''], rows), '', by, ...overrideText(forecast)].join('\n');
+  return [
+    formatTable(['CLUSTERS', 'ORDERED', ''], rows),
+    '',
+    by,
+    ...assumption(domain),
+    ...overrideText(forecast),
+  ].join('\n');
+}
+
+function assumption(domain: string | undefined): readonly string[] {
+  if (domain !== undefined) return [];
+  return ['Each cluster counts with a registered domain of its own: where they share one, pass it as --domain.'];
 }
 
 /** Fields of the CA's form and their values, to be pasted. */
 function overrideText({ domainOverride, domain, milestones }: Parameters<typeof forecastText>[0]): readonly string[] {
-  if (domainOverride === undefined) return [];
+  if (domainOverride === undefined || domain === undefined) return [];
   const count = milestones.at(-1)?.clusters ?? 0;
   return [
     '',

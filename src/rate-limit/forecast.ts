@@ -21,15 +21,15 @@ export interface Forecast {
 
 /**
  * As if nothing were used and no other order waited.
- * @param clusters each with one certificate below the registered `domain`.
+ * @param clusters each with one certificate below the registered `domain`; absent: each below a domain of its own.
  */
-export function forecastOnboarding(limits: CaLimits, clusters: number, domain: string): Forecast {
+export function forecastOnboarding(limits: CaLimits, clusters: number, domain?: string): Forecast {
   const budget = new CaBudget(limits, 0);
   const orders = Array.from({ length: clusters }, (_, index) => ({
     id: `${index}`,
     namespace: `${index}`,
     urgency: 'new' as const,
-    domains: [domain],
+    domains: domain === undefined ? [] : [domain],
     nameSet: `${index}`,
     names: [],
   }));

@@ -27,14 +27,17 @@ export function budgetCommand(): Command {
     .summary("show what the CA's limits leave, and who waits; forecast new clusters")
     .description(
       'Without --forecast: the budgets of the accounts of the Temporal namespace: what is used and left of each limit, when the next order is free, and which orders wait until when. Queries the workflows.\n' +
-        "With --forecast: when new clusters below a domain would have their certificates by the CA's limits, as if all of them were installed now and nothing were used, and which override to ask the CA for. Asks neither the CA nor Temporal.",
+        "With --forecast: when new clusters, below a domain with --domain, would have their certificates by the CA's limits, as if all of them were installed now and nothing were used, and which override to ask the CA for. Asks neither the CA nor Temporal.",
     )
     .option(
       '--forecast <clusters>',
       `number of new clusters, each with one certificate (at most ${MAX_CLUSTERS})`,
       between(1, MAX_CLUSTERS),
     )
-    .option('--domain <name>', 'domain of their names, such as example.com; without --forecast: only its limit')
+    .option(
+      '--domain <name>',
+      'registered domain of their names, such as example.com (default: each has one of its own); without --forecast: only its limit',
+    )
     .option('--ca <host>', `host of the CA's directory (default: of a forecast, ${DEFAULT_CA}; else all)`)
     .option('--rows <n>', 'limits, and orders that wait, to list of each account', between(1, MAX_ROWS), DEFAULT_ROWS)
     .option(
@@ -68,16 +71,19 @@ async function showBudgets({ domain, ca, rows, ...options }: BudgetOptions): Pro
 
 async function forecast(options: BudgetOptions & { readonly forecast: number }): Promise<void> {
   const { domain: name, ca = DEFAULT_CA, ordersPerAccount, certificatesPerDomain } = options;
-  if (name === undefined) throw new UsageError('--forecast needs --domain, the domain of the names');
+  if (name === undefined && certificatesPerDomain !== undefined)
+    throw new UsageError('--certificates-per-domain needs --domain, the domain that it is about');
   const { registeredDomain } = await import('../../acme/registered-domains.ts');
   const { caLimitsOf } = await import('../../rate-limit/ca-limits.ts');
   const { forecastOnboarding } = await import('../../rate-limit/forecast.ts');
   const { forecastText } = await import('../forecast-text.ts');
-  const domain = dnsNameProblem(normalizeName(name)) === undefined ? registeredDomain(name) : undefined;
-  if (domain === undefined) throw wrongDomain(name);
+  const isName = name !== undefined && dnsNameProblem(normalizeName(name)) === undefined;
+  const domain = isName ? registeredDomain(name) : undefined;
+  if (name !== undefined && domain === undefined) throw wrongDomain(name);
+  const isGranted = domain !== undefined && certificatesPerDomain !== undefined;
   const limits = caLimitsOf(ca, {
     ordersPerAccount,
-    certificatesPerDomain: certificatesPerDomain === undefined ? undefined : { [domain]: certificatesPerDomain },
+    certificatesPerDomain: isGranted ? { [domain]: certificatesPerDomain } : undefined,
   });
   if (limits === undefined) throw unlimitedError(ca);
   const result = { ca, domain, ...forecastOnboarding(limits, options.forecast, domain) };

@@ -38,6 +38,25 @@ test.each([
   await expect(budget(...[...args].flat())).rejects.toMatchObject({ code: 'commander.invalidArgument' });
 });
 
+test('forecasts for clusters with domains of their own, by the limit of the account alone', async () => {
+  const printed = await budget('--forecast', '1000', '--json');
+  const { domain, limitedBy, milestones } = JSON.parse(printed) as {
+    readonly domain?: string;
+    readonly limitedBy?: string;
+    readonly milestones: readonly { readonly clusters: number; readonly afterMs: number }[];
+  };
+  expect({ domain, limitedBy, all: milestones.at(-1)?.clusters }).toEqual({
+    domain: undefined,
+    limitedBy: 'account',
+    all: 1000,
+  });
+  const text = await budget('--forecast', '1000');
+  expect(text).toContain('for new orders of the account.\nEach cluster counts with a registered domain of its own');
+  await expect(budget('--forecast', '10', '--certificates-per-domain', '1000')).rejects.toMatchObject({
+    message: expect.stringContaining('needs --domain') as string,
+  });
+});
+
 test('forecasts for the registered domain of a name', async () => {
   const printed = await budget('--forecast', '51', '--domain', '*.apps.P1.Example.com.', '--json');
   expect(JSON.parse(printed)).toMatchObject({ domain: 'example.com', limitedBy: 'domain' });
