@@ -15,3 +15,11 @@ export const PRIORITIES = {
   /** The first look at a cluster, after which it places an order. */
   firstObservation: { priorityKey: 5 },
 } as const;
+
+/**
+ * By what a cluster's workflow shares a worker with others: among waiting tasks of one priority, each namespace has the same share.
+ * Activities and orders have their workflow's. Temporal ignores it without `matching.enableFairness`. At most 64 bytes.
+ */
+export function fairnessOf({ namespace }: { readonly namespace: string }): { readonly fairnessKey: string } {
+  return { fairnessKey: namespace };
+}

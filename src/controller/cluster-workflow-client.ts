@@ -18,6 +18,7 @@ import { gateOf } from '../clusters/gate.ts';
 import { type ClusterCertificatesInput, clusterGone, clusterObserved } from '../contract/cluster-certificates.ts';
 import { clusterMemo, VIEW_DIGEST, viewDigestIn } from '../contract/cluster-memo.ts';
 import { certClusterOf, clusterWorkflowId } from '../contract/ids.ts';
+import { fairnessOf } from '../contract/priorities.ts';
 import { CertCluster, CertReason, CertState } from '../contract/search-attributes.ts';
 import { CertmanError, isFailure } from '../failures/failure.ts';
 import { backoffDelay, pause } from '../kubernetes/api/backoff.ts';
@@ -217,6 +218,7 @@ export class ClusterWorkflowClient {
         { key: CertState, value: gateOf(view).kind === 'decommission' ? 'Decommissioning' : 'Pending' },
       ],
       memo: { ...clusterMemo(view) },
+      priority: fairnessOf(identity),
       staticSummary: `Certificates of ${keyOf(identity)} on ${identity.managementCluster}`.slice(0, 180),
     } satisfies Omit<WorkflowOptions, 'args'> & { readonly args: [ClusterCertificatesInput] };
   }

@@ -119,13 +119,16 @@ test('an order is placed after those under way, a renewal before a new cluster, 
       await untilReady(harness, view);
       const order = env.client.workflow.getHandle(issuanceWorkflowId(view.identity, 'primary', count));
       const { events } = await order.fetchHistory();
+      const started = events?.[0]?.workflowExecutionStartedEventAttributes?.priority;
       const scheduled = (events ?? []).flatMap(({ activityTaskScheduledEventAttributes: of }) => (of ? [of] : []));
       return {
-        order: events?.[0]?.workflowExecutionStartedEventAttributes?.priority?.priorityKey,
+        order: started?.priorityKey,
+        fairnessKey: started?.fairnessKey,
         ...Object.fromEntries(scheduled.map((of) => [of.activityType?.name, of.priority?.priorityKey || 'inherited'])),
       };
     };
-    const usual = { fulfillOrder: 'inherited' };
+    // From the workflow of the cluster.
+    const usual = { fulfillOrder: 'inherited', fairnessKey: view.identity.namespace };
     expect(await prioritiesOf(1)).toEqual({ order: 2, placeOrder: 4, ...usual });
     await handle.executeUpdate(renew, { args: [{}] });
     expect(await prioritiesOf(2)).toEqual({ order: 2, placeOrder: 3, ...usual });

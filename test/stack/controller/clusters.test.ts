@@ -36,6 +36,7 @@ describe('a cluster', () => {
       .describe();
     expect(description.typedSearchAttributes.get(CertCluster)).toBe(`${after.namespace}/${after.name}`);
     expect(description.typedSearchAttributes.get(CertState)).toBe('Pending');
+    expect(description.priority).toMatchObject({ fairnessKey: after.namespace });
     expect(await description.staticSummary()).toBe(
       `Certificates of ${after.namespace}/${after.name} on ${run.managementCluster}`,
     );

@@ -8,6 +8,7 @@ import type { ClusterView } from '../../../src/clusters/cluster-view.ts';
 import { type ClusterStatus, clusterObserved, clusterStatus } from '../../../src/contract/cluster-certificates.ts';
 import { clusterMemo } from '../../../src/contract/cluster-memo.ts';
 import { clusterWorkflowId } from '../../../src/contract/ids.ts';
+import { fairnessOf } from '../../../src/contract/priorities.ts';
 import { createMetrics } from '../../../src/observability/metrics.ts';
 import { createActivityMetricsInterceptor } from '../../../src/worker/activity-metrics.ts';
 import type { clusterCertificates } from '../../../workflows/cluster-certificates.ts';
@@ -207,5 +208,6 @@ function startCluster(env: TestWorkflowEnvironment, taskQueue: string, view: Clu
     signal: clusterObserved,
     signalArgs: [view],
     memo: clusterMemo(view),
+    priority: fairnessOf(view.identity),
   });
 }

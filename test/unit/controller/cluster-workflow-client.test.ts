@@ -97,19 +97,22 @@ function clientOf(running: ReadonlySet<string>, connection: object = {}) {
   const starts: string[] = [];
   const signals: string[] = [];
   const call = (_limit: unknown, send: () => Promise<unknown>) => send();
+  const fairnessKeys = new Set<string | undefined>();
   const client = {
     connection,
     withDeadline: call,
     withAbortSignal: call,
     workflow: {
-      start: (type: string, { workflowId, requestEagerStart }: WorkflowOptions) => {
+      start: (type: string, { workflowId, requestEagerStart, priority }: WorkflowOptions) => {
+        fairnessKeys.add(priority?.fairnessKey);
         starts.push(workflowId);
         eager.push(requestEagerStart === true);
         return running.has(workflowId)
           ? Promise.reject(new WorkflowExecutionAlreadyStartedError('it runs', workflowId, type))
           : Promise.resolve();
       },
-      signalWithStart: (_type: string, { workflowId }: { readonly workflowId: string }) => {
+      signalWithStart: (_type: string, { workflowId, priority }: WorkflowOptions) => {
+        fairnessKeys.add(priority?.fairnessKey);
         signals.push(workflowId);
         return Promise.resolve();
       },
@@ -122,13 +125,22 @@ function clientOf(running: ReadonlySet<string>, connection: object = {}) {
     signal: new AbortController().signal,
     metrics: { workflowListFailures: { inc: () => undefined } as never },
   });
-  return { workflows, starts, signals, eager };
+  return { workflows, starts, signals, eager, fairnessKeys };
 }
 
 function fleetOf(count: number): readonly ClusterView[] {
   const { identity, ...rest } = clusterView();
   return Array.from({ length: count }, (_, index) => ({ ...rest, identity: { ...identity, uid: `uid-${index}` } }));
 }
+
+test('workflows have a share for each namespace, however they start', async () => {
+  const { workflows, fairnessKeys } = clientOf(new Set());
+  const [view] = fleetOf(1);
+  if (view === undefined) throw new Error('no cluster');
+  await workflows.startOrSignalObserved(view);
+  await workflows.signalObserved({ ...view, identity: { ...view.identity, namespace: 'other' } });
+  expect([...fairnessKeys]).toEqual([view.identity.namespace, 'other']);
+});
 
 test('clusters of a list without a workflow are started, and not signalled', async () => {
   const { workflows, starts, signals } = clientOf(new Set());
