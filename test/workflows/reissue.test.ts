@@ -250,6 +250,21 @@ test('a workflow that has lost its record keeps a certificate of the CA that the
   });
 });
 
+test('an order for other names has `replaces` only where one of them is in common', async () => {
+  await withHarness(async (harness) => {
+    const view = await begun(harness);
+    const { certificate } = await record(harness, view);
+    const withNames = (...names: readonly string[]) => ({ ...view, bundles: [bundleView('primary', ...names)] });
+    await handleOf(harness, view).signal(clusterObserved, withNames('api.c1.example.com', 'new.c1.example.com'));
+    await issuedAndReady(harness, view, 2);
+    expect(lastOrder(harness).replaces).toBe(certificate?.certId);
+    await handleOf(harness, view).signal(clusterObserved, withNames('api.c2.example.com'));
+    await issuedAndReady(harness, view, 3);
+    expect(lastOrder(harness)).toMatchObject({ dnsNames: ['api.c2.example.com'], inUse: true });
+    expect(lastOrder(harness).replaces).toBeUndefined();
+  });
+});
+
 test('an allowed change of the CA replaces the certificate, by an order without `replaces`', async () => {
   await withHarness(async (harness) => {
     const view = await begun(harness);

@@ -108,6 +108,7 @@ function issuanceInput(
   const isSameCa = cause.reason !== 'CaChanged' && (record.caHost ?? caHost) === caHost;
   const isForeign = certificate !== undefined && !issued.some((one) => one.serialNumber === certificate.serialNumber);
   const { identity } = cluster.view;
+  const asked = new Set(dnsNames);
   // Into the Secret of a standalone request, its users can put any certificate: they would have no limit.
   const isEvidence = isSameCa && identity.kind === undefined;
   return {
@@ -123,8 +124,8 @@ function issuanceInput(
     resumeOrder: last?.openOrder,
     leftoverRecords,
     persistentRecords,
-    // Another CA does not know the certificate.
-    replaces: isSameCa ? certificate?.certId : undefined,
+    // Another CA does not know the certificate, and the CA accepts none that has no name in common (RFC 9773 §5).
+    replaces: isSameCa && certificate?.dnsNames.some((one) => asked.has(one)) ? certificate.certId : undefined,
     inUse: isInUse(record, identity) ? true : undefined,
     lifetimeMs: certificate
       ? lifetimeOf(certificate)
