@@ -16,7 +16,7 @@ export interface Layer {
 const PURE = ['src/failures', 'src/rate-limit', 'src/certificates', 'src/clusters', 'src/campaigns'];
 const CONTRACT = [...PURE, 'src/contract'];
 /** What every client may import. */
-const BELOW_CLIENTS = [...CONTRACT, 'src/x509', 'src/cache', 'src/network'];
+const BELOW_CLIENTS = [...CONTRACT, 'src/x509', 'src/cache', 'src/network', 'src/renewal-windows'];
 /** Clients of the outside systems. */
 const CLIENTS = ['src/acme', 'src/crl', 'src/tls-probe', 'src/kubernetes/api', 'src/kubernetes/objects', 'src/dns'];
 const SERVICES = [
@@ -43,6 +43,8 @@ export const LAYERS: readonly Layer[] = [
   { path: 'src/observability/metrics.ts', imports: [], packages: ['prom-client'] },
   { path: 'src/cache', imports: ['src/failures'], packages: ['lru-cache'] },
   { path: 'src/network', imports: [], packages: ['node:dns', 'node:dns/promises', 'node:net', 'node:util', 'undici'] },
+  // Not for workflows: time zones depend on the build of Node.
+  { path: 'src/renewal-windows', imports: ['src/certificates'], packages: ['croner', 'zod'] },
   {
     path: 'src/x509',
     imports: ['src/failures'],

@@ -1,6 +1,8 @@
 import { type CaChangeInputs, formerCa } from './ca-change.ts';
 import type { CertificateFacts } from './certificate-facts.ts';
+import { latestRenewal } from './latest-renewal.ts';
 import { type PlannedRenewal, plannedRenewal, type RenewalRule, type RenewalTerms } from './planned-renewal.ts';
+import { type Postponement, postponementMessage } from './postponement.ts';
 
 const MAX_NAMES_SHOWN = 3;
 
@@ -13,6 +15,8 @@ export interface RenewalInputs extends RenewalTerms, Omit<CaChangeInputs, 'caCha
   readonly revokeAfter?: string | undefined;
   /** The campaign that asks for another certificate than this one. */
   readonly campaign?: { readonly name: string; readonly revokes: boolean } | undefined;
+  /** Of the planned renewal, which is due. */
+  readonly postponement?: Postponement | undefined;
 }
 
 /** Returns the sentence that people read when its reason applies, else undefined. */
@@ -78,6 +82,8 @@ const ORDER_RULES = {
   RenewRequested: ({ renewRequested }) => (renewRequested === true ? 'An operator asked for it.' : undefined),
 } as const satisfies Readonly<Record<string, OrderRule>>;
 
+const PLANNED_REASONS: ReadonlySet<string> = new Set<OrderReason>(['SuggestedByCa', 'RenewalDue']);
+
 /** The reasons to order a certificate. */
 export type OrderReason = keyof typeof ORDER_RULES;
 
@@ -97,18 +103,53 @@ export type NextAction =
       readonly reason: RenewalRule;
       /** Why then, as a clause. */
       readonly message: string;
+      /** It was due before. */
+      readonly postponement?: Postponement | undefined;
     };
 
 /** The first rule that applies orders; else the bundle sleeps until its planned renewal. */
 export function nextAction(inputs: RenewalInputs): NextAction {
   for (const [reason, rule] of Object.entries(ORDER_RULES) as [OrderReason, OrderRule][]) {
     const message = rule(inputs);
-    if (message !== undefined) return { kind: 'order', reason, message };
+    if (message !== undefined) return postponed(inputs) ?? { kind: 'order', reason, message };
   }
   const { secret } = inputs;
   if (secret.kind !== 'valid') throw new TypeError('a Secret without a certificate is a reason to order');
   const { at, reason, message } = plannedRenewal(secret.certificate, inputs);
   return { kind: 'sleep', until: at, certificate: secret.certificate, reason, message };
+}
+
+/** A renewal that is due by the plan alone. Epoch milliseconds. */
+export interface PostponableRenewal {
+  readonly certificate: CertificateFacts;
+  readonly planned: PlannedRenewal;
+  /** It waits until then at most. */
+  readonly latest: number;
+}
+
+/** What windows, freezes and turns may postpone; undefined: nothing is due, or what is due does not wait for them. */
+export function postponableRenewal(inputs: RenewalInputs): PostponableRenewal | undefined {
+  const { secret } = inputs;
+  if (secret.kind !== 'valid') return undefined;
+  const rules = Object.entries<OrderRule>(ORDER_RULES).filter(([, rule]) => rule(inputs) !== undefined);
+  // Another reason does not wait, also where it is less urgent than the plan: a person asks for the certificate.
+  if (rules.length === 0 || rules.some(([reason]) => !PLANNED_REASONS.has(reason))) return undefined;
+  const { certificate } = secret;
+  const planned = plannedRenewal(certificate, inputs);
+  const latest = latestRenewal(certificate, planned, inputs);
+  return latest === undefined ? undefined : { certificate, planned, latest };
+}
+
+function postponed(inputs: RenewalInputs): NextAction | undefined {
+  const { postponement, now } = inputs;
+  const until = Date.parse(postponement?.until ?? '');
+  if (postponement === undefined || !(until > now)) return undefined;
+  const due = postponableRenewal(inputs);
+  // Bounded here too: a workflow trusts no activity with the life of a certificate.
+  if (due === undefined || until > due.latest) return undefined;
+  const { certificate, planned } = due;
+  const message = `${planned.message}; ${postponementMessage(postponement)}`;
+  return { kind: 'sleep', until, certificate, reason: planned.reason, message, postponement };
 }
 
 /** A rule that applies only to a certificate that could serve. */
