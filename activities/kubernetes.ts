@@ -8,11 +8,15 @@ import type {
 } from '../src/contract/activities.ts';
 import type { KubernetesApi } from '../src/kubernetes/api/kubernetes-api.ts';
 import { TimeLimit } from '../src/kubernetes/api/time-limit.ts';
-import { applyCertificateRequest } from '../src/kubernetes/objects/apply-certificate-request.ts';
+import {
+  applyCertificateRequest,
+  type CompleteObservation,
+} from '../src/kubernetes/objects/apply-certificate-request.ts';
 import { applyCertificateRequests } from '../src/kubernetes/objects/apply-certificate-requests.ts';
 import { requireReleasable, type ViewSettings, viewOf } from '../src/kubernetes/objects/asked-for.ts';
 import { deleteBundleObjects } from '../src/kubernetes/objects/delete-bundle-objects.ts';
 import type { OperatorSettings } from '../src/kubernetes/objects/operator-settings.ts';
+import { postponeRenewal, type RenewalControls } from '../src/kubernetes/objects/postpone-renewal.ts';
 import { releasePrimaryObject } from '../src/kubernetes/objects/primary-object.ts';
 import type { ServedBundles } from '../src/kubernetes/objects/served-bundles.ts';
 import { StatusReporter } from './status-reporter.ts';
@@ -36,6 +40,8 @@ export interface KubernetesActivityDeps {
   readonly releaseTurn?: (bundle: BundleRef) => Promise<void>;
   /** Of certificates without the annotation; absent: `renew-before`. */
   readonly renewalPolicy?: RenewalPolicy;
+  /** Absent: no renewal is postponed. */
+  readonly renewals?: RenewalControls;
 }
 
 /** @see KubernetesActivities for what each does. */
@@ -51,6 +57,12 @@ export function createKubernetesActivities(deps: KubernetesActivityDeps): Kubern
     projection,
     renewalPolicy,
   });
+  const complete: CompleteObservation = async (observation, { kubernetes: api, cluster, bundleName, known }) => {
+    const observed = await withCa(observation);
+    const bundle = cluster.view.bundles.find(({ name }) => name === bundleName);
+    if (bundle === undefined || known === undefined || deps.renewals === undefined) return observed;
+    return await postponeRenewal(api, deps.renewals, { cluster, bundle, known, now: Date.now() }, observed);
+  };
   const withCa = async (observation: RequestObservation): Promise<RequestObservation> => {
     const caHost = await deps.caHost();
     const caChangeAllowed = caHost !== undefined && caHost === caChangeAllowedTo;
@@ -63,15 +75,13 @@ export function createKubernetesActivities(deps: KubernetesActivityDeps): Kubern
     };
   };
   return {
-    applyCertificateRequest: wrapActivity(
-      async (input) => await withCa(await applyCertificateRequest(access(), input)),
-    ),
+    applyCertificateRequest: wrapActivity(async (input) => await applyCertificateRequest(access(), input, complete)),
     applyCertificateRequests: wrapActivity(async (input) => {
       const { cancellationSignal, info, log } = Context.current();
       const limits: TimeLimit[] = [];
       const context = {
         ...access(),
-        withCa,
+        complete,
         workflowId: info.workflowExecution?.workflowId ?? '',
         kubernetesWithin: (ms: number) => {
           const limit = new TimeLimit(ms, cancellationSignal);

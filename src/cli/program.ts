@@ -20,6 +20,7 @@ import { renewCommand } from './commands/renew.ts';
 import { reportCommand } from './commands/report.ts';
 import { revokeCommand } from './commands/revoke.ts';
 import { statusCommand } from './commands/status.ts';
+import { windowsCommand } from './commands/windows.ts';
 import { workerCommand } from './commands/worker.ts';
 import { commandLine, PROGRAM_NAME } from './program-name.ts';
 
@@ -41,6 +42,7 @@ const COMMANDS: readonly (() => Command)[] = [
   caCommand,
   canaryCommand,
   budgetCommand,
+  windowsCommand,
   reportCommand,
   dnsCommand,
   codecServerCommand,

@@ -161,6 +161,15 @@ const CERTIFICATE_AUTHORITY = {
     meaning:
       'When certificates are renewed: `renew-before` (45 days before expiry, at most half of the lifetime) or `ari` (in the window that the CA suggests, RFC 9773: fewer renewals, exempt from the limits of the CA). A CertificateRequest can have another one by the annotation `certman.managed.openshift.io/renewal-policy` (docs/renewal.md).',
   }),
+  restartsAtOnce: withDefault('CERTMAN_RESTARTS_AT_ONCE', wholeNumber(0, 1_000), '0', {
+    example: '10',
+    meaning:
+      'How many planned renewals that restart the kube-apiserver of a cluster may start within `CERTMAN_RESTART_DURATION`, on this management cluster (docs/renewal-windows.md). `0`: any number.',
+  }),
+  restartDurationMs: withDefault('CERTMAN_RESTART_DURATION', duration('1m', '1d'), '30m', {
+    example: '1h',
+    meaning: 'How long a renewal counts as a restart.',
+  }),
   keyType: withDefault('CERTMAN_KEY_TYPE', oneOf('rsa-2048', 'p-256', 'p-384'), 'rsa-2048', {
     example: 'p-256',
     meaning: 'Type of the private keys; every certificate gets a new key.',

@@ -8,6 +8,7 @@ import type { CertificateFacts, IssuedCertificate, SecretObservation } from '../
 import type { CrlReason } from '../certificates/crl-reason.ts';
 import type { TxtRecord } from '../certificates/dns-name.ts';
 import type { RenewalPolicy } from '../certificates/planned-renewal.ts';
+import type { Postponement } from '../certificates/postponement.ts';
 import type { RenewalWindow } from '../certificates/renewal-window.ts';
 import type { StatusReport } from '../certificates/status-report.ts';
 import type { ClusterIdentity, ObjectRef } from '../clusters/cluster-identity.ts';
@@ -388,6 +389,8 @@ export interface PropagationActivities {
 export interface ApplyCertificateRequestInput extends BundleRef {
   /** Of the bundle's CertificateRequest as last observed: none other is written to unseen. */
   readonly requestUid?: string;
+  /** As of {@link BundleToEvaluate}. */
+  readonly planBy?: KnownFacts;
 }
 
 /** What a bundle's workflow knows of its certificate that decides whether something is due. */
@@ -397,12 +400,16 @@ export interface KnownFacts extends Pick<StatusReport, 'caHost' | 'suggestedWind
   readonly revokedSerialNumber?: string;
   /** Of the certificate in the Secret as last observed. */
   readonly fingerprint?: string;
+  /** The turn of its renewal to restart the kube-apiserver (RFC 3339). */
+  readonly restartTurn?: string;
 }
 
 /** A bundle to evaluate. */
 export interface BundleToEvaluate extends Pick<ApplyCertificateRequestInput, 'bundleName' | 'requestUid'> {
   /** Absent: nothing is reported. */
   readonly known?: KnownFacts;
+  /** Instead of `known`, where nothing is to be reported: whether a planned renewal is postponed depends on it. */
+  readonly planBy?: KnownFacts;
 }
 
 /** Input of `applyCertificateRequests`. */
@@ -441,6 +448,10 @@ export interface RequestObservation {
   readonly issuedByCaHost?: string;
   /** Why the finalizer or the request could not be written; only with a certificate in the Secret. */
   readonly writeError?: FailureInfo;
+  /** A planned renewal is due, and waits. */
+  readonly postponement?: Postponement;
+  /** A planned renewal is due, and has this turn to restart the kube-apiserver (RFC 3339). */
+  readonly restartTurn?: string;
   /** Digest of the status that was written at once, because nothing is due (`status-report.ts`). */
   readonly reported?: string;
 }

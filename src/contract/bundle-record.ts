@@ -1,5 +1,6 @@
 import type { CertificateFacts, Installation, IssuedCertificate } from '../certificates/certificate-facts.ts';
 import type { RenewalPolicy } from '../certificates/planned-renewal.ts';
+import type { Postponement } from '../certificates/postponement.ts';
 import type { RenewalRequest } from '../certificates/renewal-request.ts';
 import type { RenewalWindow } from '../certificates/renewal-window.ts';
 import type { RequestedRevocation } from '../certificates/requested-revocation.ts';
@@ -43,6 +44,10 @@ export interface BundleFacts {
   readonly renewalPolicy?: RenewalPolicy;
   /** Why the request's annotation of the policy does not count, as a clause. */
   readonly renewalPolicyProblem?: string;
+  /** The renewal of `certificate` is due, and waits. */
+  readonly postponement?: Postponement;
+  /** Its turn to restart the kube-apiserver (RFC 3339). */
+  readonly restartTurn?: string;
   readonly rateLimitState?: RateLimitState;
   /** Orders started so far; numbers the child workflows. */
   readonly orders: number;

@@ -57,6 +57,8 @@ function readyCondition(record: BundleRecord, now: number): ReportedCondition {
   return condition('Ready', true, 'Issued', fallback === undefined ? issued : `${issued} ${fallback}`);
 }
 
+const POSTPONABLE_STATES: ReadonlySet<string> = new Set<BundleRecord['state']>(['Ready', 'Failing', 'Waiting']);
+
 /** Of the first certificate; `Renewing` is of all others. */
 function issuingCondition({ state, message, certificate }: BundleRecord): ReportedCondition {
   if (state === 'Issuing') return condition('Issuing', true, 'OrderInProgress', message);
@@ -69,6 +71,8 @@ function renewingCondition(record: BundleRecord): ReportedCondition {
   const { state, message } = record;
   const renewalTime = renewalTimeOf(record);
   if (state === 'Renewing') return condition('Renewing', true, 'OrderInProgress', message);
+  if (record.postponement !== undefined && POSTPONABLE_STATES.has(state))
+    return condition('Renewing', false, record.postponement.reason, message);
   const code = failureOf(record)?.code;
   if (code === 'certificate/waitsForCanary') return condition('Renewing', true, conditionReason(code), message);
   const { renewalRequest } = record;

@@ -11,7 +11,13 @@ import {
   type RenewalPolicy,
   type RenewalTerms,
 } from '../certificates/planned-renewal.ts';
-import { type NextAction, nextAction, type RenewalInputs } from '../certificates/renewal-policy.ts';
+import {
+  type NextAction,
+  nextAction,
+  type PostponableRenewal,
+  postponableRenewal,
+  type RenewalInputs,
+} from '../certificates/renewal-policy.ts';
 import type { StatusReport } from '../certificates/status-report.ts';
 import type { KnownFacts, RequestObservation } from './activities.ts';
 import type { BundleFacts, BundleRecord } from './bundle-record.ts';
@@ -32,13 +38,15 @@ export type ObservedFacts = Pick<
   | 'fallback'
   | 'suggestedWindow'
   | 'revokedSerialNumber'
+  | 'postponement'
+  | 'restartTurn'
 >;
 
 /** What an evaluation needs of a bundle's record. */
 export function knownFactsOf(facts: BundleFacts): KnownFacts {
-  const { caHost, suggestedWindow, renewalPolicy, revokedSerialNumber, installation, certificate } = facts;
+  const { caHost, suggestedWindow, renewalPolicy, revokedSerialNumber, installation, certificate, restartTurn } = facts;
   const fingerprint = certificate?.fingerprint;
-  return { caHost, suggestedWindow, renewalPolicy, revokedSerialNumber, installation, fingerprint };
+  return { caHost, suggestedWindow, renewalPolicy, revokedSerialNumber, installation, fingerprint, restartTurn };
 }
 
 /**
@@ -64,6 +72,9 @@ export function observedFacts(known: KnownFacts, observation: RequestObservation
     fallback: certificate && fallbackNote({ ...observation, issuedByCaHost: issuedBy }),
     suggestedWindow,
     revokedSerialNumber,
+    // Until it is decided again.
+    postponement: undefined,
+    restartTurn: observation.restartTurn,
   };
 }
 
@@ -87,15 +98,34 @@ export interface RenewalWishes extends Pick<RenewalInputs, 'renewRequested' | 'r
 
 /** What the certificate needs at `now` (epoch milliseconds), by the renewal policy. */
 export function decideRenewal(
+  facts: ObservedFacts,
+  dnsNames: readonly string[],
+  observation: RequestObservation,
+  wishes: RenewalWishes,
+): NextAction {
+  return nextAction(renewalInputs(facts, dnsNames, observation, wishes));
+}
+
+/** The planned renewal that windows, freezes and turns may postpone; undefined: none is due. */
+export function duePlannedRenewal(
+  facts: ObservedFacts,
+  dnsNames: readonly string[],
+  observation: RequestObservation,
+  now: number,
+): PostponableRenewal | undefined {
+  return postponableRenewal(renewalInputs(facts, dnsNames, observation, { now }));
+}
+
+function renewalInputs(
   { caHost: issuedByCaHost, suggestedWindow, renewalPolicy: policy, revokedSerialNumber }: ObservedFacts,
   dnsNames: readonly string[],
   observation: RequestObservation,
   { now, renewRequested = false, revokeAfter, campaign }: RenewalWishes,
-): NextAction {
-  const { secret, caHost, fallbackCaHosts } = observation;
+): RenewalInputs {
+  const { secret, caHost, fallbackCaHosts, postponement } = observation;
   const terms = termsOf(observation, now);
   const isKept = terms.policy === undefined && followsWindow({ ...terms, policy });
-  return nextAction({
+  return {
     ...terms,
     policy,
     policyNote: isKept ? KEPT_POLICY_NOTE : terms.policyNote,
@@ -104,12 +134,13 @@ export function decideRenewal(
     renewRequested,
     revokeAfter,
     campaign,
+    postponement,
     suggestedWindow,
     issuedByCaHost,
     caHost,
     fallbackCaHosts,
     revoked: secret.kind === 'valid' && secret.certificate.serialNumber === revokedSerialNumber,
-  });
+  };
 }
 
 /** What the renewal time depends on, besides the certificate. */
@@ -156,7 +187,8 @@ export function settledReport(inputs: SettledInputs): StatusReport | undefined {
   const facts = observedFacts(known, observation, now);
   if (refusedCaChange({ ...observation, issuedByCaHost: facts.caHost }) !== undefined) return undefined;
   const action = decideRenewal(facts, dnsNames, observation, { now });
-  if (action.kind !== 'sleep') return undefined;
+  // Of a postponed renewal, only its workflow knows whether an attempt has failed.
+  if (action.kind !== 'sleep' || action.postponement !== undefined) return undefined;
   const { certificate } = action;
   const renewalTime = new Date(action.until).toISOString();
   const record: BundleRecord = {

@@ -37,6 +37,9 @@ export const REVOCATION_REQUESTS = 'revocation-requests';
  */
 export const TURN_GIVEN_UP = 'turn-given-up';
 
+/** `clusterCertificates`: a planned renewal that is due waits. Asked for only when it does, not at the start of a run. */
+export const RENEWAL_WINDOWS = 'renewal-windows';
+
 /**
  * Names of the `patched` markers in workflow code, oldest first. Each is a change of commands that runs in progress do
  * not take part in (docs/decisions/upgrades.md). test/workflows/replay.test.ts compares the list with the histories.
@@ -53,6 +56,7 @@ export const PATCHES = [
   RENEWAL_REQUESTS,
   REVOCATION_REQUESTS,
   TURN_GIVEN_UP,
+  RENEWAL_WINDOWS,
 ] as const satisfies readonly string[];
 
 /** Lower-case words joined by hyphens. @returns undefined when the text does not have that form. */

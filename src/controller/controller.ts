@@ -189,10 +189,12 @@ function informedResources(
     },
     {
       resource: CONFIG_MAPS,
+      // Renewals that are postponed are found in the cache.
+      after: primaries,
       resumeMode: 'watch',
       namespace: operatorNamespace,
       fieldSelector: `metadata.name=${SETTINGS_CONFIG_MAP}`,
-      handler: configMapHandler(stuckClusters),
+      handler: configMapHandler(context, stuckClusters),
     },
     {
       resource: DNS_ZONES,

@@ -6,25 +6,52 @@ import { OPERATOR_AWS_SECRET } from '../kubernetes/objects/aws-credentials.ts';
 import type { ObservedRequest } from '../kubernetes/objects/observed-request.ts';
 import { describeSecretChange, type ObservedSecret, observeSecret } from '../kubernetes/objects/observed-secret.ts';
 import { ACCOUNT_SECRET } from '../kubernetes/objects/operator-settings.ts';
+import { WINDOWS_ENTRY } from '../kubernetes/objects/renewal-windows-config.ts';
 import { keyOf, type NamespacedName, nameOf } from './controller-cache.ts';
 import type { ControllerContext } from './controller-context.ts';
 import type { ResourceEventHandler } from './informer.ts';
+import { RenewalWindowsWatch } from './renewal-windows-watch.ts';
 import type { StuckClusterSignals } from './stuck-clusters.ts';
 
 /** Of the operator's ConfigMap; its informer selects no other. */
-export function configMapHandler({ signalAll, signalWaitingFor }: StuckClusterSignals): ResourceEventHandler {
+export function configMapHandler(
+  context: ControllerContext,
+  { signalAll, signalWaitingFor }: StuckClusterSignals,
+): ResourceEventHandler {
+  const windows = new RenewalWindowsWatch(context);
   let resourceVersion: string | undefined;
-  const onUpsert: ResourceEventHandler['onUpsert'] = async ({ metadata }, from) => {
-    const previous = resourceVersion;
-    resourceVersion = metadata.resourceVersion;
-    if (previous === resourceVersion || (previous === undefined && from === 'list')) return;
-    await signalAll(`The ConfigMap ${metadata.name} in ${metadata.namespace} changed.`);
+  let settings: string | undefined;
+  const onChange = async ({ metadata, ...object }: KubernetesObject, isDeleted: boolean): Promise<void> => {
+    const previous = settings;
+    settings = settingsDigest(isDeleted ? {} : object);
+    await Promise.all([
+      windows.observe(isDeleted ? undefined : { metadata, ...object }, true),
+      previous !== settings && signalAll(`The ConfigMap ${metadata.name} in ${metadata.namespace} changed.`),
+    ]);
   };
   return {
-    onUpsert,
-    onDelete: (object) => onUpsert(object, 'watch'),
-    onSynced: () => signalWaitingFor('settings'),
+    async onUpsert(object, from) {
+      const previous = resourceVersion;
+      ({ resourceVersion } = object.metadata);
+      if (previous === resourceVersion) return;
+      if (previous !== undefined || from !== 'list') return await onChange(object, false);
+      settings = settingsDigest(object);
+      await windows.observe(object, false);
+    },
+    onDelete: (object) => {
+      resourceVersion = undefined;
+      return onChange(object, true);
+    },
+    onSynced: async () => {
+      await Promise.all([signalWaitingFor('settings'), windows.signalPostponed()]);
+    },
   };
+}
+
+/** Of all entries but the renewal windows, whose change concerns no cluster that fails. */
+function settingsDigest({ data }: Record<string, unknown>): string {
+  const entries = typeof data === 'object' && data !== null ? data : {};
+  return digestOf(canonicalJson({ ...entries, [WINDOWS_ENTRY]: undefined }));
 }
 
 /** Of DNSZones, on which the clusters of their namespace depend. */

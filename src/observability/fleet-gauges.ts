@@ -1,5 +1,6 @@
 /** Computed at the scrape: a deleted object leaves no series. Only the controller's worker reports them. */
 import { type ExpiryLevel, type ExpiryThresholds, expiryThresholds, levelAt } from '../certificates/expiry-level.ts';
+import { POSTPONEMENT_REASONS } from '../certificates/postponement.ts';
 import type { ServedReason } from '../certificates/served.ts';
 import type { AriCoverage, ClusterSeries, CrdState, RequestSeries, WatchState } from '../controller/fleet-snapshot.ts';
 import type { IssuedCounts } from './issued-counts.ts';
@@ -89,6 +90,15 @@ function countByServed(requests: readonly RequestSeries[] | undefined): Samples 
   const counts = new Map<string, number>();
   for (const { served } of requests ?? []) {
     if (served !== undefined) counts.set(served.reason, (counts.get(served.reason) ?? 0) + 1);
+  }
+  return Array.from(counts, ([reason, count]) => [labelText({ reason }), count] as const);
+}
+
+function countByPostponement(requests: readonly RequestSeries[] | undefined): Samples {
+  if (requests === undefined) return [];
+  const counts = new Map<string, number>(POSTPONEMENT_REASONS.map((reason) => [reason, 0]));
+  for (const { postponed } of requests) {
+    if (postponed !== undefined) counts.set(postponed, (counts.get(postponed) ?? 0) + 1);
   }
   return Array.from(counts, ([reason, count]) => [labelText({ reason }), count] as const);
 }
@@ -189,6 +199,11 @@ const GAUGES: readonly GaugeRow[] = [
     help: 'When the certificate of a CertificateRequest expires; 0 while it has none.',
     samples: ({ certificates }) =>
       each(certificates, (request) => [textOf(request).labels, (request.notAfter ?? 0) / 1000]),
+  },
+  {
+    name: 'certman_renewals_postponed',
+    help: 'Renewals that are due and wait, by reason: OutsideWindow, Frozen, InvalidWindows, RestartBudget.',
+    samples: ({ requests }) => countByPostponement(requests),
   },
   {
     name: 'certman_certificates_served',

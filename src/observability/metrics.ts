@@ -103,6 +103,11 @@ export function createMetrics(registry: Registry) {
       'Certificates that were about to be installed while CERTMAN_CANARY_CLUSTERS is set, by outcome: known (the fleet has the issuer), canary (installed first), exempt (installed at once, since no certificate in use would be spared), waiting, or refused.',
       { outcome: ['known', 'canary', 'exempt', 'waiting', 'refused'] },
     ),
+    renewalWindowsInvalid: new Gauge({
+      name: 'certman_renewal_windows_invalid',
+      help: 'Whether the renewal windows of the ConfigMap are not valid, so that earlier ones apply: 1 or 0; 0 in processes that do not run the controller.',
+      registers,
+    }) as { set(value: number): void },
     issuersInCanary: new Gauge({
       name: 'certman_issuers_in_canary',
       help: 'Issuers that are new to the management cluster, and on a few clusters first; 0 in processes that do not run the controller.',

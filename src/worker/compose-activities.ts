@@ -46,7 +46,9 @@ import type { KubernetesApi } from '../kubernetes/api/kubernetes-api.ts';
 import { allowsChallengeZone } from '../kubernetes/objects/aws-credentials.ts';
 import { IssuerRecordStore } from '../kubernetes/objects/issuer-records.ts';
 import { createOperatorSettings } from '../kubernetes/objects/operator-settings.ts';
+import { RenewalWindowsConfig } from '../kubernetes/objects/renewal-windows-config.ts';
 import { reportLeftRecords } from '../kubernetes/objects/report-left-records.ts';
+import { RestartTurns } from '../kubernetes/objects/restart-turns.ts';
 import { ServedBundles } from '../kubernetes/objects/served-bundles.ts';
 import { BudgetGauges } from '../observability/budget-gauges.ts';
 import { FleetMetricsExporter } from '../observability/fleet-metrics-exporter.ts';
@@ -248,6 +250,16 @@ export function composeActivities(
         statuses,
         projection,
         renewalPolicy,
+        renewals: {
+          windows: new RenewalWindowsConfig(operatorNamespace),
+          restarts:
+            configuration.restartsAtOnce === 0
+              ? undefined
+              : new RestartTurns(operatorNamespace, {
+                  atOnce: configuration.restartsAtOnce,
+                  durationMs: configuration.restartDurationMs,
+                }),
+        },
         releaseTurn: (bundle) => releaseTurns(ca, budget, bundle),
       }),
       ...createAcmeActivities(acme),

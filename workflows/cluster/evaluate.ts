@@ -1,5 +1,6 @@
 import { CancellationScope, CancelledFailure, log, patched } from '@temporalio/workflow';
 import { refusedCaChange } from '../../src/certificates/ca-change.ts';
+import type { Postponement } from '../../src/certificates/postponement.ts';
 import type { NextAction } from '../../src/certificates/renewal-policy.ts';
 import { isPending, type RenewalRequest, renewalRequestMessage } from '../../src/certificates/renewal-request.ts';
 import { pendingRevocations, toReplaceFirst } from '../../src/certificates/requested-revocation.ts';
@@ -17,6 +18,7 @@ import { campaignToMeet, campaignWake, settleCampaigns } from './campaigns.ts';
 import { isOtherCa, keepWaiting, notBeforeOf, recordFailure, recordLeftovers } from './failed-attempt.ts';
 import { giveUpTurn, withoutTurn } from './give-up-turn.ts';
 import { orderCertificate, rateLimitFailure } from './order.ts';
+import { newPostponementEvent, postponeNextAttempt, withPostponement } from './postponed-renewal.ts';
 import { revocationWake, settleRevocations } from './revocations.ts';
 import { initialWake, NOW, ON_CHANGE, readyWake, sleepUntil, type Wake } from './sleep-until.ts';
 
@@ -81,7 +83,8 @@ async function evaluate(bundle: Bundle, view: BundleView): Promise<Wake> {
   let caHost: string | undefined;
   try {
     const notBefore = notBeforeOf(bundle, view);
-    const observation = await cluster.observe(bundle);
+    const { postponement: before } = bundle.record;
+    const observation = withPostponement(await cluster.observe(bundle));
     ({ caHost } = observation);
     if (names.kind === 'invalid') {
       const { code, message } = names;
@@ -97,8 +100,10 @@ async function evaluate(bundle: Bundle, view: BundleView): Promise<Wake> {
     const revokeAfter = toReplaceFirst(bundle.record)?.serialNumber;
     const options = { now: Date.now(), renewRequested, revokeAfter, campaign: campaignOf(bundle) };
     const action = decideRenewal(bundle.record, names.dnsNames, observation, options);
-    if (action.kind === 'sleep') return await waitForRenewal(bundle, action, observation.reported);
     const lastAttempt = lastAttemptOf(bundle.record);
+    if (action.kind === 'sleep' && action.postponement !== undefined && lastAttempt !== undefined)
+      return await postponeNextAttempt(bundle, action.postponement, lastAttempt, before);
+    if (action.kind === 'sleep') return await waitForRenewal(bundle, action, before, observation.reported);
     if (notBefore !== undefined && lastAttempt !== undefined && !isOtherCa(lastAttempt, caHost))
       return await keepWaiting(bundle, lastAttempt, notBefore);
     const limit = rateLimitFailure(bundle, orderable, observation);
@@ -151,19 +156,18 @@ async function pause(bundle: Bundle, gate: Exclude<Gate, { readonly kind: 'serve
 
 async function waitForRenewal(
   bundle: Bundle,
-  { until, certificate, message }: Extract<NextAction, { readonly kind: 'sleep' }>,
+  { until, certificate, message, postponement }: Extract<NextAction, { readonly kind: 'sleep' }>,
+  before: Postponement | undefined,
   reported: string | undefined,
 ): Promise<Wake> {
   const renewalTime = new Date(until).toISOString();
   const { objectWriteError } = bundle.record;
   await bundle.transition(
     { state: 'Ready', certificate, renewalTime },
-    { message: readyMessage(certificate, renewalTime, message, bundle.record.fallback) },
-    objectWriteError && {
-      type: 'Warning',
-      reason: 'ObjectWriteFailed',
-      message: objectWriteMessage(objectWriteError),
-    },
+    { message: readyMessage(certificate, renewalTime, message, bundle.record.fallback), postponement },
+    objectWriteError === undefined
+      ? newPostponementEvent(postponement, before)
+      : { type: 'Warning', reason: 'ObjectWriteFailed', message: objectWriteMessage(objectWriteError) },
     reported,
   );
   return readyWake(bundle.record, until);

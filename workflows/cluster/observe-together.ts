@@ -27,9 +27,9 @@ export class ObserveTogether {
       campaigns !== undefined ||
       renewalRequest !== undefined ||
       toReplaceFirst(record) !== undefined;
-    const known = isRequested ? undefined : knownFactsOf(record);
+    const known = knownFactsOf(record);
     this.#batch ??= this.#start();
-    this.#batch.bundles.push({ bundleName, requestUid, known });
+    this.#batch.bundles.push({ bundleName, requestUid, ...(isRequested ? { planBy: known } : { known }) });
     const observations = await this.#batch.observations;
     const observation = Object.hasOwn(observations, bundleName) ? observations[bundleName] : undefined;
     return observation ?? (await observeAlone(bundle));

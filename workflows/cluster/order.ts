@@ -242,6 +242,7 @@ async function recordIssued(
     { state: 'Ready', certificate, renewalTime: new Date(renewalAt).toISOString() },
     {
       ...facts,
+      restartTurn: undefined,
       leftoverRecords,
       renewalRequest: undefined,
       persistentRecords: persistentRecords.length === 0 ? undefined : persistentRecords,

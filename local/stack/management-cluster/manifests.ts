@@ -24,6 +24,7 @@ const FILES = [
   'base/rbac.yaml',
   'base/worker-settings.yaml',
   'base/issuers.yaml',
+  'base/restarts.yaml',
   'components/admission-policy/secrets.yaml',
   'components/admission-policy/cluster-deployments.yaml',
 ];

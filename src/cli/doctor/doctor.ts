@@ -13,7 +13,13 @@ import { clusterChecks } from './cluster-checks.ts';
 import type { DoctorContext } from './doctor-context.ts';
 import { type KubernetesChecks, kubernetesChecks } from './kubernetes-checks.ts';
 import { resolverChecks } from './resolver-checks.ts';
-import { accountCheck, configMapCheck, environmentCheck, workerSettingsCheck } from './settings-checks.ts';
+import {
+  accountCheck,
+  configMapCheck,
+  environmentCheck,
+  renewalWindowsCheck,
+  workerSettingsCheck,
+} from './settings-checks.ts';
 import { temporalChecks } from './temporal-checks.ts';
 import { workerChecks } from './worker-checks.ts';
 
@@ -73,7 +79,12 @@ function allChecks(context: DoctorContext): readonly Check<unknown>[] {
     environment,
     ...(preInstall
       ? []
-      : [workerSettingsCheck(kubernetes.client, namespace), configMapCheck(kubernetes.client, namespace), ...accounts]),
+      : [
+          workerSettingsCheck(kubernetes.client, namespace),
+          configMapCheck(kubernetes.client, namespace),
+          renewalWindowsCheck(kubernetes.client),
+          ...accounts,
+        ]),
     ...temporal.all,
     ...(preInstall ? [] : workerChecks(managementCluster, temporal)),
     ...kubernetes.all,

@@ -18,6 +18,7 @@ import { CONFIG_MAPS } from '../../kubernetes/objects/resources.ts';
 import { accountCommand } from '../account/account-command.ts';
 import { unknownSettingText } from '../commands/config.ts';
 import { commandLine } from '../program-name.ts';
+import { windowsIn } from '../windows/read-windows.ts';
 import { Check, passed, warning } from './check.ts';
 
 const GROUP = 'Settings';
@@ -49,6 +50,21 @@ export function configMapCheck(client: Check<KubernetesClient>, namespace: strin
     run: async (signal) => {
       const kubernetes = client.value.withSignal(signal);
       return passed(await createOperatorSettings({ kubernetes, operatorNamespace: namespace }).notificationEmail());
+    },
+  });
+}
+
+/** The renewal windows and freezes of that ConfigMap. */
+export function renewalWindowsCheck(client: Check<KubernetesClient>): Check<void> {
+  return new Check({
+    id: 'settings-renewal-windows',
+    group: GROUP,
+    title: 'the renewal windows are valid',
+    needs: [client],
+    run: async (signal) => {
+      const { windows, freezes } = await windowsIn(client.value.withSignal(signal));
+      if (windows.length + freezes.length === 0) return passed('there are none');
+      return passed(`${windows.length} windows, ${freezes.length} freezes`);
     },
   });
 }

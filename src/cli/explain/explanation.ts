@@ -173,7 +173,11 @@ function actionsOf(report: ClusterReport, certificate: CertificateRow): readonly
   switch (state) {
     case 'Ready': {
       const actions = actionsForServed(certificate.served?.reason, report);
-      return [...(actions.length === 0 ? [{ text: 'Nothing' }] : actions), renewNow('To renew it now')];
+      const waits =
+        certificate.postponed === undefined
+          ? []
+          : [{ text: 'To see when it may be renewed', command: commandLine(`windows next ${cluster}`) }];
+      return [...(actions.length === 0 ? [{ text: 'Nothing' }] : actions), ...waits, renewNow('To renew it now')];
     }
     case 'Issuing':
     case 'Renewing':

@@ -6,6 +6,7 @@ import { getIfKnown } from '../../kubernetes/api/discovery.ts';
 import { type KubernetesApi, type KubernetesObject } from '../../kubernetes/api/kubernetes-api.ts';
 import { type ProjectionSettings, projectClusterDeployment } from '../../kubernetes/objects/cluster-deployment.ts';
 import { observeRequest } from '../../kubernetes/objects/observed-request.ts';
+import { observedPostponement } from '../../kubernetes/objects/postponed-condition.ts';
 import { type StandaloneSettings, standaloneView } from '../../kubernetes/objects/request-views.ts';
 import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS } from '../../kubernetes/objects/resources.ts';
 import { toRfc3339 } from '../../kubernetes/objects/timestamp.ts';
@@ -90,7 +91,7 @@ export async function clusterFromKubernetes(
 }
 
 function certificateRow(object: KubernetesObject, cluster: ClusterName): CertificateRow {
-  const { name, dnsNames, secretName, issuerName, serialNumber, notAfter, renewalTime, nextAttempt } =
+  const { name, dnsNames, secretName, issuerName, serialNumber, notAfter, renewalTime, postponed, nextAttempt } =
     observeRequest(object);
   const prefix = `${cluster.name}-`;
   const { state, reason, message, since } = stateOf(object);
@@ -107,6 +108,7 @@ function certificateRow(object: KubernetesObject, cluster: ClusterName): Certifi
     serialNumber,
     notAfter: rfc3339(notAfter),
     renewalTime,
+    postponed,
     nextAttempt,
     served: servedRowOf(object['status']),
   };
@@ -128,6 +130,8 @@ function stateOf(object: KubernetesObject): Pick<CertificateRow, 'state' | 'reas
   if (renewing?.status === 'True' && renewing.reason === conditionReason('certificate/waitsForCanary'))
     return from('Waiting', renewing);
   if (renewing?.status === 'True') return from(ready?.status === 'True' ? 'Renewing' : 'Issuing', renewing);
+  if (ready?.status === 'True' && renewing !== undefined && observedPostponement([renewing]) !== undefined)
+    return { ...from('Ready', ready), message: renewing.message ?? '' };
   if (ready !== undefined) return from(ready.status === 'True' ? 'Ready' : 'Pending', ready);
   return status === 'Success'
     ? { state: 'Ready', message: 'Issued by certman-operator.' }

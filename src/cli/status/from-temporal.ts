@@ -95,6 +95,7 @@ async function certificateRow(
     serialNumber: certificate?.serialNumber,
     notAfter: certificate?.notAfter,
     renewalTime: renewalTimeOf(record),
+    postponed: record.postponement?.reason,
     nextAttempt: nextAttemptOf(record),
     activity:
       state === 'Issuing' || state === 'Renewing'

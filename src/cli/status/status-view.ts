@@ -1,3 +1,4 @@
+import type { PostponementReason } from '../../certificates/postponement.ts';
 import { compareUrgency } from '../../certificates/urgency.ts';
 import type { ClusterView } from '../../clusters/cluster-view.ts';
 import { type Gate, gateOf } from '../../clusters/gate.ts';
@@ -64,6 +65,8 @@ export interface CertificateRow {
   readonly serialNumber?: string;
   readonly notAfter?: string;
   readonly renewalTime?: string;
+  /** Why its renewal, which is due, waits. */
+  readonly postponed?: PostponementReason | undefined;
   readonly nextAttempt?: string;
   readonly activity?: string;
   /** Absent: not probed, or the API server does not answer. */

@@ -3,7 +3,7 @@ import type { StatusReport } from '../../certificates/status-report.ts';
 import type { ClusterIdentity } from '../../clusters/cluster-identity.ts';
 import type { BundleView, ClusterView } from '../../clusters/cluster-view.ts';
 import { requestName } from '../../clusters/request-name.ts';
-import type { ApplyCertificateRequestInput, RequestObservation } from '../../contract/activities.ts';
+import type { ApplyCertificateRequestInput, KnownFacts, RequestObservation } from '../../contract/activities.ts';
 import { CertmanError } from '../../failures/failure.ts';
 import type { KubernetesApi, KubernetesObject } from '../api/kubernetes-api.ts';
 import { requireServedBundle, type ViewSettings, viewOf } from './asked-for.ts';
@@ -42,13 +42,31 @@ export interface ManagementClusterAccess {
 export async function applyCertificateRequest(
   access: ManagementClusterAccess,
   input: ApplyCertificateRequestInput,
+  complete: CompleteObservation = (observation) => Promise.resolve(observation),
 ): Promise<RequestObservation> {
-  return await applyToBundle(access, await readCluster(access, input.cluster), input);
+  const cluster = await readCluster(access, input.cluster);
+  const { bundleName, planBy } = input;
+  const { kubernetes } = access;
+  const observation = await applyToBundle(access, cluster, input);
+  return await complete(observation, { kubernetes, cluster, bundleName, known: planBy });
 }
+
+/** Completes what was observed of a bundle: the CA, and whether its renewal waits. */
+export type CompleteObservation = (
+  observation: RequestObservation,
+  of: {
+    readonly kubernetes: KubernetesApi;
+    readonly cluster: ReadCluster;
+    readonly bundleName: string;
+    /** Undefined: nothing is postponed. */
+    readonly known: KnownFacts | undefined;
+  },
+) => Promise<RequestObservation>;
 
 /** The object of a cluster or of a standalone request, for all of its bundles. */
 export interface ReadCluster {
   readonly view: ClusterView;
+  readonly labels: Readonly<Record<string, string>>;
   /** Adds a missing finalizer: once, when the first bundle needs it. */
   readonly ensureFinalizer: () => Promise<ReadObject>;
 }
@@ -62,6 +80,7 @@ export async function readCluster(
   let ensured: Promise<ReadObject> | undefined;
   return {
     view: viewOf(read, cluster, projection),
+    labels: read.metadata.labels ?? {},
     ensureFinalizer: () => {
       ensured ??= ensureFinalizer(kubernetes, cluster, read);
       return ensured;

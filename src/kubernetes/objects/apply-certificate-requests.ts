@@ -2,7 +2,12 @@ import type { StatusReport } from '../../certificates/status-report.ts';
 import type { ApplyCertificateRequestsInput, RequestObservation } from '../../contract/activities.ts';
 import { settledReport } from '../../contract/evaluation.ts';
 import { reportDigest } from '../../contract/status-report.ts';
-import { applyToBundle, type ManagementClusterAccess, readCluster } from './apply-certificate-request.ts';
+import {
+  applyToBundle,
+  type CompleteObservation,
+  type ManagementClusterAccess,
+  readCluster,
+} from './apply-certificate-request.ts';
 import { writeStatuses } from './report-status.ts';
 
 /** Of a bundle among others: one that takes longer is left out, so that the others neither wait for it nor fail with it. */
@@ -12,8 +17,7 @@ const STATUS_TIMEOUT_MS = 10_000;
 
 /** What the activity adds to the access. */
 export interface EvaluationContext extends ManagementClusterAccess {
-  /** Completes what was observed of a bundle. */
-  readonly withCa: (observation: RequestObservation) => Promise<RequestObservation>;
+  readonly complete: CompleteObservation;
   /** For the status. */
   readonly workflowId: string;
   /** The API, whose requests end so many milliseconds from now. */
@@ -34,9 +38,14 @@ export async function applyCertificateRequests(
   const read = await readCluster(context, cluster);
   const isAlone = bundles.length === 1;
   const results = await Promise.allSettled(
-    bundles.map(async ({ bundleName, requestUid, known }) => {
+    bundles.map(async ({ bundleName, requestUid, known, planBy = known }) => {
       const access = isAlone ? context : { ...context, kubernetes: context.kubernetesWithin(BUNDLE_TIMEOUT_MS) };
-      const observation = await context.withCa(await applyToBundle(access, read, { bundleName, requestUid }));
+      const observation = await context.complete(await applyToBundle(access, read, { bundleName, requestUid }), {
+        kubernetes: access.kubernetes,
+        cluster: read,
+        bundleName,
+        known: planBy,
+      });
       const bundle = read.view.bundles.find(({ name }) => name === bundleName);
       const report =
         bundle === undefined || known === undefined

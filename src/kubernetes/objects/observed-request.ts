@@ -62,6 +62,7 @@ export function observeRequest(object: KubernetesObject): ObservedRequest {
     installedAt: status.installedAt,
     replacedSerialNumber: status.replacedSerialNumber,
     served: status.served,
+    postponed: status.postponed,
     renewalTime: status.renewalTime,
     nextAttempt: status.nextAttempt,
     namespace: sharedText(metadata.namespace ?? ''),

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { PlatformView } from '../../clusters/cluster-view.ts';
 import { isCrlUrl } from '../../x509/certificate-extensions.ts';
+import { observedPostponement } from './postponed-condition.ts';
 import { observedServed } from './served-condition.ts';
 import { parseTimestamp } from './timestamp.ts';
 
@@ -89,6 +90,7 @@ const statusSchema = z
         notAfter: parseTimestamp(notAfter ?? '')?.getTime(),
         installedAt: parseTimestamp(installedTime ?? '')?.getTime(),
         served: observedServed(conditions),
+        postponed: observedPostponement(conditions),
         certId,
         crlUrl,
         suggestedWindow: certId && suggestedWindow ? { certId, start, end, explanationUrl } : undefined,

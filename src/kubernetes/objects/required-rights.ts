@@ -37,7 +37,7 @@ export const RIGHTS_WHERE_SERVED: readonly RequiredRight[] = [
 /** In certman's own namespace: Role certman. */
 export const RIGHTS_AT_HOME: readonly RequiredRight[] = [
   { group: '', resource: 'configmaps', names: ['certman-operator'], verbs: ['get', 'list', 'watch'] },
-  { group: '', resource: 'configmaps', names: ['certman-issuers'], verbs: ['get', 'patch'] },
+  { group: '', resource: 'configmaps', names: ['certman-issuers', 'certman-restarts'], verbs: ['get', 'patch'] },
 ];
 
 /** Of the component watch-namespaces, which has {@link RIGHTS_WHERE_SERVED} in some namespaces only: ClusterRole certman-identity. */

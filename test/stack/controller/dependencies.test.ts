@@ -2,11 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { clusterWorkflowId } from '../../../src/contract/ids.ts';
 import type * as backoff from '../../../src/kubernetes/api/backoff.ts';
-import { CERTIFICATE_REQUESTS, DNS_ZONES, SECRETS } from '../../../src/kubernetes/objects/resources.ts';
+import { CERTIFICATE_REQUESTS, CONFIG_MAPS, DNS_ZONES, SECRETS } from '../../../src/kubernetes/objects/resources.ts';
 import {
   createCluster,
   identityOf,
   keyOf,
+  patchCluster,
   patchSecretAsUser,
   writeIssuedObjects,
 } from '../../support/controller/clusters.ts';
@@ -96,6 +97,39 @@ describe('what a certificate depends on', () => {
     // Five at once, and then one every two minutes.
     const allowed = 5 + Math.floor((performance.now() - start) / 120_000);
     expect((await run.receivedSignals(cluster))?.length).toBeLessThanOrEqual(1 + allowed);
+  });
+
+  test('is signalled to the clusters whose renewal is postponed when it is a renewal window that selects them', async () => {
+    const operatorNamespace = await managementCluster().namespace();
+    const { admin } = managementCluster();
+    const put = (renewalWindows: string) =>
+      admin.apply(CONFIG_MAPS, {
+        metadata: { namespace: operatorNamespace, name: 'certman-operator' },
+        data: { renewal_windows: renewalWindows },
+      });
+    const freeze = 'name: launch, from: "2026-01-01T00:00:00Z", to: "2046-01-01T00:00:00Z"';
+    await put('windows: []');
+    const run = await harness().startController({ kubernetes: admin, operatorNamespace });
+    const clusters = [await createCluster(managementCluster()), await createCluster(managementCluster())] as const;
+    const [selected, other] = clusters;
+    await patchCluster(managementCluster(), selected, '/metadata/labels/tier', 'gold');
+    const waits = { type: 'Renewing', status: 'False', reason: 'Frozen', message: 'm' };
+    for (const cluster of clusters) {
+      await run.untilReceived(cluster, ['observed']);
+      const conditions = [{ ...waits, lastTransitionTime: '2026-01-01T00:00:00Z' }];
+      await run.untilHandled(
+        await writeIssuedObjects(managementCluster(), cluster, 'one', { conditions, notAfter: '2046-01-01T00:00:00Z' }),
+      );
+    }
+    const change = 'The renewal windows changed.';
+    await put(`freezes: [{${freeze}, selector: {matchLabels: {tier: gold}}}]`);
+    await run.untilReceived(selected, ['observed', change]);
+    await put('freezes: []');
+    await run.untilReceived(selected, ['observed', change, change]);
+    // What selects all concerns all.
+    await put(`freezes: [{${freeze}}]`);
+    await run.untilReceived(other, ['observed', change]);
+    expect(await run.receivedSignals(other)).toEqual(['observed', change]);
   });
 
   test('is signalled once to each cluster that waits or fails when it is the account, in two passes', async () => {

@@ -183,7 +183,7 @@ describe('applyCertificateRequests', () => {
       bundleStatus: new StatusWriter(BUNDLE_STATUS),
       bundles: new ServedBundles(certman, { managementCluster: 'hive' }),
       projection: { managementCluster: 'hive' },
-      withCa: (observation: RequestObservation) => Promise.resolve(observation),
+      complete: (observation: RequestObservation) => Promise.resolve(observation),
       workflowId: 'w',
       onStatusError: () => undefined,
     };

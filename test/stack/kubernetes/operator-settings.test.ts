@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { readAwsCredentials } from '../../../src/kubernetes/objects/aws-credentials.ts';
 import { createOperatorSettings } from '../../../src/kubernetes/objects/operator-settings.ts';
+import { RenewalWindowsConfig } from '../../../src/kubernetes/objects/renewal-windows-config.ts';
 import { CONFIG_MAPS, SECRETS } from '../../../src/kubernetes/objects/resources.ts';
+import { RestartTurns } from '../../../src/kubernetes/objects/restart-turns.ts';
 import { useManagementCluster } from '../../support/kubernetes/management-cluster.ts';
 
 const managementCluster = useManagementCluster();
@@ -111,4 +113,55 @@ describe('AWS credentials', () => {
     expect(error).toMatchObject({ code: 'dns/credentialsMalformed', message: expect.stringContaining(words) });
     expect(String(error)).not.toContain('two words');
   });
+});
+
+describe('the renewal windows', () => {
+  const put = (namespace: string, data: Readonly<Record<string, string>>) =>
+    managementCluster().admin.apply(CONFIG_MAPS, { metadata: { namespace, name: 'certman-operator' }, data });
+
+  test('are read at once after a change; malformed ones leave the last valid ones, and say what is wrong', async () => {
+    const namespace = await managementCluster().namespace();
+    const { admin } = managementCluster();
+    const config = new RenewalWindowsConfig(namespace);
+    expect(await config.read(admin)).toEqual({ rules: { windows: [], freezes: [] } });
+    const valid = 'windows:\n- {name: nights, schedule: "0 22 * * *", duration: 6h, timeZone: Europe/Berlin}\n';
+    await put(namespace, { renewal_windows: valid });
+    expect(await config.read(admin)).toMatchObject({ rules: { windows: [{ name: 'nights' }] } });
+    await put(namespace, { renewal_windows: `${valid}freezes: [{name: launch, from: soon, to: later}]` });
+    const invalid = await config.read(admin);
+    expect(invalid.rules).toMatchObject({ windows: [{ name: 'nights' }] });
+    expect(invalid.problem).toMatchObject({
+      code: 'configuration/invalid',
+      message: expect.stringMatching(`ConfigMap ${namespace}/certman-operator.*freezes\\[0\\].*instant`),
+    });
+    // A worker that has started since knows no valid ones.
+    expect((await new RenewalWindowsConfig(namespace).read(admin)).rules).toBeUndefined();
+    await put(namespace, {});
+    expect(await config.read(admin)).toEqual({ rules: { windows: [], freezes: [] } });
+  });
+
+  test.each([
+    ['tabs', '\twindows: []', 'no YAML'],
+    ['too much', `windows: [] #${'x'.repeat(70_000)}`, 'at most 65536'],
+  ])('of %s are refused', async (_what, text, words) => {
+    const config = new RenewalWindowsConfig('ns');
+    const { problem } = await config.apply({ metadata: { name: 'certman-operator' }, data: { renewal_windows: text } });
+    expect(problem?.message).toContain(words);
+  });
+});
+
+test('however many workers ask at once, no more turns than set are within the duration of a restart', async () => {
+  const namespace = await managementCluster().namespace();
+  const { admin } = managementCluster();
+  const limit = { atOnce: 2, durationMs: 60_000 };
+  const take = (turns: RestartTurns, now: number) => turns.take(admin, now, (turn) => turn < 200_000);
+  const workers = [new RestartTurns(namespace, limit), new RestartTurns(namespace, limit)];
+  await expect(take(workers[0] as RestartTurns, 1_000)).rejects.toMatchObject({ code: 'configuration/invalid' });
+  await admin.apply(CONFIG_MAPS, { metadata: { namespace, name: 'certman-restarts' } });
+  const taken = await Promise.all([1, 2, 3].flatMap(() => workers.map((worker) => take(worker, 1_000))));
+  expect(taken.sort((one, other) => one - other)).toEqual([1_000, 1_000, 61_000, 61_000, 121_000, 121_000]);
+  expect(await take(workers[0] as RestartTurns, 181_500)).toBe(181_500);
+  // Refused: it is not taken.
+  const refused = () => (workers[1] as RestartTurns).take(admin, 181_500, () => false);
+  expect([await refused(), await refused()]).toEqual([181_500, 181_500]);
 });

@@ -31,6 +31,7 @@ import {
   NAMESPACES,
   SECRETS,
 } from '../../../src/kubernetes/objects/resources.ts';
+import { RestartTurns } from '../../../src/kubernetes/objects/restart-turns.ts';
 import { deleteStagingKey, ensureStagingKey } from '../../../src/kubernetes/objects/staging-secret.ts';
 import { readTlsSecret } from '../../../src/kubernetes/objects/tls-secret.ts';
 import { selfSigned } from '../../support/certificates/self-signed.ts';
@@ -87,6 +88,7 @@ async function completeLifecycle(): Promise<void> {
   await createOperatorSettings({ kubernetes: certman, operatorNamespace: OPERATOR_NAMESPACE }).account();
   await readAwsCredentials(certman, { namespace, name: 'aws' });
   await new IssuerRecordStore(certman, OPERATOR_NAMESPACE).update('rbac', () => ({ record: ISSUER }));
+  await new RestartTurns(OPERATOR_NAMESPACE, { atOnce: 1, durationMs: 1_000 }).take(certman, Date.now(), () => true);
   await readClusterUid(certman);
   await allowsAmbientCredentials(certman, namespace);
   await likelySyncProblem(certman, view.identity, undefined);

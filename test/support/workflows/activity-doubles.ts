@@ -18,11 +18,13 @@ import type {
   RequestObservation,
   UnfinishedStep,
 } from '../../../src/contract/activities.ts';
-import { settledReport } from '../../../src/contract/evaluation.ts';
+import { duePlannedRenewal, observedFacts, settledReport } from '../../../src/contract/evaluation.ts';
 import { clusterWorkflowId } from '../../../src/contract/ids.ts';
 import { issuedReport } from '../../../src/contract/issued.ts';
 import { reportDigest } from '../../../src/contract/status-report.ts';
 import { type FailureCode, retryModeOf } from '../../../src/failures/failure.ts';
+import { parseRenewalWindows } from '../../../src/renewal-windows/parse-windows.ts';
+import { postponeByWindows } from '../../../src/renewal-windows/postpone.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -58,6 +60,8 @@ export class ActivityDoubles {
   issuedByCaHost: string | undefined;
   renewBeforeDays: number | undefined;
   renewalPolicy: RenewalPolicy | undefined;
+  /** Renewal windows and freezes, in a form as of YAML. */
+  renewalWindows: unknown;
   /** Window of each certificate, in days from its issuance, where the order wants it. */
   suggestsWindow: { readonly fromDay: number; readonly toDay: number } | undefined;
   /** Awaited by each activity before it does anything. */
@@ -193,7 +197,7 @@ export class ActivityDoubles {
       const results = await Promise.allSettled(
         bundles.map(async ({ bundleName, requestUid, known }) => {
           const input = { cluster, bundleName, ...(requestUid !== undefined && { requestUid }) };
-          const observation = await applyCertificateRequest(input);
+          const observation = await this.#postpone(await applyCertificateRequest(input), known);
           const reported = known === undefined ? undefined : await this.#reportSettled(bundleName, known, observation);
           return [bundleName, { ...observation, ...(reported !== undefined && { reported }) }] as const;
         }),
@@ -202,6 +206,20 @@ export class ActivityDoubles {
       if (failed !== undefined && bundles.length === 1) throw failed.reason;
       return Object.fromEntries(results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : [])));
     };
+  }
+
+  async #postpone(observation: RequestObservation, known: KnownFacts | undefined): Promise<RequestObservation> {
+    const { secret } = observation;
+    if (this.renewalWindows === undefined || known === undefined || secret.kind !== 'valid') return observation;
+    const { dnsNames } = secret.certificate;
+    const now = await this.#now();
+    const due = duePlannedRenewal(observedFacts(known, observation, now), dnsNames, observation, now);
+    const parsed = parseRenewalWindows(this.renewalWindows);
+    if (parsed.kind === 'invalid') throw new TypeError(parsed.problem);
+    if (due === undefined) return observation;
+    const { planned, latest } = due;
+    const postponement = postponeByWindows(parsed.rules, { plannedAt: planned.at, latest, now, fraction: 0.5 });
+    return { ...observation, ...(postponement && { postponement }) };
   }
 
   async #reportSettled(

@@ -173,6 +173,15 @@ describe('the fleet gauges', () => {
     ]);
   });
 
+  it('count renewals that wait by reason, each reason from 0', async () => {
+    const { metrics, fleet, read } = setUp();
+    metrics.expose(fleet);
+    fleet.requests.push(REQUEST, { ...REQUEST, name: 'waits', postponed: 'Frozen' });
+    const text = await read();
+    expect(text).toContain('certman_renewals_postponed{reason="Frozen"} 1\n');
+    expect(text).toContain('certman_renewals_postponed{reason="OutsideWindow"} 0\n');
+  });
+
   it('count clusters by gate', async () => {
     const { metrics, fleet, read } = setUp();
     metrics.expose(fleet);

@@ -4,6 +4,7 @@ import { CAMPAIGNS } from './campaigns.ts';
 import { EVERYDAY } from './everyday.ts';
 import { EXCEPTIONAL } from './exceptional.ts';
 import { INTERVENTIONS } from './interventions.ts';
+import { RENEWAL_WINDOWS } from './renewal-windows.ts';
 import type { HistoryScenario } from './scenario.ts';
 
 /** Every scenario, each with a name of its own. */
@@ -13,4 +14,5 @@ export const SCENARIOS: readonly HistoryScenario[] = [
   ...INTERVENTIONS,
   ...BUDGET,
   ...CAMPAIGNS,
+  ...RENEWAL_WINDOWS,
 ];

@@ -1,0 +1,115 @@
+import { stableFraction } from '../../certificates/digest.ts';
+import type { Postponement } from '../../certificates/postponement.ts';
+import type { PostponableRenewal } from '../../certificates/renewal-policy.ts';
+import type { BundleView } from '../../clusters/cluster-view.ts';
+import type { KnownFacts, RequestObservation } from '../../contract/activities.ts';
+import { duePlannedRenewal, observedFacts } from '../../contract/evaluation.ts';
+import type { DueRenewal } from '../../renewal-windows/postpone.ts';
+import { type RenewalWindows, rulesFor } from '../../renewal-windows/rules.ts';
+import type { KubernetesApi } from '../api/kubernetes-api.ts';
+import type { ReadCluster } from './apply-certificate-request.ts';
+import { isStandalone } from './primary-object.ts';
+import type { RenewalWindowsConfig } from './renewal-windows-config.ts';
+import type { RestartTurns } from './restart-turns.ts';
+
+/** What postpones planned renewals. */
+export interface RenewalControls {
+  readonly windows: Pick<RenewalWindowsConfig, 'read'>;
+  /** Undefined: any number of kube-apiservers may restart at once. */
+  readonly restarts?: RestartTurns | undefined;
+}
+
+/** A bundle that is evaluated. */
+export interface EvaluatedBundle {
+  readonly cluster: ReadCluster;
+  readonly bundle: Pick<BundleView, 'names'>;
+  readonly known: KnownFacts;
+  /** Epoch milliseconds. */
+  readonly now: number;
+}
+
+/**
+ * Adds to an observation whether a planned renewal that is due waits for a window, the end of a freeze or its turn. Reads
+ * nothing while none is due.
+ * @throws CertmanError `kubernetes/…`, `configuration/invalid` where turns are given and their ConfigMap is missing.
+ */
+export async function postponeRenewal(
+  kubernetes: KubernetesApi,
+  { windows, restarts }: RenewalControls,
+  { cluster, bundle, known, now }: EvaluatedBundle,
+  observation: RequestObservation,
+): Promise<RequestObservation> {
+  if (bundle.names.kind !== 'valid') return observation;
+  const { dnsNames } = bundle.names;
+  const due = duePlannedRenewal(observedFacts(known, observation, now), dnsNames, observation, now);
+  if (due === undefined || due.latest <= now) return observation;
+  const { rules } = await windows.read(kubernetes);
+  const { namespace, name } = observation.request;
+  const renewal: DueRenewal = {
+    plannedAt: due.planned.at,
+    latest: due.latest,
+    now,
+    fraction: stableFraction(`${namespace}/${name} window`),
+  };
+  if (rules === undefined) return { ...observation, postponement: withoutRules(due) };
+  const postpone = await postponeBy(rulesFor(rules, cluster.labels));
+  const postponement = postpone(renewal);
+  if (postponement !== undefined) return { ...observation, postponement };
+  if (restarts === undefined || !restartsApiServer(cluster, dnsNames)) return observation;
+  return { ...observation, ...(await turnOf(kubernetes, restarts, postpone, renewal, known.restartTurn)) };
+}
+
+type Postpone = (renewal: DueRenewal) => Postponement | undefined;
+
+/** Loads what computes schedules where there are any. */
+async function postponeBy(rules: RenewalWindows): Promise<Postpone> {
+  if (rules.windows.length === 0 && rules.freezes.length === 0) return () => undefined;
+  const { postponeByWindows } = await import('../../renewal-windows/postpone.ts');
+  return (renewal) => postponeByWindows(rules, renewal);
+}
+
+/** Names that are not below a wildcard are those of the API server. Nothing is known of what a standalone request is for. */
+function restartsApiServer({ view }: ReadCluster, dnsNames: readonly string[]): boolean {
+  return !isStandalone(view.identity) && dnsNames.some((name) => !name.startsWith('*.'));
+}
+
+function withoutRules({ planned, latest }: PostponableRenewal): Postponement {
+  return {
+    reason: 'InvalidWindows',
+    plannedTime: new Date(planned.at).toISOString(),
+    until: new Date(latest).toISOString(),
+    message: 'the renewal windows are not valid: see certman windows check',
+  };
+}
+
+/** @param known the turn that an earlier evaluation took. */
+async function turnOf(
+  kubernetes: KubernetesApi,
+  restarts: RestartTurns,
+  postpone: Postpone,
+  renewal: DueRenewal,
+  known: string | undefined,
+): Promise<Pick<RequestObservation, 'postponement' | 'restartTurn'>> {
+  const { plannedAt, latest, now } = renewal;
+  const { durationMs, atOnce } = restarts.limit;
+  const wait = (at: number, message: string): Postponement => ({
+    reason: 'RestartBudget',
+    plannedTime: new Date(plannedAt).toISOString(),
+    until: new Date(at).toISOString(),
+    message,
+  });
+  const waiting = `at most ${atOnce} kube-apiservers restart within ${Math.round(durationMs / 60_000)} minutes`;
+  const taken = Date.parse(known ?? '');
+  if (taken <= now && now < taken + durationMs) return { restartTurn: known };
+  if (taken > now && taken <= latest && postpone({ ...renewal, now: taken }) === undefined) {
+    return { postponement: wait(taken, waiting), restartTurn: known };
+  }
+  const isOfUse = (turn: number): boolean => turn <= latest && postpone({ ...renewal, now: turn }) === undefined;
+  const turn = await restarts.take(kubernetes, now, isOfUse);
+  if (turn > latest) return { postponement: wait(latest, `${waiting}; it cannot wait for its turn`) };
+  const restartTurn = new Date(turn).toISOString();
+  if (turn <= now) return { restartTurn };
+  const closed = postpone({ ...renewal, now: turn });
+  if (closed === undefined) return { postponement: wait(turn, waiting), restartTurn };
+  return { postponement: wait(Date.parse(closed.until), `${waiting}, and at its turn ${closed.message}`) };
+}

@@ -1,0 +1,144 @@
+import { expect, test } from 'vitest';
+import type { RequestObservation } from '../../../src/contract/activities.ts';
+import type { KubernetesApi } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { postponeRenewal, type RenewalControls } from '../../../src/kubernetes/objects/postpone-renewal.ts';
+import { nextTurn, type RestartTurns } from '../../../src/kubernetes/objects/restart-turns.ts';
+import { parseRenewalWindows } from '../../../src/renewal-windows/parse-windows.ts';
+import { certificateWithLifetime, DAY_MS } from '../../support/certificates/certificate-facts.ts';
+import { clusterView } from '../../support/workflows/cluster-views.ts';
+
+const HOUR_MS = 3_600_000;
+const certificate = certificateWithLifetime(90 * DAY_MS);
+const { dnsNames } = certificate;
+const DUE_AT = Date.parse(certificate.notAfter) - 45 * DAY_MS;
+const LATEST = Date.parse(certificate.notAfter) - 27 * DAY_MS;
+
+/** The tests give what is read of it. */
+const kubernetes = {} as KubernetesApi;
+
+const OBSERVED: RequestObservation = {
+  request: { namespace: 'ns', name: 'c1-primary', uid: 'u' },
+  secret: { kind: 'valid', certificate },
+};
+
+const LIMIT = { atOnce: 2, durationMs: HOUR_MS };
+
+interface Given {
+  readonly windows?: unknown;
+  readonly now?: number;
+  readonly labels?: Readonly<Record<string, string>>;
+  /** The next turn that there is. */
+  readonly turn?: number;
+  readonly restartTurn?: string;
+  readonly names?: readonly string[];
+  readonly standalone?: true;
+}
+
+async function decide({
+  windows = {},
+  now = DUE_AT,
+  labels = {},
+  turn,
+  restartTurn,
+  names = dnsNames,
+  standalone,
+}: Given) {
+  let reads = 0;
+  let taken = 0;
+  const parsed = windows === undefined ? undefined : parseRenewalWindows(windows);
+  if (parsed?.kind === 'invalid') throw new Error(parsed.problem);
+  const restarts = turn !== undefined && {
+    restarts: {
+      limit: LIMIT,
+      take: (_kubernetes: KubernetesApi, _now: number, accept: (turn: number) => boolean) => {
+        if (accept(turn)) taken += 1;
+        return Promise.resolve(turn);
+      },
+    } as unknown as RestartTurns,
+  };
+  const controls: RenewalControls = {
+    windows: {
+      read: () => {
+        reads += 1;
+        return Promise.resolve({ rules: windows === null ? undefined : parsed?.rules });
+      },
+    },
+    ...restarts,
+  };
+  const view = clusterView();
+  const identity = standalone === true ? { ...view.identity, kind: 'CertificateRequest' as const } : view.identity;
+  const cluster = { view: { ...view, identity }, labels, ensureFinalizer: () => Promise.reject(new Error('unused')) };
+  const held = { ...OBSERVED, secret: { kind: 'valid', certificate: { ...certificate, dnsNames: names } } as const };
+  const bundle = { names: { kind: 'valid', dnsNames: names } as const };
+  const known = { fingerprint: certificate.fingerprint, ...(restartTurn !== undefined && { restartTurn }) };
+  const found = await postponeRenewal(kubernetes, controls, { cluster, bundle, known, now }, held);
+  return { ...found, reads, taken };
+}
+
+const iso = (at: number): string => new Date(at).toISOString();
+const FREEZE = { name: 'launch', from: iso(DUE_AT - 30 * DAY_MS), to: iso(DUE_AT + 3 * DAY_MS) };
+
+test('nothing is read while no planned renewal is due, nor when it can wait no longer', async () => {
+  expect(await decide({ windows: { freezes: [FREEZE] }, now: DUE_AT - 2 * DAY_MS })).toMatchObject({ reads: 0 });
+  expect(await decide({ windows: { freezes: [FREEZE] }, now: LATEST })).toMatchObject({ reads: 0, taken: 0 });
+  expect(await decide({ windows: {}, now: DUE_AT })).toMatchObject({ reads: 1 });
+});
+
+test('a freeze postpones what it selects', async () => {
+  const windows = { freezes: [{ ...FREEZE, selector: { matchLabels: { tier: 'gold' } } }] };
+  expect((await decide({ windows })).postponement).toBeUndefined();
+  const { postponement } = await decide({ windows, labels: { tier: 'gold' } });
+  expect(postponement).toMatchObject({ reason: 'Frozen', message: 'the freeze launch is on' });
+  expect(Date.parse(postponement?.until ?? '')).toBeGreaterThanOrEqual(Date.parse(FREEZE.to));
+});
+
+test('a worker that has read no valid windows waits as long as is safe', async () => {
+  expect((await decide({ windows: null })).postponement).toMatchObject({
+    reason: 'InvalidWindows',
+    until: iso(LATEST),
+  });
+});
+
+test('a renewal of an API certificate takes a turn, and waits for it', async () => {
+  expect(await decide({ turn: DUE_AT })).toMatchObject({ restartTurn: iso(DUE_AT), taken: 1 });
+  const later = await decide({ turn: DUE_AT + HOUR_MS });
+  expect(later).toMatchObject({ taken: 1, restartTurn: iso(DUE_AT + HOUR_MS) });
+  expect(later.postponement).toMatchObject({ reason: 'RestartBudget', until: iso(DUE_AT + HOUR_MS) });
+});
+
+test('a turn that was taken is kept: until it comes, and while the restart lasts', async () => {
+  const turn = DUE_AT + 9 * HOUR_MS;
+  const restartTurn = iso(DUE_AT + HOUR_MS);
+  const waiting = await decide({ turn, restartTurn });
+  expect(waiting).toMatchObject({ taken: 0, restartTurn, postponement: { until: restartTurn } });
+  const come = await decide({ turn, restartTurn, now: DUE_AT + HOUR_MS });
+  expect(come).toMatchObject({ taken: 0, restartTurn });
+  expect(come.postponement).toBeUndefined();
+  expect(await decide({ turn, restartTurn, now: DUE_AT + 2 * HOUR_MS })).toMatchObject({ taken: 1 });
+});
+
+test('wildcards alone, and standalone requests, restart no kube-apiserver', async () => {
+  expect(await decide({ turn: DUE_AT, names: ['*.apps.c1.example.com'] })).toMatchObject({ taken: 0 });
+  expect(await decide({ turn: DUE_AT, standalone: true })).toMatchObject({ taken: 0 });
+});
+
+test('a turn outside of the windows, or later than is safe, is not taken', async () => {
+  const hour = new Date(DUE_AT).getUTCHours();
+  const windows = { windows: [{ name: 'now', schedule: `0 ${hour} * * *`, duration: '1h' }] };
+  const now = Math.floor(DUE_AT / HOUR_MS) * HOUR_MS + 59 * 60_000;
+  const outside = await decide({ windows, now, turn: now + 2 * HOUR_MS });
+  expect(outside).toMatchObject({ taken: 0, postponement: { reason: 'RestartBudget' } });
+  expect(Date.parse(outside.postponement?.until ?? '')).toBeGreaterThan(now + 20 * HOUR_MS);
+  const late = await decide({ turn: LATEST + HOUR_MS });
+  expect(late).toMatchObject({ taken: 0, postponement: { reason: 'RestartBudget', until: iso(LATEST) } });
+});
+
+test.each([
+  [[], 1_000, 1_000],
+  [[900], 1_000, 1_000],
+  [[900, 950], 1_000, 900 + HOUR_MS],
+  [[900, 950, 900 + HOUR_MS], 1_000, 950 + HOUR_MS],
+  [[900, 950], 2 * HOUR_MS, 2 * HOUR_MS],
+])('after the turns %j, the next one at %d is %d', (turns, now, expected) => {
+  expect(nextTurn(turns, LIMIT, now)).toBe(expected);
+});
