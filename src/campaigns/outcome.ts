@@ -10,12 +10,14 @@ export type CampaignOutcome =
       /** What the revocation of the old one came to; absent: none was asked for. */
       readonly revocation?: string;
     }
-  /** Replaced as well; the old one is revoked at `until`. */
+  /** Replaced as well; the old one is revoked at `until`, or that is looked at again then. */
   | {
       readonly kind: 'revoking';
       readonly serialNumber: string;
       readonly at: string;
       readonly until: string;
+      /** Why it is not revoked yet, where it was due. */
+      readonly message?: string;
     }
   /** The last attempt failed; the cluster's workflow tries again by itself. */
   | { readonly kind: 'failing'; readonly code: string; readonly message: string }
@@ -55,6 +57,11 @@ export const NO_COUNTS: CampaignCounts = {
 /** Whether nothing follows. */
 export function isFinal(outcome: CampaignOutcome | undefined): boolean {
   return outcome?.kind === 'replaced' || outcome?.kind === 'skipped';
+}
+
+/** Whether its cluster answers by itself, and not before an instant. @param now epoch milliseconds. */
+export function isExpectedLater(outcome: CampaignOutcome | undefined, now: number): boolean {
+  return (outcome?.kind === 'revoking' || outcome?.kind === 'waiting') && Date.parse(outcome.until) > now;
 }
 
 /** @param outcomes undefined: none yet. @param begun whether those without were asked for. */

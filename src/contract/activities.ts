@@ -223,6 +223,15 @@ export interface RevokeReplacedInput extends BundleRef {
   readonly certificate: IssuedCertificate;
   /** RFC 5280 §5.3.1 CRLReason. */
   readonly reason: CrlReason;
+  /** Revokes nothing while the cluster is seen to serve another certificate than that of the Secret. */
+  readonly unlessStillServed?: true;
+}
+
+/** Result of `revokeReplaced`: not revoked yet, because clients still see another one. */
+export interface StillServed {
+  readonly outcome: 'stillServed';
+  /** Why, as sentences. */
+  readonly message: string;
 }
 
 /** The CA (RFC 8555). Some also read and write the Secrets with the keys, so that no key leaves the worker. */
@@ -239,7 +248,7 @@ export interface AcmeActivities {
   /** Revokes every certificate that is still valid; fails until all are settled. */
   revokeCertificates(input: RevokeCertificatesInput): Promise<readonly RevocationEntry[]>;
   /** Revokes one that another, valid one has replaced in the Secret of a bundle that is served. */
-  revokeReplaced(input: RevokeReplacedInput): Promise<RevocationEntry>;
+  revokeReplaced(input: RevokeReplacedInput): Promise<RevocationEntry | StillServed>;
   /** Revokes the one in use, which an annotation of the CertificateRequest names. */
   revokeRequested(input: RevokeRequestedInput): Promise<RevocationEntry>;
   /** Releases the turn that an order of the bundle waits for at the budgets of the CAs. Does not fail where one is not reached. */

@@ -1,7 +1,8 @@
 /** What a campaign asks the workflow of a cluster for, and what that answers. */
 import { defineSignal } from '@temporalio/workflow';
 import type { CampaignOutcome } from '../campaigns/outcome.ts';
-import type { CrlReason } from '../certificates/crl-reason.ts';
+import { CRL_REASONS, type CrlReason } from '../certificates/crl-reason.ts';
+import type { FailureInfo } from '../failures/failure.ts';
 
 /** How the old certificate is revoked, once the new one is in its Secret. */
 export interface CampaignRevocation {
@@ -9,6 +10,8 @@ export interface CampaignRevocation {
   readonly reason: CrlReason;
   /** Milliseconds from the replacement on, in which Hive brings the new one to the cluster. */
   readonly delayMs: number;
+  /** RFC 3339: until then, a revocation that is due waits for a cluster that still serves another one; absent: it never does. */
+  readonly latestAt?: string;
 }
 
 /** Argument of `campaignRequested`: replace the certificate with this serial number. */
@@ -30,10 +33,32 @@ export interface PendingCampaign extends CampaignRequest {
   readonly replacedAt?: string;
   /** When the old one is revoked, or its revocation is tried again. */
   readonly revokeAt?: string;
-  /** Failed attempts at the revocation. */
+  /** Failed attempts at the revocation, and the last failure. */
   readonly attempts?: number;
+  readonly failure?: FailureInfo;
+  /** Why the revocation, which was due, waits: a sentence. */
+  readonly stillServed?: string;
   /** The outcome that the wave was sent last, as a digest. */
   readonly sent?: string;
+}
+
+const REASONS: ReadonlySet<number> = new Set(Object.values(CRL_REASONS));
+const MAX_TEXT_LENGTH = 600;
+const MAX_DELAY_MS = 30 * 24 * 3_600_000;
+
+/** Whether a signal has the shape of a request: any client of the namespace can send one. */
+export function isCampaignRequest(request: unknown): request is CampaignRequest {
+  const { campaign, wave, item, bundleName, serialNumber, revocation }: Partial<CampaignRequest> = Object(request);
+  if (![campaign, wave, bundleName, serialNumber].every(isText) || !Number.isInteger(item)) return false;
+  if (revocation === undefined) return true;
+  const { reason, delayMs, latestAt }: Partial<CampaignRevocation> = Object(revocation);
+  const isDelay = typeof delayMs === 'number' && delayMs >= 0 && delayMs <= MAX_DELAY_MS;
+  const isBound = latestAt === undefined || !Number.isNaN(Date.parse(latestAt));
+  return isDelay && isBound && REASONS.has(Number(reason));
+}
+
+function isText(value: unknown): boolean {
+  return typeof value === 'string' && value !== '' && value.length <= MAX_TEXT_LENGTH;
 }
 
 /** A campaign asks for a certificate. The same request again is answered again. */

@@ -18,6 +18,10 @@ const MAX_CAMPAIGNS = 5;
 /** A wave has 250 of them. */
 const MAX_MESSAGE_LENGTH = 300;
 
+/** A revocation that waits for its cluster is tried again after a quarter of the time since the replacement, at least this. */
+const MIN_SERVED_CHECK_MS = 30 * 60_000;
+const SERVED_CHECK_SHARE = 0.25;
+
 const NOT_KNOWN = 'not revoked: certman neither issued nor adopted it for this bundle, or it has expired';
 
 /** The cluster that a request is for. */
@@ -93,7 +97,11 @@ export function campaignToMeet({ record }: Pick<Bundle, 'record'>): PendingCampa
 
 /** Does what is due, and says what has become of the certificate; undefined: the order is under way. */
 async function outcomeNow(bundle: Bundle, request: PendingCampaign): Promise<CampaignOutcome | undefined> {
-  if (!isReplaced(bundle, request)) return outcomeOf(bundle, request);
+  if (!isReplaced(bundle, request)) {
+    // A person put the old one back, for which another order is made.
+    if (request.replacedAt !== undefined) update(bundle, requestOf(request));
+    return outcomeOf(bundle, request);
+  }
   const { revocation, replacedAt = now() } = request;
   if (revocation === undefined) return replaced(bundle, { ...request, replacedAt });
   const { revokeAt = after(replacedAt, revocation.delayMs) } = request;
@@ -104,17 +112,19 @@ async function outcomeNow(bundle: Bundle, request: PendingCampaign): Promise<Cam
 }
 
 /** The new certificate is in its Secret. */
-async function revoke(bundle: Bundle, request: PendingCampaign): Promise<CampaignOutcome> {
+async function revoke(bundle: Bundle, request: PendingCampaign): Promise<CampaignOutcome | undefined> {
   const { cluster, name: bundleName, record } = bundle;
   const certificate = record.issued.find(({ serialNumber }) => serialNumber === request.serialNumber);
   if (certificate === undefined) return replaced(bundle, request, NOT_KNOWN);
   const { secretName, dnsNames } = record;
-  const reason = request.revocation?.reason ?? 0;
+  const { reason = 0, latestAt } = request.revocation ?? {};
+  const unlessStillServed = latestAt !== undefined && Date.parse(latestAt) > Date.now() ? true : undefined;
   try {
     const { outcome, message } = await revokeReplaced.executeWithOptions(
       { summary: `revoke ${request.serialNumber}, which is replaced` },
-      [{ cluster: cluster.view.identity, bundleName, secretName, dnsNames, certificate, reason }],
+      [{ cluster: cluster.view.identity, bundleName, secretName, dnsNames, certificate, reason, unlessStillServed }],
     );
+    if (outcome === 'stillServed') return waitUntilServed(bundle, request, message, latestAt);
     return replaced(bundle, request, outcome === 'revoked' ? 'revoked' : `${outcome}: ${short(message)}`);
   } catch (error) {
     if (isCancellation(error)) throw error;
@@ -122,10 +132,26 @@ async function revoke(bundle: Bundle, request: PendingCampaign): Promise<Campaig
     const previous = request.attempts === undefined ? undefined : { failure, attempts: request.attempts };
     const { attempts, nextAttempt } = scheduleRetry(failure, Date.now(), `${bundle.jitterKey}/revoke`, previous);
     log.warn('A replaced certificate could not be revoked', { bundle: bundleName, failure, attempts, nextAttempt });
-    update(bundle, { ...request, attempts, revokeAt: nextAttempt });
-    const message = `It is replaced, but not revoked: ${failure.message} Tried again at ${nextAttempt}.`;
-    return { kind: 'failing', code: failure.code, message: short(message) };
+    const failed = { ...request, attempts, failure, revokeAt: nextAttempt };
+    update(bundle, failed);
+    return outcomeOf(bundle, failed);
   }
+}
+
+/** Clients that check revocation would refuse the cluster. At the latest instant, it is revoked all the same. */
+function waitUntilServed(
+  bundle: Bundle,
+  request: PendingCampaign,
+  message: string,
+  latestAt = now(),
+): CampaignOutcome | undefined {
+  const since = Date.now() - Date.parse(request.replacedAt ?? now());
+  const at = Date.now() + Math.max(MIN_SERVED_CHECK_MS, since * SERVED_CHECK_SHARE);
+  const revokeAt = new Date(Math.min(at, Date.parse(latestAt))).toISOString();
+  const stillServed = short(`${message} It is revoked once that has changed, at ${latestAt} at the latest.`);
+  const waiting = { ...request, attempts: undefined, failure: undefined, revokeAt, stillServed };
+  update(bundle, waiting);
+  return outcomeOf(bundle, waiting);
 }
 
 function replaced(bundle: Bundle, request: PendingCampaign, revocation?: string): CampaignOutcome {
@@ -147,10 +173,24 @@ function isReplaced({ record }: Bundle, { serialNumber }: CampaignRequest): bool
 function outcomeOf(bundle: Bundle, request: PendingCampaign): CampaignOutcome | undefined {
   const { record } = bundle;
   if (record.state === 'Paused') return { kind: 'blocked', message: short(record.message) };
-  const { revokeAt, replacedAt } = request;
-  if (revokeAt !== undefined && replacedAt !== undefined) {
+  const { revokeAt, replacedAt, failure: revocationFailure, stillServed: message } = request;
+  if (revokeAt !== undefined && replacedAt !== undefined && isReplaced(bundle, request)) {
+    if (revocationFailure !== undefined) {
+      const { code, message: why } = revocationFailure;
+      return {
+        kind: 'failing',
+        code,
+        message: short(`It is replaced, but not revoked: ${why} Tried again at ${revokeAt}.`),
+      };
+    }
     const { serialNumber = '' } = record.certificate ?? {};
-    return { kind: 'revoking', serialNumber, at: replacedAt, until: revokeAt };
+    return {
+      kind: 'revoking',
+      serialNumber,
+      at: replacedAt,
+      until: revokeAt,
+      ...(message !== undefined && { message }),
+    };
   }
   const failure = lastAttemptOf(record)?.failure;
   if (failure === undefined || (record.state !== 'Failing' && record.state !== 'Waiting')) return undefined;
@@ -204,6 +244,11 @@ function setPending(bundle: Bundle, campaigns: readonly PendingCampaign[]): void
 
 function isSame(one: CampaignRequest, other: CampaignRequest): boolean {
   return one.wave === other.wave && one.item === other.item;
+}
+
+/** As the campaign sent it. */
+function requestOf({ campaign, wave, item, bundleName, serialNumber, revocation }: PendingCampaign): CampaignRequest {
+  return { campaign, wave, item, bundleName, serialNumber, ...(revocation !== undefined && { revocation }) };
 }
 
 function skipped(message: string): CampaignOutcome {

@@ -1,6 +1,7 @@
 /** Campaigns for people. */
 import { type CampaignOutcome, countsText, totalOf } from '../../campaigns/outcome.ts';
 import { thresholdText } from '../../campaigns/stop-threshold.ts';
+import type { CampaignRevocation } from '../../contract/campaign-request.ts';
 import type { CampaignStatus } from '../../contract/renewal-campaign.ts';
 import { formatInstant, formatRelative, formatTable } from '../output.ts';
 import { commandLine } from '../program-name.ts';
@@ -26,7 +27,7 @@ export function plannedText(planned: PlannedCampaign): string {
   const revoked =
     revocation === undefined
       ? 'The old certificates stay valid.'
-      : `The old ones are revoked ${revocation.delayMs === 0 ? 'at once' : `${revocation.delayMs / 60_000} min`} after the new ones are in their Secrets.`;
+      : `The old ones are revoked ${revokedWhen(revocation)}.`;
   const lines = [
     started ? `Campaign ${name} has begun.` : `Campaign ${name} would be started; nothing was done.`,
     `${certificates.length} certificates in ${waves.length} ${waves.length === 1 ? 'wave' : 'waves'}${canary ? `, first a canary of ${waves[0]}` : ''}; it stops at ${thresholdText(stopAt)}.`,
@@ -37,6 +38,13 @@ export function plannedText(planned: PlannedCampaign): string {
   if (!started && more > 0) lines.push(`and ${more} more; -o json lists them`);
   if (started) lines.push('', `How far it is: ${commandLine(`campaign status ${name} --watch`)}`);
   return lines.join('\n');
+}
+
+function revokedWhen({ delayMs, latestAt }: CampaignRevocation): string {
+  if (delayMs === 0) return 'as soon as the new ones are in their Secrets';
+  const after = `${delayMs / 60_000} min after the new ones are in their Secrets`;
+  if (latestAt === undefined) return after;
+  return `${after}, and not before the clusters serve these, but at the deadline at the latest`;
 }
 
 /** What was asked for and is not in use. */
@@ -100,7 +108,7 @@ export function reportText(report: CampaignReport): string {
     bundleName,
     `${wave}`,
     serialNumber,
-    outcome?.kind ?? 'pending',
+    outcome?.kind ?? (wave < report.begun ? 'requested' : 'pending'),
     outcomeText(outcome),
   ]);
   const missing = missingWaves.length === 0 ? [] : [`Temporal no longer has the waves ${missingWaves.join(', ')}.`];
@@ -122,7 +130,7 @@ function outcomeText(outcome: CampaignOutcome | undefined): string {
     case 'replaced':
       return `by ${outcome.serialNumber} at ${outcome.at}${outcome.revocation === undefined ? '' : `; old one ${outcome.revocation}`}`;
     case 'revoking':
-      return `by ${outcome.serialNumber} at ${outcome.at}; old one is revoked at ${outcome.until}`;
+      return `by ${outcome.serialNumber} at ${outcome.at}; old one is revoked at ${outcome.until}${outcome.message === undefined ? '' : `: ${outcome.message}`}`;
     case 'waiting':
       return `until ${outcome.until}: ${outcome.message}`;
     case 'failing':

@@ -23,6 +23,7 @@ const DEFAULT_STOP: StopThreshold = { share: 0.05 };
 /** CAs revoke within 24 hours where a key is compromised (Baseline Requirements §4.9.1.1). */
 const REPLACE_DEADLINE_MS = DAY_MS;
 const RENEW_DEADLINE_MS = 7 * DAY_MS;
+const MAX_DEADLINE_MS = 30 * DAY_MS;
 /** Hive brings a new certificate to its cluster within 2 h ± 10 %. */
 export const DEFAULT_REVOKE_AFTER_MS = 3 * HOUR_MS;
 export const REVOKE_AFTER = duration('0s', '30d');
@@ -76,14 +77,21 @@ export function parseThreshold(text: string | undefined): StopThreshold {
 export function deadlineOf(action: CampaignCommand, { deadline }: PlanOptions, now: number): number {
   if (deadline === undefined) return now + (action === 'replace' ? REPLACE_DEADLINE_MS : RENEW_DEADLINE_MS);
   const at = parseInstant('--deadline', deadline, now);
-  if (at > now) return at;
-  throw new UsageError(`--deadline is ${new Date(at).toISOString()}, which has passed`);
+  if (at <= now) throw new UsageError(`--deadline is ${new Date(at).toISOString()}, which has passed`);
+  if (at <= now + MAX_DEADLINE_MS) return at;
+  throw new UsageError(
+    `--deadline is ${new Date(at).toISOString()}; expected one within 30 days, the longest that a campaign lasts`,
+  );
 }
 
-/** @throws UsageError where a flag of `replace` is given for another action. */
+/**
+ * @param deadline epoch milliseconds: what is due for revocation waits until then for a cluster that serves another one.
+ * @throws UsageError where a flag of `replace` is given for another action.
+ */
 export function revocationOf(
   action: CampaignCommand,
   { reason, revokeAfter }: PlanOptions,
+  deadline: number,
 ): CampaignRevocation | undefined {
   if (action !== 'replace') {
     if (reason === undefined && revokeAfter === undefined) return undefined;
@@ -91,11 +99,12 @@ export function revocationOf(
   }
   if (reason === undefined)
     throw new UsageError(`replace needs --reason; expected one of ${Object.keys(CRL_REASONS).join(', ')}`);
-  if (revokeAfter === undefined)
-    return { reason: CRL_REASONS[reason], delayMs: reason === 'keyCompromise' ? 0 : DEFAULT_REVOKE_AFTER_MS };
-  const delayMs = REVOKE_AFTER.parse(revokeAfter);
-  if (delayMs !== undefined) return { reason: CRL_REASONS[reason], delayMs };
-  throw new UsageError(`--revoke-after is "${revokeAfter.slice(0, 100)}"; expected ${REVOKE_AFTER.expected}`);
+  const usual = reason === 'keyCompromise' ? 0 : DEFAULT_REVOKE_AFTER_MS;
+  const delayMs = revokeAfter === undefined ? usual : REVOKE_AFTER.parse(revokeAfter);
+  if (delayMs === 0) return { reason: CRL_REASONS[reason], delayMs };
+  if (delayMs !== undefined)
+    return { reason: CRL_REASONS[reason], delayMs, latestAt: new Date(deadline).toISOString() };
+  throw new UsageError(`--revoke-after is "${revokeAfter?.slice(0, 100)}"; expected ${REVOKE_AFTER.expected}`);
 }
 
 /** @throws UsageError */

@@ -58,8 +58,9 @@ export async function startCampaign(action: CampaignCommand, options: StartOptio
   const now = Date.now();
   const selection = await certificateSelectionOf(options, now);
   const name = options.name === undefined ? defaultName(action, now) : parseCampaignName(options.name);
-  const revocation = revocationOf(action, options);
-  const deadline = new Date(deadlineOf(action, options, now)).toISOString();
+  const deadlineAt = deadlineOf(action, options, now);
+  const deadline = new Date(deadlineAt).toISOString();
+  const revocation = revocationOf(action, options, deadlineAt);
   const stopAt = parseThreshold(options.stopAt);
   const found = await withKubernetes((api) => selectCertificates(api, managementCluster, selection), options);
   const described = describeCertificateSelection(selection);

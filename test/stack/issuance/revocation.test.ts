@@ -97,8 +97,41 @@ const put = (chainPem: string, keyPem: string): Promise<void> =>
   });
 
 describe('revoking what was replaced', () => {
-  const revokeReplaced = (certificate: IssuedCertificate) =>
-    runAcmeActivity(activities, 'revokeReplaced', { ...bundle(), dnsNames: [], certificate, reason: 1 });
+  const revokeReplaced = (certificate: IssuedCertificate, unlessStillServed?: true) =>
+    runAcmeActivity(activities, 'revokeReplaced', {
+      ...bundle(),
+      dnsNames: [],
+      certificate,
+      reason: 1,
+      unlessStillServed,
+    });
+  /** As the workflow and the controller write it. */
+  const putServed = async ({ serialNumber }: IssuedCertificate, status: string, reason: string): Promise<void> => {
+    const conditions = [{ type: 'Served', status, reason, message: reason }];
+    const value = { serialNumber, conditions };
+    await managementCluster().admin.patch(CERTIFICATE_REQUESTS, request, [{ op: 'add', path: '/status', value }], {
+      subresource: 'status',
+    });
+  };
+
+  it('waits for a cluster that is seen to serve another certificate, where that is asked for', async () => {
+    const earlier = await issueOne();
+    const current = await issueOne();
+    await putServed(current, 'False', 'NotServedYet');
+    expect(await revokeReplaced(earlier, true)).toEqual({
+      outcome: 'stillServed',
+      message: `The cluster serves another certificate than ${current.serialNumber}, which is in its Secret (condition Served: NotServedYet).`,
+    });
+    expect(await lab.pebble.statusOf(earlier.serialNumber)).toMatchObject({ Status: 'Valid' });
+    await putServed(current, 'False', 'ChainNotTrusted');
+    expect(await revokeReplaced(earlier, true)).toMatchObject({ outcome: 'revoked' });
+    const last = await issueOne();
+    // About another certificate than that of the Secret: it says nothing.
+    await putServed(earlier, 'False', 'NotServed');
+    expect(await revokeReplaced(current, true)).toMatchObject({ outcome: 'revoked' });
+    await putServed(last, 'False', 'NotServed');
+    expect(await revokeReplaced(current)).toMatchObject({ outcome: 'alreadyRevoked' });
+  });
 
   it('revokes a certificate that another one has replaced, once, and none that is in use', async () => {
     const earlier = await issueOne();

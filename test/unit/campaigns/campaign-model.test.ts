@@ -6,11 +6,13 @@ import {
   type CampaignOutcome,
   countOutcomes,
   countsText,
+  isExpectedLater,
   NO_COUNTS,
   totalOf,
 } from '../../../src/campaigns/outcome.ts';
 import { canonicalSerial, parseSerials } from '../../../src/campaigns/serial-number.ts';
 import { exceedsThreshold, thresholdText } from '../../../src/campaigns/stop-threshold.ts';
+import { isCampaignRequest } from '../../../src/contract/campaign-request.ts';
 
 const counts = (some: Partial<CampaignCounts>): CampaignCounts => ({ ...NO_COUNTS, ...some });
 const AT = '2026-11-29T12:00:00Z';
@@ -42,6 +44,36 @@ describe('counts', () => {
     expect(isAnswered(counts(some))).toBe(answered);
     expect(isReplaced(counts(some))).toBe(replaced);
     expect(isSettled(counts(some))).toBe(settled);
+  });
+});
+
+test('what is answered for at a later instant is expected then', () => {
+  const now = Date.parse(AT);
+  const revoking = (until: string): CampaignOutcome => ({ kind: 'revoking', serialNumber: '1', at: AT, until });
+  expect(isExpectedLater(revoking('2026-11-29T12:00:01Z'), now)).toBe(true);
+  expect(isExpectedLater({ kind: 'waiting', until: '2026-11-29T13:00:00Z', message: 'others first' }, now)).toBe(true);
+  expect(isExpectedLater(revoking(AT), now)).toBe(false);
+  expect(isExpectedLater({ kind: 'blocked', message: 'paused' }, now)).toBe(false);
+  expect(isExpectedLater(undefined, now)).toBe(false);
+});
+
+describe('a request from any client of the namespace', () => {
+  const request = { campaign: 'c', wave: 'campaign/hive/c/0', item: 0, bundleName: 'b', serialNumber: '1' };
+  const revocation = { reason: 4, delayMs: 0 };
+
+  test.each<readonly [string, unknown, boolean]>([
+    ['without a revocation', request, true],
+    ['with one', { ...request, revocation }, true],
+    ['with a latest instant', { ...request, revocation: { ...revocation, latestAt: AT } }, true],
+    ['nothing', undefined, false],
+    ['a bundle that is no text', { ...request, bundleName: 7 }, false],
+    ['no item', { ...request, item: undefined }, false],
+    ['a reason that is none', { ...request, revocation: { ...revocation, reason: 2 } }, false],
+    ['a delay that is no number', { ...request, revocation: { ...revocation, delayMs: '1h' } }, false],
+    ['a delay without end', { ...request, revocation: { ...revocation, delayMs: Number.POSITIVE_INFINITY } }, false],
+    ['an instant that is none', { ...request, revocation: { ...revocation, latestAt: 'soon' } }, false],
+  ])('%s', (_what, signal, expected) => {
+    expect(isCampaignRequest(signal)).toBe(expected);
   });
 });
 

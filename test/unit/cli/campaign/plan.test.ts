@@ -55,20 +55,34 @@ test('the deadline is 24 hours for a replacement, a week for a renewal, or what 
   expect(deadlineOf('renew', { deadline: '20h' }, NOW)).toBe(NOW + 20 * HOUR_MS);
   expect(deadlineOf('renew', { deadline: '2026-11-30T00:00:00Z' }, NOW)).toBe(Date.parse('2026-11-30T00:00:00Z'));
   expect(() => deadlineOf('renew', { deadline: '2026-11-28T00:00:00Z' }, NOW)).toThrow('has passed');
+  expect(() => deadlineOf('renew', { deadline: '31d' }, NOW)).toThrow('within 30 days');
   expect(() => deadlineOf('renew', { deadline: '20' }, NOW)).toThrow('expected an instant');
 });
 
-test('only a replacement revokes: at once where the key is compromised, else once Hive had its time', () => {
-  expect(revocationOf('renew', {})).toBeUndefined();
-  expect(revocationOf('replace', { reason: 'keyCompromise' })).toEqual({ reason: 1, delayMs: 0 });
-  expect(revocationOf('replace', { reason: 'superseded' })).toEqual({ reason: 4, delayMs: 3 * HOUR_MS });
-  expect(revocationOf('replace', { reason: 'superseded', revokeAfter: '10m' })).toEqual({
+test('only a replacement revokes: at once where the key is compromised, else once Hive had its time and it is served', () => {
+  const deadline = NOW + 24 * HOUR_MS;
+  const latestAt = '2026-11-30T21:05:07.000Z';
+  expect(revocationOf('renew', {}, deadline)).toBeUndefined();
+  expect(revocationOf('replace', { reason: 'keyCompromise' }, deadline)).toEqual({ reason: 1, delayMs: 0 });
+  expect(revocationOf('replace', { reason: 'superseded', revokeAfter: '0s' }, deadline)).toEqual({
     reason: 4,
-    delayMs: 600_000,
+    delayMs: 0,
   });
-  expect(() => revocationOf('replace', {})).toThrow('replace needs --reason');
-  expect(() => revocationOf('rekey', { reason: 'superseded' })).toThrow('rekey revokes nothing');
-  expect(() => revocationOf('replace', { reason: 'superseded', revokeAfter: 'later' })).toThrow('--revoke-after');
+  expect(revocationOf('replace', { reason: 'superseded' }, deadline)).toEqual({
+    reason: 4,
+    delayMs: 3 * HOUR_MS,
+    latestAt,
+  });
+  expect(revocationOf('replace', { reason: 'keyCompromise', revokeAfter: '10m' }, deadline)).toEqual({
+    reason: 1,
+    delayMs: 600_000,
+    latestAt,
+  });
+  expect(() => revocationOf('replace', {}, deadline)).toThrow('replace needs --reason');
+  expect(() => revocationOf('rekey', { reason: 'superseded' }, deadline)).toThrow('rekey revokes nothing');
+  expect(() => revocationOf('replace', { reason: 'superseded', revokeAfter: 'later' }, deadline)).toThrow(
+    '--revoke-after',
+  );
 });
 
 test('names', () => {
