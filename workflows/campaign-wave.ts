@@ -35,7 +35,7 @@ export async function campaignWave(input: CampaignWaveInput): Promise<WaveStatus
   await condition(() => wave.begun || isEnding(), MAX_WAIT, { summary: 'wait for the turn of this wave' });
   while (!wave.isSettled && !isEnding() && wave.begun) {
     if (wave.nextAskAt <= Date.now()) await wave.ask();
-    if (workflowInfo().continueAsNewSuggested && allHandlersFinished())
+    if (workflowInfo().continueAsNewSuggested && allHandlersFinished() && !isEnding())
       return await continueAsNew<typeof campaignWave>(wave.continueAsNewInput());
     if (wave.isPressing) await wave.report();
     const isDue = (): boolean => wave.isSettled || isEnding() || wave.isPressing;

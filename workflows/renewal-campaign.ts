@@ -54,6 +54,10 @@ export async function renewalCampaign(input: RenewalCampaignInput): Promise<Camp
   try {
     campaign.publish();
     await untilPrepared(campaign);
+    if (campaign.hasTooManyChildren) {
+      await condition(allHandlersFinished);
+      return await continueAsNew<typeof renewalCampaign>(campaign.continueAsNewInput());
+    }
     while (!campaign.isOver) {
       if (workflowInfo().continueAsNewSuggested && allHandlersFinished())
         return await continueAsNew<typeof renewalCampaign>(campaign.continueAsNewInput());
@@ -78,8 +82,10 @@ async function proceed(campaign: Campaign): Promise<void> {
   const next = campaign.nextWave;
   if (next !== undefined) return await campaign.beginNext(next);
   const { changes } = campaign;
+  await campaign.checkWaves();
+  if (campaign.changes !== changes) return;
   const timeout = Math.max(1, campaign.nextCheckAt - Date.now());
-  await condition(() => campaign.changes !== changes, timeout, { summary: 'the deadline' });
+  await condition(() => campaign.changes !== changes, timeout, { summary: 'the deadline, or a look at its waves' });
   campaign.publish();
 }
 

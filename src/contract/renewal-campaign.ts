@@ -142,7 +142,9 @@ export interface CarriedWave {
   readonly outcomes: readonly (CampaignOutcome | null)[];
   /** When it began (RFC 3339). */
   readonly begunAt?: string;
+  /** How often its clusters were asked, and when they were last (RFC 3339). */
   readonly asked: number;
+  readonly askedAt?: string;
 }
 
 /** Begins: asks the workflows of its clusters. */

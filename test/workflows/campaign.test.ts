@@ -91,6 +91,29 @@ test('a failing canary stops it; it goes on when resumed, and ends when each is 
     expect((await campaign.result()).counts).toMatchObject({ replaced: 3, failing: 0 });
   }));
 
+test('a canary of which none is replaced shows nothing, and stops it; a person can go on', () =>
+  withHarness(async (harness) => {
+    const [one] = await startClusters(harness, 1);
+    if (one === undefined) throw new Error('no cluster');
+    const gone = { ...one.item, workflowId: 'cluster/hive/ns/gone/uid' };
+    const campaign = await startCampaign(harness, [[gone], [one.item]]);
+    const stopped = await campaign.until('stopped', ({ phase }) => phase === 'Stopped');
+    expect(stopped).toMatchObject({ reason: 'The canary shows nothing: 1 skipped.', begun: 1 });
+    expect(harness.doubles.countOf('placeOrder')).toBe(0);
+    await campaign.handle.executeUpdate(resumeCampaign);
+    expect((await campaign.result()).counts).toMatchObject({ replaced: 1, skipped: 1 });
+  }));
+
+test('of many waves, it continues as new before it begins, and so do their results not come into its history', () =>
+  withHarness(async (harness) => {
+    const item = { cluster: 'ns/gone', bundleName: 'b', serialNumber: '1' };
+    const waves = Array.from({ length: 21 }, (_, wave) => [{ ...item, workflowId: `cluster/hive/ns/gone/${wave}` }]);
+    const campaign = await startCampaign(harness, waves, { canary: false });
+    expect(await campaign.result()).toMatchObject({ phase: 'Completed', counts: { skipped: 21 } });
+    const { events = [] } = await campaign.handle.fetchHistory();
+    expect(events?.filter((event) => event.childWorkflowExecutionCompletedEventAttributes)).toEqual([]);
+  }));
+
 test('stops at a number of failures, and an abort withdraws what has not been replaced', () =>
   withHarness(async (harness) => {
     const clusters = await startClusters(harness, 4);
@@ -136,24 +159,31 @@ test('a pause keeps the next wave back, and what has begun goes on', () =>
 describe('a cluster', () => {
   test('that is gone, deleted meanwhile or without the bundle is skipped', () =>
     withHarness(async (harness) => {
-      const [asleep, deleted, other] = await startClusters(harness, 3);
-      if (asleep === undefined || deleted === undefined || other === undefined) throw new Error('no clusters');
+      const [asleep, deleted, other, moved] = await startClusters(harness, 4);
+      if (asleep === undefined || deleted === undefined || other === undefined || moved === undefined)
+        throw new Error('no clusters');
       harness.doubles.override('placeOrder', async ({ cluster }) => {
         await Promise.resolve();
         throw activityFailure('acme/unauthorized', `${cluster.name} is forbidden`);
       });
       const gone = { ...asleep.item, workflowId: 'cluster/hive/ns/gone/uid' };
       const noBundle = { ...other.item, bundleName: 'other' };
-      const campaign = await startCampaign(harness, [[gone, deleted.item, noBundle]], { canary: false });
-      await campaign.until('asked', ({ counts }) => counts.skipped === 2 && counts.failing === 1);
+      const campaign = await startCampaign(harness, [[gone, deleted.item, noBundle, moved.item]], { canary: false });
+      await campaign.until('asked', ({ counts }) => counts.skipped === 2 && counts.failing === 2);
       await signalsOf(harness, deleted).signal(clusterGone);
-      expect((await campaign.result()).counts).toMatchObject({ skipped: 3 });
+      await signalsOf(harness, moved).signal(clusterObserved, {
+        ...moved.view,
+        relocation: 'complete',
+        deleting: true,
+      });
+      expect((await campaign.result()).counts).toMatchObject({ skipped: 4 });
       const { items } = await campaign.wave(0);
       const messages = items.map(({ outcome }) => (outcome?.kind === 'skipped' ? outcome.message : ''));
       expect(messages).toEqual([
         expect.stringContaining('no workflow'),
         'ns-c2/c2 is being deleted.',
         'ns-c3/c3 has no bundle other any more.',
+        expect.stringContaining('ns-c4/c4 has moved to another management cluster, where its certificates are in use'),
       ]);
     }));
 
@@ -223,6 +253,7 @@ test('the same request again orders nothing more, and forged answers change noth
     const wave = waveWorkflowId(campaign.handle.workflowId, 0);
     const request = { campaign: 'c', wave, item: 0, bundleName: first.bundle, serialNumber: '1' };
     for (let time = 0; time < 3; time += 1) await signalsOf(harness, first).signal(campaignRequested, request);
+    await signalsOf(harness, first).signal(campaignRequested, { ...request, bundleName: 7 } as never);
     const handle = harness.env.client.workflow.getHandle(wave);
     await handle.signal(campaignAnswered, { item: 7, outcome: { kind: 'skipped', message: 'forged' } });
     await handle.signal(campaignAnswered, { item: 1, outcome: { kind: 'done' } as never });

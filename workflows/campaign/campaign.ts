@@ -10,7 +10,14 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import { expectedEnd, isAnswered, isReplaced, isSettled } from '../../src/campaigns/expectation.ts';
-import { addCounts, type CampaignCounts, countOutcomes, countsText } from '../../src/campaigns/outcome.ts';
+import {
+  addCounts,
+  type CampaignCounts,
+  countOutcomes,
+  countsText,
+  NO_COUNTS,
+  totalOf,
+} from '../../src/campaigns/outcome.ts';
 import { exceedsThreshold, thresholdText } from '../../src/campaigns/stop-threshold.ts';
 import {
   beginWave,
@@ -36,6 +43,15 @@ export const PREPARATION_MS = HOUR_MS;
 /** However long it is paused or waits: a cluster that is paused for longer is left out. */
 export const MAX_DURATION_MS = 30 * 24 * HOUR_MS;
 
+/** A wave that was terminated reports nothing: so often, those that have begun are signalled. */
+const WAVE_CHECK_MS = 2 * HOUR_MS;
+
+/**
+ * Waves above which the run that started them continues as new before it begins. The results of its children would come
+ * into its history, each with every certificate.
+ */
+const MAX_CHILDREN_IN_RUN = 20;
+
 /** The state of a run of `renewalCampaign`. */
 export class Campaign {
   readonly #input: RenewalCampaignInput;
@@ -55,6 +71,7 @@ export class Campaign {
   #endedAt: number | undefined;
   #published = '';
   #wasLate = false;
+  #wavesCheckedAt = Date.now();
 
   constructor(input: RenewalCampaignInput) {
     const { carried } = input;
@@ -70,10 +87,6 @@ export class Campaign {
     this.#activeSince = this.isActive ? Date.now() : undefined;
   }
 
-  get startedAt(): number {
-    return this.#startedAt;
-  }
-
   get isPrepared(): boolean {
     return this.#prepared;
   }
@@ -84,6 +97,11 @@ export class Campaign {
 
   get isActive(): boolean {
     return this.#phase === 'Running' || this.#phase === 'Finishing';
+  }
+
+  /** Whether this run has started more waves than it may have as children when they end. */
+  get hasTooManyChildren(): boolean {
+    return this.#input.carried === undefined && this.#waves.length > MAX_CHILDREN_IN_RUN;
   }
 
   get counts(): CampaignCounts {
@@ -151,7 +169,7 @@ export class Campaign {
 
   resume(): void {
     this.#accepted = this.counts.failing;
-    this.#enter('Running');
+    this.#enter(this.#begun === this.#waves.length ? 'Finishing' : 'Running');
   }
 
   requireUnended(): void {
@@ -163,8 +181,10 @@ export class Campaign {
   }
 
   onProgress(number: number, progress: WaveProgress): void {
-    if (this.#waves[number] === undefined || !isProgress(progress)) return;
+    const known = this.#waves[number];
+    if (known === undefined || known.ended === true || !isProgress(progress, totalOf(known.counts))) return;
     this.#waves[number] = progress;
+    this.#accepted = Math.min(this.#accepted, this.counts.failing);
     this.changes += 1;
     this.#stopIfFailing();
   }
@@ -174,9 +194,14 @@ export class Campaign {
     if (this.#phase !== 'Running' || this.#begun >= this.#waves.length) return undefined;
     const last = this.#waves[this.#begun - 1];
     if (last === undefined) return this.#begun;
-    const isCanary = this.#input.canary && this.#begun === 1;
-    const isDone = isAnswered(last.counts) && (!isCanary || last.counts.waiting === 0);
-    return isDone ? this.#begun : undefined;
+    if (!isAnswered(last.counts)) return undefined;
+    // A canary of which all wait for their turn has shown nothing yet.
+    const isUnproved = this.#isCanary && last.counts.waiting > 0 && !hasReplaced(last.counts);
+    return isUnproved ? undefined : this.#begun;
+  }
+
+  get #isCanary(): boolean {
+    return this.#input.canary && this.#begun === 1;
   }
 
   async beginNext(number: number): Promise<void> {
@@ -194,7 +219,7 @@ export class Campaign {
   /** Every wave has begun, and nothing is expected any more: the rest is left to the workflows of the clusters. */
   get isOver(): boolean {
     if (this.isAborted) return true;
-    if (Date.now() >= this.#startedAt + MAX_DURATION_MS) return true;
+    if (this.#isTooOld) return true;
     if (this.#phase !== 'Finishing') return false;
     const { counts } = this;
     if (isSettled(counts)) return true;
@@ -202,11 +227,28 @@ export class Campaign {
     return isStuck && Date.now() >= Date.parse(this.#input.deadline);
   }
 
+  get #isTooOld(): boolean {
+    return Date.now() >= this.#startedAt + MAX_DURATION_MS;
+  }
+
   /** When it is to be looked at again, if nothing happens (epoch milliseconds). */
   get nextCheckAt(): number {
     const deadline = Date.parse(this.#input.deadline);
     const end = this.#startedAt + MAX_DURATION_MS;
-    return deadline > Date.now() ? Math.min(deadline, end) : end;
+    const next = Math.min(end, this.#openWaves.length === 0 ? end : this.#wavesCheckedAt + WAVE_CHECK_MS);
+    return deadline > Date.now() ? Math.min(deadline, next) : next;
+  }
+
+  /** Numbers of those that have begun and not ended. */
+  get #openWaves(): readonly number[] {
+    return this.#waves.flatMap(({ ended }, number) => (number < this.#begun && ended !== true ? [number] : []));
+  }
+
+  /** Finds waves that were terminated. To begin again changes nothing for one that runs. */
+  async checkWaves(): Promise<void> {
+    if (Date.now() < this.#wavesCheckedAt + WAVE_CHECK_MS) return;
+    this.#wavesCheckedAt = Date.now();
+    await Promise.all(this.#openWaves.map((number) => this.#signalWave(number, (handle) => handle.signal(beginWave))));
   }
 
   /** Has the waves end that have not. */
@@ -225,7 +267,9 @@ export class Campaign {
 
   finish(): CampaignStatus {
     this.#endedAt = Date.now();
-    this.#enter(this.isAborted ? 'Aborted' : 'Completed', this.#reason);
+    const reason =
+      this.#isTooOld && !this.isAborted ? 'It ended after 30 days, the longest that it may last.' : undefined;
+    this.#enter(this.isAborted ? 'Aborted' : 'Completed', reason ?? this.#reason);
     return this.status();
   }
 
@@ -305,11 +349,13 @@ export class Campaign {
   /** What has begun goes on; only where every wave has, there is nothing to stop. */
   #stopIfFailing(): void {
     if (this.#phase !== 'Running') return;
-    const { canary, stopAt } = this.#input;
-    const isCanary = canary && this.#begun === 1;
+    const { stopAt } = this.#input;
     const { counts } = this;
-    if (isCanary && counts.failing > this.#accepted) {
+    const canary = this.#isCanary ? this.#waves[0]?.counts : undefined;
+    if (canary !== undefined && counts.failing > this.#accepted) {
       this.#enter('Stopped', `The canary has ${counts.failing} failing.`);
+    } else if (canary !== undefined && isAnswered(canary) && canary.waiting === 0 && !hasReplaced(canary)) {
+      this.#enter('Stopped', `The canary shows nothing: ${countsText(canary)}.`);
     } else if (exceedsThreshold(counts, stopAt, this.#accepted)) {
       this.#enter('Stopped', `${counts.failing} fail; it stops at ${thresholdText(stopAt)}.`);
     }
@@ -323,19 +369,26 @@ export class Campaign {
     try {
       await send(getExternalWorkflowHandle(waveWorkflowId(workflowId, number)));
     } catch (error) {
-      // A person terminated it: what it asked for goes on, and nothing of it is known any more.
       log.warn('A wave has no workflow any more', { number, error: String(error) });
       const wave = this.#waves[number];
-      if (wave === undefined) return;
-      const { pending, requested, ...counts } = wave.counts;
-      const skipped = counts.skipped + pending + requested;
-      this.#waves[number] = { ...wave, counts: { ...counts, pending: 0, requested: 0, skipped }, ended: true };
+      if (wave === undefined || wave.ended === true) return;
+      // What it asked for goes on by itself; what has become of it, its query `waveStatus` has.
+      const replaced = wave.counts.replaced + wave.counts.revoking;
+      const counts = { ...NO_COUNTS, replaced, skipped: totalOf(wave.counts) - replaced };
+      this.#waves[number] = { ...wave, counts, waitsUntil: undefined, ended: true };
+      this.changes += 1;
     }
   }
 }
 
-function isProgress({ counts, waitsUntil, lastReplaced }: Partial<WaveProgress>): boolean {
-  if (typeof counts !== 'object') return false;
+function hasReplaced({ replaced, revoking }: CampaignCounts): boolean {
+  return replaced + revoking > 0;
+}
+
+/** @param total certificates of the wave. */
+function isProgress({ counts, waitsUntil, lastReplaced }: Partial<WaveProgress>, total: number): boolean {
+  // Also where a kind is missing: the sum is then no number.
+  if (typeof counts !== 'object' || totalOf(counts) !== total) return false;
   const instants = [waitsUntil, lastReplaced].filter((instant) => instant !== undefined);
   return (
     Object.values(counts).every((count) => Number.isInteger(count) && count >= 0) &&

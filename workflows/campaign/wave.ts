@@ -1,6 +1,6 @@
 import { getExternalWorkflowHandle, log, workflowInfo } from '@temporalio/workflow';
 import { isSettled } from '../../src/campaigns/expectation.ts';
-import { type CampaignOutcome, countOutcomes, isFinal } from '../../src/campaigns/outcome.ts';
+import { type CampaignOutcome, countOutcomes, isExpectedLater, isFinal } from '../../src/campaigns/outcome.ts';
 import { campaignRequested, campaignWithdrawn } from '../../src/contract/campaign-request.ts';
 import {
   type CampaignItem,
@@ -16,6 +16,9 @@ const HOUR_MS = 3_600_000;
 /** Those without a final outcome are asked again after so long, and after twice as long each time. */
 const FIRST_REPEAT_MS = HOUR_MS;
 const MAX_REPEAT_MS = 24 * HOUR_MS;
+
+/** A timer that fires so late shows that no worker ran: its clusters could not answer either. */
+const MAX_LATENESS_MS = 300_000;
 
 /** Of the 2,000 that the server allows in a run. */
 const MAX_SIGNALS_AT_ONCE = 50;
@@ -34,8 +37,9 @@ export class Wave {
   readonly #input: CampaignWaveInput;
   readonly #outcomes: (CampaignOutcome | undefined)[];
   #begunAt: number | undefined;
-  /** Times that its clusters were asked. */
+  /** Times that its clusters were asked, and when they were last. */
   #asked: number;
+  #askedAt: number;
   #reported = '';
   /** An outcome that the campaign must know at once. */
   #isPressing = false;
@@ -47,6 +51,7 @@ export class Wave {
     this.#outcomes = items.map((_, index) => carried?.outcomes[index] ?? undefined);
     this.#begunAt = carried?.begunAt === undefined ? undefined : Date.parse(carried.begunAt);
     this.#asked = carried?.asked ?? 0;
+    this.#askedAt = Date.parse(carried?.askedAt ?? '') || (this.#begunAt ?? 0);
   }
 
   get begun(): boolean {
@@ -81,24 +86,28 @@ export class Wave {
 
   /** When its clusters are asked next (epoch milliseconds). */
   get nextAskAt(): number {
-    if (this.#begunAt === undefined || this.#asked === 0) return 0;
-    const sum = Array.from({ length: this.#asked }, (_, time) => repeatMs(time)).reduce((a, b) => a + b, 0);
-    return this.#begunAt + sum;
+    return this.#asked === 0 ? 0 : this.#askedAt + repeatMs(this.#asked - 1);
   }
 
-  /** Asks the workflows of those that have no final outcome. One that is gone is skipped. */
+  /** Asks the workflows of those that have no final outcome, and none for later. One that is gone is skipped. */
   async ask(): Promise<void> {
-    this.#asked += 1;
+    const now = Date.now();
+    const isLate = this.#asked > 0 && now > this.nextAskAt + MAX_LATENESS_MS;
+    if (!isLate) this.#asked += 1;
+    this.#askedAt = now;
     const { items, campaign, revocation } = this.#input;
     const { workflowId: wave } = workflowInfo();
     // Who has not answered until now counts as failed, so that no wave waits for ever.
-    if (this.#asked > 1) {
+    if (this.#asked > 1 && !isLate) {
       this.#outcomes.forEach((outcome, index) => {
         if (outcome === undefined) this.onAnswer(index, NO_ANSWER);
       });
     }
     await this.#signalEach(
-      items.flatMap((item, index) => (isFinal(this.#outcomes[index]) ? [] : [index])),
+      items.flatMap((_, index) => {
+        const outcome = this.#outcomes[index];
+        return isFinal(outcome) || isExpectedLater(outcome, now) ? [] : [index];
+      }),
       async (index, { workflowId, bundleName, serialNumber }) => {
         const request = { campaign, wave, item: index, bundleName, serialNumber, revocation };
         try {
@@ -131,7 +140,7 @@ export class Wave {
     });
   }
 
-  /** Tells the campaign how far it is. */
+  /** Signals to the campaign how far it is. */
   async report(ended?: true): Promise<void> {
     const { campaignId, number } = this.#input;
     const progress = this.#progress();
@@ -155,7 +164,8 @@ export class Wave {
   continueAsNewInput(): CampaignWaveInput {
     const { begunAt } = this.status();
     const outcomes = this.#outcomes.map((outcome) => outcome ?? null);
-    return { ...this.#input, carried: { outcomes, begunAt, asked: this.#asked } };
+    const askedAt = this.#asked === 0 ? undefined : new Date(this.#askedAt).toISOString();
+    return { ...this.#input, carried: { outcomes, begunAt, asked: this.#asked, askedAt } };
   }
 
   #progress(): WaveProgress {
@@ -194,7 +204,12 @@ function isOutcome(outcome: CampaignOutcome | undefined): boolean {
     case 'replaced':
       return isText(outcome.serialNumber) && isInstant(outcome.at);
     case 'revoking':
-      return isText(outcome.serialNumber) && isInstant(outcome.at) && isInstant(outcome.until);
+      return (
+        isText(outcome.serialNumber) &&
+        isInstant(outcome.at) &&
+        isInstant(outcome.until) &&
+        (outcome.message === undefined || isText(outcome.message))
+      );
     case 'waiting':
       return isInstant(outcome.until) && isText(outcome.message);
     case 'failing':

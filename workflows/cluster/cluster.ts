@@ -8,10 +8,10 @@ import {
 } from '@temporalio/workflow';
 import type { RenewalWindow } from '../../src/certificates/renewal-window.ts';
 import { type ClusterView, clusterDigest, isOlderView, sameView } from '../../src/clusters/cluster-view.ts';
-import { type Gate, gateOf } from '../../src/clusters/gate.ts';
+import { type Gate, gateOf, isUsedElsewhere } from '../../src/clusters/gate.ts';
 import type { RequestObservation } from '../../src/contract/activities.ts';
 import type { BundleRecord, DecommissionStarted } from '../../src/contract/bundle-record.ts';
-import type { CampaignRequest } from '../../src/contract/campaign-request.ts';
+import { type CampaignRequest, isCampaignRequest } from '../../src/contract/campaign-request.ts';
 import type {
   ClusterCertificatesInput,
   ClusterStatus,
@@ -152,6 +152,7 @@ export class ClusterCertificates implements ClusterContext {
   }
 
   async onCampaignRequested(request: CampaignRequest): Promise<void> {
+    if (!isCampaignRequest(request)) return;
     // The name of a CertificateRequest, by which a campaign selects, is in lower case.
     const wanted = request.bundleName.toLowerCase();
     const bundle = [...this.#bundles.values()].find(({ name }) => name.toLowerCase() === wanted);
@@ -170,7 +171,9 @@ export class ClusterCertificates implements ClusterContext {
   /** Why its certificates are not renewed any more, as a sentence; undefined: they are. */
   get stoppingReason(): string | undefined {
     if (this.claimedBy !== undefined) return `${this.name} belongs to ClusterDeployment ${this.claimedBy} now.`;
-    return this.decommissioning ? `${this.name} is being deleted.` : undefined;
+    if (!this.decommissioning) return undefined;
+    if (!isUsedElsewhere(this.view)) return `${this.name} is being deleted.`;
+    return `${this.name} has moved to another management cluster, where its certificates are in use: replace them there.`;
   }
 
   onRequestClaimed(claim: RequestClaim): void {

@@ -1,6 +1,7 @@
 import { type Client, type WorkflowHandleWithFirstExecutionRunId, WorkflowNotFoundError } from '@temporalio/client';
 import type { campaignWave } from '../../../workflows/campaign-wave.ts';
 import type { renewalCampaign } from '../../../workflows/renewal-campaign.ts';
+import { isSettled } from '../../campaigns/expectation.ts';
 import { loadSettings } from '../../configuration/load-configuration.ts';
 import { taskQueueOf } from '../../contract/ids.ts';
 import {
@@ -81,13 +82,30 @@ export async function withCampaign<Result>(
       return await client.withDeadline(Date.now() + QUERY_TIMEOUT_MS, () => work(handle, client));
     } catch (error) {
       if (!(error instanceof WorkflowNotFoundError)) throw error;
+      // An update finds one that has ended no more.
+      if (await isKept(handle)) {
+        throw new CertmanError({
+          code: 'internal/unexpected',
+          message: `The campaign ${name} has ended.`,
+          remedy: `What it came to: ${commandLine(`campaign status ${name}`)}`,
+        });
+      }
       throw new CertmanError({
         code: 'kubernetes/notFound',
-        message: `Temporal has no campaign ${name} of the management cluster ${managementCluster} that runs, or has kept it no longer.`,
+        message: `Temporal has no campaign ${name} of the management cluster ${managementCluster}, or has kept it no longer.`,
         remedy: `Those that it has: ${commandLine('campaign list')}. CERTMAN_MANAGEMENT_CLUSTER selects another management cluster.`,
       });
     }
   });
+}
+
+async function isKept(campaign: Campaign): Promise<boolean> {
+  try {
+    return (await campaign.describe()).closeTime !== undefined;
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return false;
+    throw error;
+  }
 }
 
 /** A handle of a campaign. */
@@ -98,8 +116,17 @@ export type Campaign = Pick<
 
 /** How far it is, or was at its end. */
 export async function readStatus(campaign: Campaign): Promise<CampaignStatus> {
-  const { status } = await campaign.describe();
-  return status.name === 'COMPLETED' ? await campaign.result() : await campaign.query(campaignStatus);
+  const { status, closeTime } = await campaign.describe();
+  if (status.name === 'COMPLETED') return await campaign.result();
+  const found = await campaign.query(campaignStatus);
+  if (closeTime === undefined) return found;
+  const reason = `Its workflow ended in Temporal (${status.name.toLowerCase()}), and its waves end with it.`;
+  return { ...found, phase: 'Aborted', reason, endedAt: closeTime.toISOString(), expectedEnd: undefined };
+}
+
+/** Whether a campaign that has ended did what it was for. */
+export function isSuccess({ phase, counts }: CampaignStatus): boolean {
+  return phase === 'Completed' && isSettled(counts);
 }
 
 /** Every certificate of a campaign, wave by wave. */

@@ -1,5 +1,6 @@
 import { Argument, Command, Option } from 'commander';
 import { CRL_REASONS } from '../../certificates/crl-reason.ts';
+import type { CampaignStatus } from '../../contract/renewal-campaign.ts';
 import { ACTIONS, type CampaignCommand, DEFAULT_WAVE_SIZE, parseCampaignName } from '../campaign/plan.ts';
 import { addCertificateSelectionOptions } from '../campaign/selection-options.ts';
 import type { StartOptions } from '../campaign/start-campaign.ts';
@@ -51,7 +52,7 @@ function start(): Command {
     )
     .option(
       '--revoke-after <duration>',
-      'replace: from the replacement on, while Hive brings the new one to the cluster (default: 3h; for keyCompromise: 0s)',
+      'replace: from the replacement on, while Hive brings the new one to the cluster; longer, up to the deadline, where the cluster is seen to serve another one (default: 3h; for keyCompromise: 0s, which waits for nothing)',
     )
     .option('--canary <n>', 'certificates of the first wave; 0 for none (default: one in a hundred, at most 10)')
     .option('--wave <n>', `certificates of each other wave (default: ${DEFAULT_WAVE_SIZE})`)
@@ -82,23 +83,31 @@ function status(): Command {
     .argument('<campaign>', NAME_ARGUMENT);
   addOutputOptions(command);
   return command
-    .option('-w, --watch', 'print again every two seconds until it has ended')
+    .option(
+      '-w, --watch',
+      'print again every two seconds until it has ended; exits with 1 unless all is replaced or skipped',
+    )
     .action(async (name: string, options: OutputOptions & { readonly watch?: true }) => {
-      const [{ readStatus, withCampaign }, { statusText }] = await Promise.all([
+      const [{ isSuccess, readStatus, withCampaign }, { statusText }] = await Promise.all([
         import('../campaign/read-campaigns.ts'),
         import('../campaign/campaign-text.ts'),
       ]);
       const campaign = parseCampaignName(name);
-      const read = () => withCampaign(campaign, readStatus);
+      let last: CampaignStatus | undefined;
+      const read = async () => {
+        last = await withCampaign(campaign, readStatus);
+        return last;
+      };
       if (options.watch !== true) return print(await formatOutput(options, await read(), statusText));
       const [{ reportStream }, { watchUntilInterrupted }, { isPassing }] = await Promise.all([
         import('../watch/views.ts'),
         import('../watch/watch-until-interrupted.ts'),
         import('../temporal-client.ts'),
       ]);
-      const isLast = ({ endedAt }: Awaited<ReturnType<typeof read>>) => endedAt !== undefined;
+      const isLast = ({ endedAt }: CampaignStatus) => endedAt !== undefined;
       const stream = () => reportStream(options, statusText);
       await watchUntilInterrupted({ read, isPassing, isLast }, options, statusText, stream);
+      if (last?.endedAt !== undefined && !isSuccess(last)) process.exitCode = 1;
     });
 }
 

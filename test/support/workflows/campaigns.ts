@@ -14,9 +14,11 @@ import {
   waveStatus,
   waveWorkflowId,
 } from '../../../src/contract/renewal-campaign.ts';
+import { campaignWave } from '../../../workflows/campaign-wave.ts';
 import { renewalCampaign } from '../../../workflows/renewal-campaign.ts';
 import { eventually } from '../vitest/eventually.ts';
 import { bundleView, clusterView } from './cluster-views.ts';
+import { untilNoWorkflowTask } from './harness.ts';
 import { untilReady, type WorkflowHarness } from './use-harness.ts';
 
 const DAY_MS = 86_400_000;
@@ -66,11 +68,19 @@ export async function startClusters(harness: WorkflowHarness, count: number): Pr
   return clusters;
 }
 
-/** A campaign that was started, with what a test asks it. */
-export type RunningCampaign = Awaited<ReturnType<typeof startCampaign>>;
-
-/** Starts a campaign with these waves. */
+/** Starts a campaign with these waves, and begins. */
 export async function startCampaign(
+  harness: WorkflowHarness,
+  waves: readonly (readonly CampaignItem[])[],
+  plan: Partial<CampaignPlan> = {},
+) {
+  const campaign = await prepareCampaign(harness, waves, plan);
+  await campaign.handle.executeUpdate(beginCampaign, { args: [{ waves: waves.length }] });
+  return campaign;
+}
+
+/** Starts a campaign and adds these waves, as a client that dies before it begins. */
+export async function prepareCampaign(
   { env, taskQueue }: WorkflowHarness,
   waves: readonly (readonly CampaignItem[])[],
   plan: Partial<CampaignPlan> = {},
@@ -96,7 +106,6 @@ export async function startCampaign(
   });
   const handle = workflow.getHandle<typeof renewalCampaign>(workflowId);
   for (const [number, items] of waves.entries()) await handle.executeUpdate(addWave, { args: [{ number, items }] });
-  await handle.executeUpdate(beginCampaign, { args: [{ waves: waves.length }] });
   return {
     handle,
     result: () => started.result(),
@@ -106,4 +115,25 @@ export async function startCampaign(
     wave: (number: number): Promise<WaveStatus> =>
       workflow.getHandle(waveWorkflowId(workflowId, number)).query(waveStatus),
   };
+}
+
+/** Runs `body` with an item whose workflow runs, and answers no campaign: a wave that waits for its turn. */
+export async function withSilentCluster(
+  harness: WorkflowHarness,
+  body: (item: CampaignItem) => Promise<void>,
+): Promise<void> {
+  const { env, taskQueue } = harness;
+  const workflowId = `cluster/hive/ns/silent/${taskQueue}`;
+  const item = { workflowId, cluster: 'ns/silent', bundleName: 'b', serialNumber: '1' };
+  const silent = await env.client.workflow.start(campaignWave, {
+    workflowId,
+    taskQueue,
+    args: [{ campaign: 'none', campaignId: 'campaign/hive/none', number: 0, items: [item] }],
+  });
+  try {
+    await body(item);
+  } finally {
+    await untilNoWorkflowTask(harness, workflowId);
+    await silent.terminate('the test is over');
+  }
 }

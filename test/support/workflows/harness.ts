@@ -107,9 +107,16 @@ export async function untilReady(
   );
 }
 
-/** Waits until the cluster has no workflow task. A query would start one. */
-async function waitForWorkflowTask(env: TestWorkflowEnvironment, view: ClusterView): Promise<void> {
-  await eventually('no workflow task under way', async () => hasNoPendingTask(await eventsOf(env, view)), Boolean);
+/**
+ * Waits until a workflow has no workflow task. A query would start one. Before it is terminated: a time-skipping server
+ * stops its clock for a workflow task, for ever where its workflow is terminated meanwhile.
+ */
+export async function untilNoWorkflowTask({ env }: Pick<WorkflowHarness, 'env'>, workflowId: string): Promise<void> {
+  await eventually(
+    'no workflow task under way',
+    async () => hasNoPendingTask(await eventsOf(env, workflowId)),
+    Boolean,
+  );
 }
 
 type HistoryEvent = NonNullable<History['events']>[number];
@@ -118,7 +125,7 @@ async function waitUntilIdle(env: TestWorkflowEnvironment, view: ClusterView): P
   await eventually(
     'neither a workflow task nor an order under way',
     async () => {
-      const events = await eventsOf(env, view);
+      const events = await eventsOf(env, clusterWorkflowId(view.identity));
       return hasNoPendingTask(events) && openOrders(events) === 0;
     },
     Boolean,
@@ -130,16 +137,16 @@ async function waitUntilAsleep(env: TestWorkflowEnvironment, view: ClusterView):
   await eventually(
     'neither a workflow task nor an order nor an activity under way',
     async () => {
-      const events = await eventsOf(env, view);
+      const events = await eventsOf(env, clusterWorkflowId(view.identity));
       return isClosed(events) || (hasNoPendingTask(events) && openOrders(events) === 0 && openActivities(events) === 0);
     },
     Boolean,
   );
 }
 
-/** Events of the cluster's latest run. */
-async function eventsOf(env: TestWorkflowEnvironment, { identity }: ClusterView): Promise<readonly HistoryEvent[]> {
-  const { events } = await env.client.workflow.getHandle(clusterWorkflowId(identity)).fetchHistory();
+/** Events of the latest run of a workflow. */
+async function eventsOf(env: TestWorkflowEnvironment, workflowId: string): Promise<readonly HistoryEvent[]> {
+  const { events } = await env.client.workflow.getHandle(workflowId).fetchHistory();
   return events ?? [];
 }
 
@@ -193,7 +200,7 @@ async function terminate(env: TestWorkflowEnvironment, view: ClusterView): Promi
     // A time-skipping server stops its clock for each task under way, and never sets it going again when that task's workflow is
     // terminated: the next test of the file would wait for weeks in real time.
     if (env.supportsTimeSkipping) await waitUntilAsleep(env, view);
-    else await waitForWorkflowTask(env, view);
+    else await untilNoWorkflowTask({ env }, clusterWorkflowId(view.identity));
     await handle.terminate('the test is over');
   } catch (error) {
     if (!(error instanceof WorkflowNotFoundError)) throw error;
