@@ -1,6 +1,6 @@
 /** deploy/helm/certman renders what kustomize renders, for every component and overlay. */
 import { readdirSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -222,7 +222,8 @@ test('an archive needs no other files', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'certman-chart-'));
   try {
     await helm(['package', CHART, '--destination', folder]);
-    const chart = join(folder, 'certman-0.1.0.tgz');
+    const [archive = ''] = await readdir(folder);
+    const chart = join(folder, archive);
     const release = { files: [valuesFile('production')] };
     expect(await renderChart({ ...release, chart })).toEqual(await renderChart(release));
   } finally {
