@@ -9,7 +9,7 @@ const MAX_DURATION_MS = 366 * 86_400_000;
 
 const UNITS_MS: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000 };
 
-const name = z
+const ruleName = z
   .string()
   .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'lower case letters, digits and hyphens expected');
 const labelKey = z.string().min(1).max(317);
@@ -42,7 +42,7 @@ const RECURRENCE = {
 };
 
 const windowSchema = z
-  .strictObject({ name, selector: selectorSchema.optional(), ...RECURRENCE })
+  .strictObject({ name: ruleName, selector: selectorSchema.optional(), ...RECURRENCE })
   .transform(({ name, selector, ...fields }, context): RenewalWindowRule => {
     return { name, selector, period: recurrenceOf(fields, context) };
   });
@@ -53,8 +53,8 @@ const instant = z.iso
 
 const freezeSchema = z
   .union([
-    z.strictObject({ name, selector: selectorSchema.optional(), from: instant, to: instant }),
-    z.strictObject({ name, selector: selectorSchema.optional(), ...RECURRENCE }),
+    z.strictObject({ name: ruleName, selector: selectorSchema.optional(), from: instant, to: instant }),
+    z.strictObject({ name: ruleName, selector: selectorSchema.optional(), ...RECURRENCE }),
   ])
   .transform((found, context): FreezeRule => {
     const { name, selector } = found;
