@@ -1,5 +1,5 @@
 /** deploy/helm/certman, as far as it can be checked without helm; test/stack/deploy/helm-chart.test.ts renders it. */
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
 
@@ -35,4 +35,12 @@ test('values.yaml has every value of the schema, and no other', () => {
   const values = namesIn(read('deploy/helm/certman/values.yaml'), schema);
   // Helm gives it to every chart.
   expect([...values, 'global'].toSorted()).toEqual(namesOf(schema).toSorted());
+});
+
+test('its templates have every file of deploy/base but the Namespace', () => {
+  const folder = new URL('../../../deploy/helm/certman/templates/', import.meta.url);
+  const templates = readdirSync(folder).map((file) => readFileSync(new URL(file, folder), 'utf8'));
+  const rendered = [...templates.join('').matchAll(/"base\/([\w-]+\.yaml)"/g)].map(([, file]) => file);
+  const { resources } = read('deploy/base/kustomization.yaml') as { readonly resources: readonly string[] };
+  expect([...new Set(rendered), 'namespace.yaml'].toSorted()).toEqual(resources.toSorted());
 });
