@@ -94,8 +94,10 @@ async function outcomeOf(
   };
   while (Date.now() < deadline) {
     try {
-      const revocation = revocationIn(await queryClusterStatus(client, handle), plan);
+      const status = await queryClusterStatus(client, handle);
+      const revocation = revocationIn(status, plan);
       if (revocation?.result !== undefined) return settled(revocation);
+      if (status.decommissioning) throw endedByDeletion(plan);
       if (revocation?.revokeAt !== undefined && Date.parse(revocation.revokeAt) > Date.now())
         return { outcome: 'scheduled', message: revocationMessage(revocation) };
       const retried = revocation?.retry === undefined ? undefined : revocationMessage(revocation);
@@ -121,6 +123,14 @@ function settled(revocation: RequestedRevocation): Pick<RevokeResult, 'outcome' 
   const message = revocationMessage(revocation);
   if (isRevoked(revocation)) return { outcome: revocation.result?.outcome ?? '', message };
   throw new CertmanError({ code: 'internal/unexpected', message });
+}
+
+function endedByDeletion({ cluster, serialNumber }: RevocationPlan): CertmanError {
+  return new CertmanError({
+    code: 'internal/unexpected',
+    message: `${cluster} is being deleted meanwhile, which revokes certificate ${serialNumber} with the others.`,
+    remedy: `See what becomes of it: ${commandLine(`explain ${cluster}`)}`,
+  });
 }
 
 function follow({ cluster }: RevocationPlan): string {

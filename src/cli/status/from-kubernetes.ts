@@ -36,6 +36,14 @@ const statusSchema = z
   .looseObject({ status: text, conditions: z.array(conditionSchema).max(100).catch([]) })
   .catch({ status: undefined, conditions: [] });
 
+/** Of the conditions `Renewing` and `Revoked` (contract/conditions.ts). */
+const REQUEST_REASONS: ReadonlySet<string> = new Set([
+  'Requested',
+  'RequestExpired',
+  'RevocationRequested',
+  'RevokedOnRequest',
+]);
+
 /** One row for each cluster, of its most urgent certificate. */
 export async function fleetFromKubernetes(kubernetes: KubernetesApi, namespace?: string): Promise<FleetReport> {
   const clusters = new Map<string, FleetRow>();
@@ -101,6 +109,7 @@ function certificateRow(object: KubernetesObject, cluster: ClusterName): Certifi
     reason,
     message,
     since,
+    requests: requestsIn(object),
     requestName: name,
     dnsNames,
     secretName: secretName === '' ? undefined : secretName,
@@ -112,6 +121,14 @@ function certificateRow(object: KubernetesObject, cluster: ClusterName): Certifi
     nextAttempt,
     served: servedRowOf(object['status']),
   };
+}
+
+/** Of operators: what campaigns ask for has no condition. */
+function requestsIn(object: KubernetesObject): readonly string[] {
+  const { conditions } = statusSchema.parse(object['status']);
+  return conditions.flatMap(({ reason, message }) =>
+    reason !== undefined && message !== undefined && REQUEST_REASONS.has(reason) ? [message] : [],
+  );
 }
 
 function stateOf(object: KubernetesObject): Pick<CertificateRow, 'state' | 'reason' | 'message' | 'since'> {

@@ -56,7 +56,7 @@ export interface CertificateRow {
   readonly since?: string;
   /** What prevents the next step; from Temporal only. */
   readonly failure?: FailureInfo;
-  /** What operators and campaigns have asked for, in sentences; from Temporal only. */
+  /** What operators have asked for, in sentences; from Temporal also what campaigns have. */
   readonly requests?: readonly string[];
   readonly requestName?: string;
   readonly dnsNames: readonly string[];

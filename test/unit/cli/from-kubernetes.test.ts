@@ -23,3 +23,13 @@ test('a standalone CertificateRequest is found where Hive is not installed', asy
 test('what is not there is not there, also without Hive', async () => {
   expect(await clusterFromKubernetes(withoutHive([]), SETTINGS, { namespace: 'ns', name: 'x' })).toBeUndefined();
 });
+
+test('what an operator has requested is read from the conditions', async () => {
+  const conditions = [
+    { type: 'Renewing', status: 'False', reason: 'Requested', message: 'An operator requested a renewal.' },
+    { type: 'Revoked', status: 'False', reason: 'NotRevoked', message: 'No CRL has it.' },
+  ];
+  const request = { metadata: { namespace: 'ns', name: 'alone', uid: 'u' }, spec: {}, status: { conditions } };
+  const report = await clusterFromKubernetes(withoutHive([request]), SETTINGS, { namespace: 'ns', name: 'alone' });
+  expect(report?.certificates[0]?.requests).toEqual(['An operator requested a renewal.']);
+});
