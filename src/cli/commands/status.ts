@@ -3,7 +3,7 @@ import { CLUSTER_ARGUMENT, type ClusterName, parseNamespace, resolveClusterName,
 import { addOutputOptions, addSelectionOptions, type SelectionOptions } from '../kubectl-options.ts';
 import { formatOutput, note, type OutputOptions, print } from '../output.ts';
 import { commandLine } from '../program-name.ts';
-import { type FleetReport, formatCluster, formatFleet } from '../status/status-view.ts';
+import { type FleetReport, formatCluster, formatFleet, sourceText } from '../status/status-view.ts';
 
 interface StatusOptions extends SelectionOptions, OutputOptions {
   readonly watch?: true;
@@ -49,7 +49,7 @@ async function showCluster(cluster: ClusterName, options: StatusOptions): Promis
   if (options.watch !== true) return print(await formatOutput(options, noted(await read()), formatCluster));
   const [{ reportStream }, { watchUntilInterrupted }, { isPassing }] = await importWatch();
   const stream = () => reportStream(options, formatCluster);
-  await watchUntilInterrupted({ read, isPassing }, options, formatCluster, stream);
+  await watchUntilInterrupted({ read, isPassing }, options, withSource(formatCluster), stream);
 }
 
 async function showFleet(options: StatusOptions): Promise<void> {
@@ -61,7 +61,7 @@ async function showFleet(options: StatusOptions): Promise<void> {
   if (options.watch !== true) return print(await formatOutput(options, noted(await read()), formatFleet));
   const [, { watchUntilInterrupted }, { isPassing }] = await importWatch();
   const { fleetStream } = await import('../status/fleet-stream.ts');
-  const format = (report: FleetReport) => formatFleet(report, options.output === 'wide');
+  const format = withSource((report: FleetReport) => formatFleet(report, options.output === 'wide'));
   await watchUntilInterrupted({ read, isPassing }, options, format, () => fleetStream(options));
 }
 
@@ -75,7 +75,12 @@ function importWatch() {
 
 /** Says where a report is from, if not from Temporal. */
 function noted<Report extends { readonly unavailable?: string }>(report: Report): Report {
-  const { unavailable } = report;
-  if (unavailable !== undefined) note(`${unavailable} Showing the resources of the management cluster.`);
+  const text = sourceText(report);
+  if (text !== undefined) note(text);
   return report;
+}
+
+/** The same above what is redrawn. */
+function withSource<Report extends { readonly unavailable?: string }>(format: (report: Report) => string) {
+  return (report: Report): string => [sourceText(report) ?? [], format(report)].flat().join('\n');
 }

@@ -1,17 +1,17 @@
 import { formatOutput, type OutputOptions, print } from '../output.ts';
 import { type EndingView, instant, problemNotes } from '../watch/views.ts';
 import { type FleetChange, fleetChanges } from './fleet-changes.ts';
-import type { FleetReport } from './status-view.ts';
+import { type FleetReport, sourceText } from './status-view.ts';
 
 /** Of a watched fleet: first every cluster, then each change of one. */
 export function fleetStream(options: OutputOptions): EndingView<FleetReport> {
-  let before: FleetReport['clusters'] | undefined;
+  let before: FleetReport | undefined;
   const noteProblem = problemNotes();
   return {
-    show: async ({ clusters }, problem) => {
-      noteProblem(problem);
-      for (const change of fleetChanges(before, clusters)) print(await formatChange(options, change));
-      before = clusters;
+    show: async (report, problem) => {
+      noteProblem(problem ?? sourceText(report));
+      for (const change of fleetChanges(before, report)) print(await formatChange(options, change));
+      before = report;
     },
     end: () => undefined,
   };

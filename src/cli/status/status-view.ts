@@ -93,6 +93,11 @@ export interface ClusterReport extends ManagementClusterProblems {
   readonly certificates: readonly CertificateRow[];
 }
 
+/** Says that a report is not from Temporal, and why; undefined: it is. */
+export function sourceText({ unavailable }: { readonly unavailable?: string }): string | undefined {
+  return unavailable === undefined ? undefined : `${unavailable} Showing the resources of the management cluster.`;
+}
+
 /** What a report says of a cluster as a whole. */
 export function describeCluster(
   view: ClusterView,
