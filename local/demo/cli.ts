@@ -1,5 +1,6 @@
 /** `npm run demo`: issues a certificate on real local parts; with --once also renews and deletes it. */
-import { resolve } from 'node:path';
+import { writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
 import { Command, InvalidArgumentError, Option } from 'commander';
@@ -8,12 +9,15 @@ import { KubernetesClient } from '../../src/kubernetes/api/client.ts';
 import { loadKubeConfig } from '../../src/kubernetes/api/kube-config.ts';
 import { executables } from '../stack/build/executables.ts';
 import { onPath } from '../stack/build/locate-executable.ts';
+import { ENVIRONMENT_FILE, environmentScript } from '../stack/commands/output.ts';
 import { type ManagementCluster, prepareManagementCluster } from '../stack/management-cluster/management-cluster.ts';
 import { createSampleClusters, type SampleCluster } from '../stack/management-cluster/sample-cluster.ts';
+import { SERVING_ENVIRONMENT, type ServedClusters, serveClusters } from '../stack/serve-clusters.ts';
 import { type RunningStack, STACK_TOOLS, startStack } from '../stack/stack.ts';
 import { startWorker, type WorkerProcess } from '../stack/worker-process.ts';
 import { expectStatusAtCa, waitForCertificate } from './checks.ts';
 import { runLifecycle } from './lifecycle.ts';
+import { formatCommands, nextCommands } from './next-commands.ts';
 import { describeCertificate, printFirstIssuance, workflowUrl } from './output.ts';
 import { print, progress, Steps } from './steps.ts';
 
@@ -57,6 +61,8 @@ async function main(options: Options, signal: AbortSignal): Promise<number> {
   let stack: RunningStack | undefined;
   let worker: WorkerProcess | undefined;
   let client: Client | undefined;
+  let served: ServedClusters | undefined;
+  let zoneId = '';
   let exitCode = 0;
   try {
     const stateDir = resolve(options.state);
@@ -70,7 +76,7 @@ async function main(options: Options, signal: AbortSignal): Promise<number> {
       'management cluster prepared: zone, CRDs, rights, ACME account',
       3,
       async () => {
-        await running.createZone(ZONE);
+        ({ zoneId } = await running.createZone(ZONE));
         return await prepareManagementCluster(running);
       },
     );
@@ -89,6 +95,7 @@ async function main(options: Options, signal: AbortSignal): Promise<number> {
         1 + options.clusters / 10,
         () => createSampleClusters(running, { count: options.clusters, zone: ZONE }),
       );
+      served = await serveClusters(running, kubernetes, clusters, zoneId);
       const context = { stack: running, kubernetes, client, clusters, steps };
       if (options.once) {
         await runLifecycle(context);
@@ -106,6 +113,7 @@ async function main(options: Options, signal: AbortSignal): Promise<number> {
     }
   } finally {
     await client?.connection.close();
+    await served?.stop();
     await worker?.stop();
     await stack?.stop();
   }
@@ -113,10 +121,19 @@ async function main(options: Options, signal: AbortSignal): Promise<number> {
   return exitCode;
 }
 
+/** Settings of the commands: those of the worker, with an administrator's rights. */
+function commandEnvironment(
+  { kubernetes }: RunningStack,
+  { environment }: ManagementCluster,
+): Readonly<Record<string, string>> {
+  return { ...environment, ...SERVING_ENVIRONMENT, KUBECONFIG: kubernetes.adminKubeconfig };
+}
+
 function workerEnvironment(options: Options): Record<string, string> {
   return {
     CERTMAN_KEY_TYPE: options.keyType,
     CERTMAN_EXTRA_RECORD: 'rh-api',
+    ...SERVING_ENVIRONMENT,
     ...(options.once ? { CERTMAN_ACME_PROFILE: 'two-minutes' } : {}),
   };
 }
@@ -143,6 +160,10 @@ async function issueAndWait(
   print(describeCertificate(clusters[0], installed[0]));
   const [cluster] = clusters as readonly [SampleCluster];
   const at = `${cluster.namespace}/${cluster.name}`;
+  const environmentFile = join(stack.stateDir, ENVIRONMENT_FILE);
+  await writeFile(environmentFile, environmentScript({ environment: commandEnvironment(stack, managementCluster) }), {
+    mode: 0o600,
+  });
   print(
     [
       pc.bold('See'),
@@ -150,11 +171,11 @@ async function issueAndWait(
       `  metrics     ${worker.metricsUrl}`,
       `  logs        ${stack.stateDir}`,
       pc.bold('Try in another terminal'),
-      `  export KUBECONFIG=${stack.kubernetes.adminKubeconfig} TEMPORAL_ADDRESS=${stack.temporal.address}`,
-      `  npx certman explain ${at}     # where is it, why, what is next, what can you do`,
-      `  npx certman renew ${at}`,
-      `  npx certman history ${at}     # every certificate that it had, why, by whom`,
-      `  kubectl get certificaterequests -A`,
+      `  . ${environmentFile}`,
+      ...formatCommands(nextCommands(at)),
+      pc.bold('And'),
+      `  npx certman status --watch     # the fleet, live`,
+      `  kubectl wait --for=condition=Served certificaterequest/${cluster.requestName} -n ${cluster.namespace} --timeout=5m`,
       `  kubectl delete clusterdeployment ${cluster.name} -n ${cluster.namespace}     # revokes, then removes everything`,
       `  kubectl apply -f ${managementCluster.sampleManifest}     # one more cluster`,
       ...(onPath('kubectl') === undefined

@@ -44,5 +44,5 @@ export function environmentScript(managementCluster: Pick<ManagementCluster, 'en
   const lines = Object.entries(managementCluster.environment).map(
     ([name, value]) => `export ${name}='${value.replaceAll("'", "'\\''")}'`,
   );
-  return `# The settings of a certman worker on this stack, with the rights of its ServiceAccount.\n${lines.join('\n')}\n`;
+  return `# The settings of a certman worker or its command line on this stack.\n${lines.join('\n')}\n`;
 }

@@ -2,10 +2,14 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { nextCommands } from '../../../local/demo/next-commands.ts';
+import { installSampleClusters } from '../../../local/stack/management-cluster/sample-cluster.ts';
 import { freePort } from '../../../local/stack/process/ports.ts';
+import { SERVING_ENVIRONMENT, serveClusters } from '../../../local/stack/serve-clusters.ts';
 import type { Explanation } from '../../../src/cli/explain/explanation.ts';
 import type { CertificateHistory } from '../../../src/cli/history/read-history.ts';
 import type { FleetReport } from '../../../src/cli/report/fleet-report.ts';
+import type { ClusterReport } from '../../../src/cli/status/status-view.ts';
 import { loadKubeConfig } from '../../../src/kubernetes/api/kube-config.ts';
 import { waitFor, waitForCertificate, waitForReadyRequest } from '../../support/e2e/checks.ts';
 import { createCluster, deleteCluster, type E2eCluster } from '../../support/e2e/clusters.ts';
@@ -14,7 +18,7 @@ import { useE2eHarness } from '../../support/e2e/harness.ts';
 import { startFaultProxy } from '../../support/faults/fault-proxy.ts';
 import { endProcesses, startCertman } from '../../support/process/certman-process.ts';
 
-const lab = useE2eHarness();
+const lab = useE2eHarness({ worker: SERVING_ENVIRONMENT });
 afterAll(endProcesses);
 let cluster: E2eCluster;
 let firstSerial: string;
@@ -147,6 +151,64 @@ test('a campaign replaces and revokes what is selected, and reports each certifi
   expect((await certman([...start, '--yes'])).code).toBe(2);
 });
 
+test('one certificate is revoked: an older one, and the one in use at once; a watched status follows until ^C', async () => {
+  const at = [cluster.name, '-n', cluster.namespace];
+  const watched = await startCertman(['status', ...at, '--watch', '-o', 'json'], lab().commandEnvironment());
+  await watched.waitForOutput(/"state":"Ready"/);
+  const [inUse, , older] = (await historyOf()).certificates;
+  if (inUse === undefined || older === undefined) throw new Error('too few certificates');
+  const revoke = ['revoke', ...at, '--reason', 'superseded'];
+  const planned = await certman([...revoke, '--dry-run']);
+  expect(planned).toMatchObject({
+    code: 0,
+    output: expect.stringContaining(`would replace certificate ${inUse.serialNumber}`) as string,
+  });
+  expect((await certman(revoke)).code).toBe(2);
+  const first = await certman([...revoke, '--serial', older.serialNumber, '--yes', '-o', 'json']);
+  expect(first.code, first.output).toBe(0);
+  expect(await lab().stack.acme.statusOf(older.serialNumber)).toMatchObject({ Status: 'Revoked', Reason: 4 });
+  const again = await certman([...revoke, '--serial', older.serialNumber, '--yes']);
+  expect(again).toMatchObject({ code: 2, output: expect.stringContaining('is revoked already') as string });
+  const now = await certman(['revoke', '--serial', inUse.serialNumber, '--reason', 'keyCompromise', '--now', '--yes']);
+  expect(now.code, now.output).toBe(0);
+  expect(await lab().stack.acme.statusOf(inUse.serialNumber)).toMatchObject({ Status: 'Revoked', Reason: 1 });
+  const { serialNumber } = await waitForCertificate(lab().kubernetes, cluster, inUse.serialNumber);
+  await watched.waitForOutput(new RegExp(`"serialNumber":"${serialNumber}"`));
+  watched.signal('SIGINT');
+  expect(await watched.waitForExit()).toBe('code 130');
+  const { certificates } = await historyOf();
+  const fates = new Map(certificates.map((one) => [one.serialNumber, one.fate]));
+  expect([fates.get(older.serialNumber), fates.get(inUse.serialNumber)]).toEqual(['revoked', 'revoked']);
+});
+
+test('what the demo suggests works as it is printed, and its cluster serves the certificate', async () => {
+  const demo = await createCluster(lab(), 'demo', { installed: false });
+  const served = await serveClusters(lab().stack, lab().kubernetes, [demo], lab().zone.zoneId);
+  await installSampleClusters(lab().stack, [demo]);
+  const { serialNumber } = await waitForCertificate(lab().kubernetes, demo, undefined);
+  const condition = async () => {
+    const report = await certman(['status', demo.name, '-n', demo.namespace, '-o', 'json']);
+    return (JSON.parse(report.output) as ClusterReport).certificates[0]?.served?.status;
+  };
+  await expect.poll(condition).toBe('True');
+  const commands = nextCommands(`${demo.namespace}/${demo.name}`);
+  expect(commands).toHaveLength(5);
+  const environment = {
+    ...SERVING_ENVIRONMENT,
+    KUBECONFIG: lab().stack.kubernetes.adminKubeconfig,
+    // Of the account, which the tests reach by a proxy.
+    CERTMAN_ACME_DIRECTORY_URL: `${lab().ca.url}/dir`,
+  };
+  for (const { command } of commands) {
+    const [npx, program, ...args] = command.split(' ');
+    expect([npx, program]).toEqual(['npx', 'certman']);
+    const { code, output } = await certman(args, environment);
+    expect(code, `${command}\n${output}`).toBe(0);
+  }
+  expect(await lab().stack.acme.statusOf(serialNumber)).toMatchObject({ Status: 'Revoked' });
+  await served.stop();
+});
+
 test('a cluster that is not installed is explained by the gate that holds it', async () => {
   const waiting = await createCluster(lab(), 'waits', { installed: false });
   const { served, actions } = await explained(waiting.name, waiting.namespace);
@@ -205,7 +267,7 @@ test('of a deleted cluster, the decommission is explained and the history stays'
   await expect.poll(async () => (await certman(['explain', ...at])).output).toContain('It is gone: decommissioned at');
   expect((await explained(cluster.name, cluster.namespace)).served).toContain('Nothing was left behind.');
   const { certificates } = await historyOf();
-  expect(certificates.map(({ fate }) => fate)).toEqual(['revoked', 'revoked', 'revoked', 'revoked']);
+  expect(certificates.map(({ fate }) => fate)).toEqual(Array.from({ length: 5 }, () => 'revoked'));
   const { output } = await certman(['report', '-n', cluster.namespace, '-o', 'json']);
   const { revocations } = JSON.parse(output) as FleetReport;
   expect(revocations.items.map(({ serialNumber }) => serialNumber)).toContain(firstSerial);
