@@ -42,5 +42,5 @@ test('its templates have every file of deploy/base but the Namespace', () => {
   const templates = readdirSync(folder).map((file) => readFileSync(new URL(file, folder), 'utf8'));
   const rendered = [...templates.join('').matchAll(/"base\/([\w-]+\.yaml)"/g)].map(([, file]) => file);
   const { resources } = read('deploy/base/kustomization.yaml') as { readonly resources: readonly string[] };
-  expect([...new Set(rendered), 'namespace.yaml'].toSorted()).toEqual(resources.toSorted());
+  expect(new Set([...rendered, 'namespace.yaml'])).toEqual(new Set(resources));
 });
