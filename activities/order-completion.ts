@@ -23,7 +23,7 @@ const orderProgressSchema = z.object({
   /** Attempt in which the step began. */
   since: z.int().min(1),
   /** By the step itself; validated there. */
-  recorded: z.unknown(),
+  recorded: z.unknown().optional(),
   certificateUrl: z.string().max(2_048).optional(),
   withdrawn: z.boolean(),
   /** Attempt that ended by itself before it finalized, as did all before. Of one whose worker died, none is recorded. */

@@ -112,6 +112,16 @@ describe('an attempt that fails before it finalizes says that the order is not f
   });
 });
 
+test('an attempt resumes at the step that the one before had reached, where that step has recorded nothing', async () => {
+  steps.finalize.mockImplementation(failing('acme/serverError'));
+  const { heartbeatDetails } = await attempted();
+  // As Temporal carries it.
+  const carried: unknown = JSON.parse(JSON.stringify(heartbeatDetails));
+  await attempted({ attempt: 2, heartbeatDetails: carried });
+  expect(steps.answer).toHaveBeenCalledTimes(1);
+  expect(steps.finalize).toHaveBeenCalledTimes(2);
+});
+
 test('a withdrawal that hangs is not waited for long, and is left to the workflow', async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   try {
