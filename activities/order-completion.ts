@@ -16,12 +16,15 @@ import { installCertificate } from '../src/issuance/install-certificate.ts';
 import type { StagedKey } from '../src/kubernetes/objects/staging-secret.ts';
 import { type AcmeActivityDeps, currentAttempt } from './acme.ts';
 import type { DnsSteps } from './dns.ts';
+import { type StepObserver, secondsSince } from './step-observer.ts';
 import { ErrorWithDetails, heartbeat, heartbeatFrom } from './wrap-activity.ts';
 
 const orderProgressSchema = z.object({
   step: z.enum(['answerChallenges', 'finalizeOrder', 'installCertificate']),
   /** Attempt in which the step began. */
   since: z.int().min(1),
+  /** Epoch milliseconds of its begin; for metrics only. */
+  begunAt: z.number().optional(),
   /** By the step itself; validated there. */
   recorded: z.unknown().optional(),
   certificateUrl: z.string().max(2_048).optional(),
@@ -47,7 +50,7 @@ const NOT_FINALIZED_CODES: readonly FailureCode[] = [
 ];
 
 /** What an order is completed with. */
-export interface OrderCompletionDeps {
+export interface OrderCompletionDeps extends StepObserver {
   readonly acme: AcmeActivityDeps;
   readonly dns: DnsSteps;
 }
@@ -77,11 +80,13 @@ export class OrderCompletion {
   /** Whether the attempts before have certainly not finalized. */
   readonly #noneFinalized: boolean;
   readonly #onInstalled: CompletionBegin['onInstalled'];
+  readonly #onStep: StepObserver['onStep'];
   #progress: OrderProgress;
 
-  constructor({ acme, dns }: OrderCompletionDeps, input: CompleteOrderInput, begin: CompletionBegin = {}) {
+  constructor({ acme, dns, onStep }: OrderCompletionDeps, input: CompleteOrderInput, begin: CompletionBegin = {}) {
     const { since = 1, notFinalizedUntil, onInstalled } = begin;
     this.#onInstalled = onInstalled;
+    this.#onStep = onStep;
     this.#acme = acme;
     this.#dns = dns;
     this.#input = input;
@@ -90,6 +95,7 @@ export class OrderCompletion {
     this.#progress = orderProgressSchema.safeParse(this.#attempt.recorded).data ?? {
       step,
       since,
+      begunAt: Date.now(),
       recorded: undefined,
       withdrawn: false,
       notFinalizedUntil,
@@ -129,6 +135,7 @@ export class OrderCompletion {
       }
       const { certificateUrl = '' } = this.#progress;
       const installed = await installCertificate(this.#inStep(at), { ...input, certificateUrl });
+      this.#observeStep();
       await this.#onInstalled?.(installed);
       completed = { certificateUrl, installed };
     } finally {
@@ -174,7 +181,13 @@ export class OrderCompletion {
   }
 
   #enter(step: OrderProgress['step'], certificateUrl?: string): void {
-    this.#advance({ step, since: this.#attempt.attempt, recorded: undefined, certificateUrl });
+    this.#observeStep();
+    this.#advance({ step, since: this.#attempt.attempt, begunAt: Date.now(), recorded: undefined, certificateUrl });
+  }
+
+  #observeStep(): void {
+    const { step, begunAt } = this.#progress;
+    if (begunAt !== undefined) this.#onStep?.(step, secondsSince(begunAt));
   }
 
   #advance(change: Partial<OrderProgress>): void {

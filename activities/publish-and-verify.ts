@@ -9,10 +9,11 @@ import { NotVisibleError } from '../src/dns/propagation-check.ts';
 import { CertmanError } from '../src/failures/failure.ts';
 import type { DnsSteps, VerifyPropagation, VerifyStanding } from './dns.ts';
 import type { DnsAttempt } from './dns-attempt.ts';
+import { type StepObserver, secondsSince } from './step-observer.ts';
 import { ErrorWithDetails, heartbeat, heartbeatFrom } from './wrap-activity.ts';
 
 /** The steps on DNS. */
-export interface DnsProofDeps {
+export interface DnsProofDeps extends StepObserver {
   readonly dns: DnsSteps;
   readonly verifyPropagation: VerifyPropagation;
   readonly verifyStanding: VerifyStanding;
@@ -45,7 +46,7 @@ const MAX_UNSEEN_MS = 60_000;
  */
 export async function publishAndVerify(
   attempt: DnsAttempt,
-  { dns, verifyPropagation, verifyStanding }: DnsProofDeps,
+  { dns, verifyPropagation, verifyStanding, onStep }: DnsProofDeps,
   { ownershipOf, ...input }: PublishAndVerifyInput,
   ended: object = {},
 ): Promise<VerifiedPropagation> {
@@ -56,6 +57,7 @@ export async function publishAndVerify(
   if (standing !== undefined && missing.length === 0) return { seenBy: standing.seenBy };
   const { nameServers, seal, challengeZone } =
     earlier ?? (await dns.publishTxtRecords(attempt, { ...input, records: missing }));
+  if (earlier === undefined) onStep?.('publishTxtRecords', secondsSince(attempt.scheduledAt));
   const since = earlier?.since ?? attempt.attempt;
   const publishedAt = earlier?.publishedAt ?? Date.now();
   const progress = {
@@ -72,7 +74,9 @@ export async function publishAndVerify(
     const step = { ...attempt, attempt: attempt.attempt - since + 1 };
     const { zoneName } = zone;
     const servers = { nameServers, seal, challengeZone };
-    return await verifyPropagation(step, { cluster, zoneName, ...servers, records, ownershipOf });
+    const verified = await verifyPropagation(step, { cluster, zoneName, ...servers, records, ownershipOf });
+    onStep?.('verifyPropagation', secondsSince(publishedAt));
+    return verified;
   } catch (error) {
     const published: UnfinishedStep = { published: true };
     const gone = removedByOther(error, progress);

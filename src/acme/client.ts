@@ -3,7 +3,7 @@ import { CertmanError } from '../failures/failure.ts';
 import { parseRetryAfter } from '../failures/retry-after.ts';
 import { type AcmeDirectory, caNameOf } from './directory.ts';
 import { linksOf } from './link-header.ts';
-import { errorFromResponse, isWebPage } from './problems.ts';
+import { errorFromResponse, isWebPage, refusalTypeOf } from './problems.ts';
 import type { AcmeSession } from './session.ts';
 import { sendSigned } from './signed-request.ts';
 import type { TransportResponse } from './transport.ts';
@@ -119,7 +119,8 @@ export class AcmeClient {
     const started = performance.now();
     const answer = await send();
     const { status, headers, data } = answer;
-    this.session.observe?.(options.resource, status, (performance.now() - started) / 1000);
+    const seconds = (performance.now() - started) / 1000;
+    this.session.observe?.(options.resource, status, seconds, refusalTypeOf(answer));
     const what = REQUEST_DESCRIPTIONS[options.resource];
     if (status >= 300) throw errorFromResponse(this.host, what, answer);
     // Of any schema: a revocation has no content, and would count as done.

@@ -68,6 +68,16 @@ function problemType(problem: Problem | undefined): string {
   return problem?.type?.startsWith(ACME_ERROR_PREFIX) === true ? problem.type.slice(ACME_ERROR_PREFIX.length) : '';
 }
 
+/** The types that certman knows, without their prefix. */
+export const PROBLEM_TYPES = Object.keys(CODE_BY_TYPE);
+
+/** Type of a refusal, of a bounded number: one of {@link PROBLEM_TYPES}, else `other`; undefined for no refusal. */
+export function refusalTypeOf({ status, data }: Pick<TransportResponse, 'status' | 'data'>): string | undefined {
+  if (status < 400) return undefined;
+  const type = problemType(problemSchema.safeParse(data).data);
+  return Object.hasOwn(CODE_BY_TYPE, type) ? type : 'other';
+}
+
 /** A refusal of the CA. Callers that expect a certain refusal check `type` and `status`. */
 export class AcmeProblemError extends CertmanError {
   /** {@link problemType}. */

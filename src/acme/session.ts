@@ -9,8 +9,11 @@ import { Seals } from './seals.ts';
 import { Signer } from './signer.ts';
 import type { AcmeTransport } from './transport.ts';
 
-/** Called once for each answered request, for metrics. `resource` is an `AcmeResource`. */
-export type RequestObserver = (resource: string, status: number, seconds: number) => void;
+/**
+ * Called once for each answered request, for metrics. `resource` is an `AcmeResource`.
+ * @param problem of a refusal: one of `PROBLEM_TYPES`, or `other`; undefined: it is none.
+ */
+export type RequestObserver = (resource: string, status: number, seconds: number, problem: string | undefined) => void;
 
 /** What a session does besides. */
 export interface SessionOptions {

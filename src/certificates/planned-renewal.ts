@@ -124,6 +124,16 @@ function beforeExpiry(certificate: Validity, beforeMs: number, jitterKey: string
   return Math.floor(at / 1000) * 1000;
 }
 
+/**
+ * When the renewal of a certificate is due at the latest by whichever policy (epoch milliseconds), where no plan of it is
+ * known: that of a paused cluster.
+ */
+export function latestPlannedRenewal(certificate: Validity, renewBeforeDays: number | undefined): number {
+  const { beforeMs } = renewalLead(certificate, renewBeforeDays);
+  const byAri = isCustom(renewBeforeDays) ? beforeMs : leadWithoutWindow(certificate).beforeMs;
+  return Date.parse(certificate.notAfter) - Math.min(beforeMs, byAri);
+}
+
 /** How long before expiry a certificate is renewed: `renewBeforeDays`, but never more than half of its lifetime. */
 export function renewalLead(certificate: Validity, renewBeforeDays: number | undefined): RenewalLead {
   const custom = isCustom(renewBeforeDays);

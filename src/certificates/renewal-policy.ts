@@ -87,6 +87,9 @@ const PLANNED_REASONS: ReadonlySet<string> = new Set<OrderReason>(['SuggestedByC
 /** The reasons to order a certificate. */
 export type OrderReason = keyof typeof ORDER_RULES;
 
+/** Every reason, most urgent first. */
+export const ORDER_REASONS = Object.keys(ORDER_RULES) as readonly OrderReason[];
+
 /** Why a certificate is ordered. */
 export interface OrderCause {
   readonly reason: OrderReason;

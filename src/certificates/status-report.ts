@@ -2,15 +2,19 @@ import type { CertificateFacts, Installation } from './certificate-facts.ts';
 import type { RenewalWindow } from './renewal-window.ts';
 
 /** The states of a certificate; also the search attribute `CertState`. */
-export type CertificateState =
-  | 'Pending'
-  | 'Issuing'
-  | 'Ready'
-  | 'Renewing'
-  | 'Failing'
-  | 'Waiting'
-  | 'Paused'
-  | 'Decommissioning';
+export const CERTIFICATE_STATES = [
+  'Pending',
+  'Issuing',
+  'Ready',
+  'Renewing',
+  'Failing',
+  'Waiting',
+  'Paused',
+  'Decommissioning',
+] as const;
+
+/** One of {@link CERTIFICATE_STATES}. */
+export type CertificateState = (typeof CERTIFICATE_STATES)[number];
 
 /** A Kubernetes condition without lastTransitionTime, which the activity sets. */
 export interface ReportedCondition {

@@ -1,16 +1,23 @@
 import type { ClusterView } from './cluster-view.ts';
 
-/** Why a cluster is not served: label of a gauge and reason of an Event. */
-export type GateReason =
-  | 'FakeCluster'
-  | 'NotManaged'
-  | RelocationReason
-  | 'ReconcilePaused'
-  | 'NotInstalled'
-  | 'StandaloneRequestsOff';
-
 /** Where a move to another management cluster is; the other one may write the resources, so certman does not. */
-export type RelocationReason = 'RelocatingOut' | 'Relocated' | 'RelocatingIn';
+const RELOCATION_REASONS = ['RelocatingOut', 'Relocated', 'RelocatingIn'] as const;
+
+/** One of the reasons of a move. */
+export type RelocationReason = (typeof RELOCATION_REASONS)[number];
+
+/** Why a cluster is not served: label of a gauge and reason of an Event. */
+export const GATE_REASONS = [
+  'FakeCluster',
+  'NotManaged',
+  ...RELOCATION_REASONS,
+  'ReconcilePaused',
+  'NotInstalled',
+  'StandaloneRequestsOff',
+] as const;
+
+/** One of {@link GATE_REASONS}. */
+export type GateReason = (typeof GATE_REASONS)[number];
 
 /** What certman does with a cluster, and why. Messages are sentences for people. */
 export type Gate =
@@ -109,7 +116,7 @@ function relocationGateOf({ relocation }: ClusterView): Gate | undefined {
 
 /** Whether the gate is closed by a move: certman then writes nothing to the cluster's resources. */
 export function isRelocating(gate: Gate): boolean {
-  return 'reason' in gate && RELOCATION_REASONS.has(gate.reason);
+  return 'reason' in gate && RELOCATION_REASON_SET.has(gate.reason);
 }
 
 /** Whether its certificates are in use on another management cluster, or may be: they are not revoked. */
@@ -117,4 +124,4 @@ export function isUsedElsewhere({ relocation }: ClusterView): boolean {
   return relocation === 'complete' || relocation === 'outgoing';
 }
 
-const RELOCATION_REASONS: ReadonlySet<GateReason> = new Set(['RelocatingOut', 'Relocated', 'RelocatingIn']);
+const RELOCATION_REASON_SET: ReadonlySet<GateReason> = new Set(RELOCATION_REASONS);

@@ -10,7 +10,12 @@ export interface ClusterSeries extends Pick<CachedCluster, 'namespace' | 'name' 
 
 /** A CertificateRequest with its certificate; no instants while there is none. A changed request is another object. */
 export type RequestSeries = Pick<ObservedRequest, 'namespace' | 'name' | 'dnsNames'> &
-  Partial<Pick<ObservedRequest, 'renewBeforeDays' | 'notBefore' | 'notAfter' | 'served' | 'postponed'>>;
+  Partial<
+    Pick<
+      ObservedRequest,
+      'renewBeforeDays' | 'notBefore' | 'notAfter' | 'renewalTime' | 'state' | 'served' | 'postponed'
+    >
+  >;
 
 /** State of the CA's renewal information (RFC 9773). */
 export interface AriCoverage {

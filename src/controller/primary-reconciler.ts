@@ -41,7 +41,11 @@ export class PrimaryReconciler {
   /** @param from a list: in the background, but for deletions. */
   async reconcile(view: ClusterView, from: 'list' | 'watch' = 'watch'): Promise<void> {
     const lane = from === 'list' && !view.deleting ? 'background' : 'foreground';
-    await this.#context.queue.add(keyOf(view.identity), () => this.#signalAndCache(view, from), lane);
+    const { queue, metrics } = this.#context;
+    const seenAt = performance.now();
+    await queue.add(keyOf(view.identity), () => this.#signalAndCache(view, from), lane);
+    // Of a list, the queue is the reason: how long it takes does not say how late the watch is.
+    if (from === 'watch') metrics.signalDelay.observe({}, (performance.now() - seenAt) / 1000);
   }
 
   /**

@@ -2,7 +2,7 @@
 import type { TxtRecord } from '../certificates/dns-name.ts';
 import type { ZoneTarget } from '../clusters/zone-target.ts';
 import type { PublishedZone } from '../contract/activities.ts';
-import { CertmanError } from '../failures/failure.ts';
+import { CertmanError, type FailureCode } from '../failures/failure.ts';
 import type { KubernetesApi } from '../kubernetes/api/kubernetes-api.ts';
 
 /** A change, in a form that only its provider reads. At most 512 characters: heartbeats carry it. */
@@ -91,6 +91,8 @@ export interface DnsProviderOptions {
   /** What a change usually takes until it is live, before any was seen; absent: what is known of the service. */
   readonly expectedLiveMs?: number;
   readonly onRequest?: (service: string, action: string) => void;
+  /** A request that the service refused, or did not answer. */
+  readonly onFailure?: (service: string, action: string, code: FailureCode) => void;
 }
 
 /** The failure of a target whose platform is none of the served ones. */

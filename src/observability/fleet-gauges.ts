@@ -1,7 +1,10 @@
 /** Computed at the scrape: a deleted object leaves no series. Only the controller's worker reports them. */
+import type { Validity } from '../certificates/certificate-facts.ts';
 import { type ExpiryLevel, type ExpiryThresholds, expiryThresholds, levelAt } from '../certificates/expiry-level.ts';
+import { latestPlannedRenewal } from '../certificates/planned-renewal.ts';
 import { POSTPONEMENT_REASONS } from '../certificates/postponement.ts';
 import type { ServedReason } from '../certificates/served.ts';
+import type { CertificateState } from '../certificates/status-report.ts';
 import type { AriCoverage, ClusterSeries, CrdState, RequestSeries, WatchState } from '../controller/fleet-snapshot.ts';
 import type { IssuedCounts } from './issued-counts.ts';
 
@@ -39,6 +42,8 @@ interface RequestText {
   readonly labelsWithCommonName: string;
   /** Absent without a certificate. */
   readonly thresholds?: ExpiryThresholds;
+  /** Epoch seconds; absent without a certificate. */
+  readonly renewalAt?: number;
 }
 
 const requestTexts = new WeakMap<RequestSeries, RequestText>();
@@ -47,17 +52,26 @@ function textOf(request: RequestSeries): RequestText {
   const known = requestTexts.get(request);
   if (known !== undefined) return known;
   const { namespace, name, dnsNames, notBefore, notAfter, renewBeforeDays } = request;
+  const validity =
+    notBefore === undefined || notAfter === undefined
+      ? undefined
+      : { notBefore: isoOf(notBefore), notAfter: isoOf(notAfter) };
   const labels = labelText({ certificaterequest_name: name, certificaterequest_namespace: namespace });
   const text: RequestText = {
     labels,
     labelsWithCommonName: `${labelText({ cn: dnsNames[0] ?? '' })},${labels}`,
-    thresholds:
-      notBefore === undefined || notAfter === undefined
-        ? undefined
-        : expiryThresholds({ notBefore: isoOf(notBefore), notAfter: isoOf(notAfter) }, renewBeforeDays),
+    thresholds: validity && expiryThresholds(validity, renewBeforeDays),
+    renewalAt: validity && renewalSecondsOf(validity, request),
   };
   requestTexts.set(request, text);
   return text;
+}
+
+/** As planned, else at the latest: epoch seconds, never after the expiry. */
+function renewalSecondsOf(validity: Validity, { renewalTime = '', renewBeforeDays }: RequestSeries): number {
+  const planned = Date.parse(renewalTime);
+  const at = Number.isNaN(planned) ? latestPlannedRenewal(validity, renewBeforeDays) : planned;
+  return Math.floor(Math.min(at, Date.parse(validity.notAfter)) / 1000);
 }
 
 function isoOf(epochMs: number): string {
@@ -83,6 +97,21 @@ function countByGate(clusters: readonly ClusterSeries[] | undefined): Samples {
   for (const { gate } of clusters ?? []) counts.set(gate, (counts.get(gate) ?? 0) + 1);
   return Array.from(counts, ([gate, count]) => [labelText({ gate }), count] as const);
 }
+
+function countByState(requests: readonly RequestSeries[] | undefined): Samples {
+  const counts = new Map<string, number>();
+  for (const { state } of requests ?? []) {
+    if (state !== undefined) counts.set(state.state, (counts.get(state.state) ?? 0) + 1);
+  }
+  return Array.from(counts, ([state, count]) => [labelText({ state }), count] as const);
+}
+
+const HELD_UP_STATES: ReadonlySet<string> = new Set<CertificateState>([
+  'Failing',
+  'Waiting',
+  'Paused',
+  'Decommissioning',
+]);
 
 const LATE_REASONS: ReadonlySet<string> = new Set<ServedReason>(['NotServed', 'ChainNotTrusted']);
 
@@ -152,6 +181,12 @@ const GAUGES: readonly GaugeRow[] = [
     samples: ({ issued }) => single(issued?.duplicatesInLastWeek),
   },
   {
+    name: 'certman_certificates_issued_last_day',
+    help: 'Certificates issued in the last day, by why they were ordered: SecretMissing, RenewalDue, SuggestedByCa, ….',
+    samples: ({ issued }) =>
+      each(Object.entries(issued?.lastDayByReason ?? {}), ([reason, count]) => [labelText({ reason }), count]),
+  },
+  {
     name: 'certman_operator_certificate_requests_count',
     help: 'CertificateRequests on the management cluster.',
     samples: ({ requests }) => single(requests?.length),
@@ -204,6 +239,31 @@ const GAUGES: readonly GaugeRow[] = [
     name: 'certman_renewals_postponed',
     help: 'Renewals that are due and wait, by reason: OutsideWindow, Frozen, InvalidWindows, RestartBudget.',
     samples: ({ requests }) => countByPostponement(requests),
+  },
+  {
+    name: 'certman_certificate_renewal_timestamp_seconds',
+    help: 'When the renewal of a certificate is, or was, due by its plan; none while a CertificateRequest has no certificate.',
+    samples: ({ certificates }) =>
+      each(certificates, (request) => {
+        const { labels, renewalAt } = textOf(request);
+        return renewalAt === undefined ? undefined : [labels, renewalAt];
+      }),
+  },
+  {
+    name: 'certman_certificates',
+    help: 'CertificateRequests by state: Pending, Issuing, Ready, Renewing, Failing, Waiting, Paused, Decommissioning.',
+    samples: ({ requests }) => countByState(requests),
+  },
+  {
+    // A series only where no order is under way, nor planned: a healthy fleet has none.
+    name: 'certman_certificate_held_up',
+    help: 'CertificateRequests that are Failing, Waiting, Paused or Decommissioning, 1 each, by state and reason: that of the failure, of the pause, or NoFailure while an order waits for its turn.',
+    samples: ({ requests }) =>
+      each(requests, (request) => {
+        const { state } = request;
+        if (state === undefined || !HELD_UP_STATES.has(state.state)) return undefined;
+        return [`${textOf(request).labels},${labelText({ state: state.state, reason: state.reason })}`, 1];
+      }),
   },
   {
     name: 'certman_certificates_served',

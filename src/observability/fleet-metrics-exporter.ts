@@ -195,8 +195,8 @@ class Exposure {
 }
 
 /** What the series of an expiry are computed from, without the rest of a cached request. */
-function expiryOf({ namespace, name, dnsNames, renewBeforeDays, notBefore, notAfter }: RequestSeries): RequestSeries {
-  return { namespace, name, dnsNames: dnsNames.slice(0, 1), renewBeforeDays, notBefore, notAfter };
+function expiryOf({ namespace, name, dnsNames, renewBeforeDays, notBefore, notAfter, renewalTime }: RequestSeries) {
+  return { namespace, name, dnsNames: dnsNames.slice(0, 1), renewBeforeDays, notBefore, notAfter, renewalTime };
 }
 
 async function collect<Item>(items: Iterable<Item>): Promise<readonly Item[]> {

@@ -1,5 +1,5 @@
 /** From the issuances that Temporal completed: every process counts the same, and a restart loses nothing. */
-import type { OrderReason } from '../certificates/renewal-policy.ts';
+import { ORDER_REASONS, type OrderReason } from '../certificates/renewal-policy.ts';
 
 const DAY_MS = 86_400_000;
 const WEEK_MS = 7 * DAY_MS;
@@ -28,6 +28,8 @@ export type ListCompletedIssuances = (closedSince: number, signal: AbortSignal) 
 export interface IssuedCounts {
   readonly lastDay: DomainCounts;
   readonly lastWeek: DomainCounts;
+  /** By why they were ordered, those of no known reason left out; a reason without any has none. */
+  readonly lastDayByReason: Readonly<Partial<Record<OrderReason, number>>>;
   /** Of the last week, beyond the first of their exact set of names, except up to three scheduled renewals. */
   readonly duplicatesInLastWeek: number;
 }
@@ -56,8 +58,16 @@ export function countIssued(issuances: Iterable<ClosedIssuance>, now: number): I
   return {
     lastDay: domainCounts(lastDay),
     lastWeek: domainCounts(lastWeek),
+    lastDayByReason: countByReason(lastDay),
     duplicatesInLastWeek: [...byNameSet.values()].reduce((sum, same) => sum + duplicatesAmong(same), 0),
   };
+}
+
+function countByReason(issuances: readonly ClosedIssuance[]): IssuedCounts['lastDayByReason'] {
+  const counts = ORDER_REASONS.map(
+    (known) => [known, issuances.filter(({ reason }) => reason === known).length] as const,
+  );
+  return Object.fromEntries(counts.filter(([, count]) => count > 0));
 }
 
 function domainCounts(issuances: readonly ClosedIssuance[]): DomainCounts {

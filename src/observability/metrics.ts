@@ -62,6 +62,17 @@ export function createMetrics(registry: Registry) {
       'Deleted clusters released by this process, by outcome: complete, or incomplete when something was given up.',
       { outcome: ['complete', 'incomplete'] },
     ),
+    decommissionFailures: counter(
+      'certman_decommission_failures_total',
+      'What deleted clusters were released without, by failure code: a revocation, a deletion, a withdrawal that was given up.',
+      { code: [] },
+    ),
+    signalDelay: histogram(
+      'certman_watch_signal_delay_seconds',
+      'From when the watch saw a change until its cluster was signalled, or found to need no signal.',
+      [],
+      [0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 900],
+    ),
     activityDuration: histogram(
       'certman_activity_duration_seconds',
       'Duration of activity attempts, by activity and success.',
@@ -83,6 +94,17 @@ export function createMetrics(registry: Registry) {
       'Duration of requests to the CA, by ACME resource and HTTP status.',
       ['resource', 'status'],
       [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+    ),
+    acmeProblems: counter(
+      'certman_acme_problems_total',
+      'Refusals of the CA, by ACME resource and type of the problem document (RFC 8555 §6.7; other: of another type, or without one).',
+      { resource: [], type: [] },
+    ),
+    issuanceStepDuration: histogram(
+      'certman_issuance_step_duration_seconds',
+      'Duration of the steps of orders, over all attempts: publishTxtRecords, verifyPropagation (the propagation time), answerChallenges, finalizeOrder, installCertificate.',
+      ['step'],
+      [0.1, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300, 600, 1_800],
     ),
     ariWindowChanges: plainCounter(
       'certman_ari_window_changes_total',
@@ -164,6 +186,11 @@ export function createMetrics(registry: Registry) {
       service: [],
       action: [],
     }),
+    dnsRequestFailures: counter(
+      'certman_dns_request_failures_total',
+      'Requests that a DNS service refused or did not answer, by service, action and failure code.',
+      { service: [], action: [], code: [] },
+    ),
   };
 }
 

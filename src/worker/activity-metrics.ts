@@ -1,6 +1,7 @@
 import type { Context } from '@temporalio/activity';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import type { ActivityInterceptors } from '@temporalio/worker';
+import { z } from 'zod';
 import type {
   Activities,
   FinalizerOutcome,
@@ -8,7 +9,10 @@ import type {
   FulfillOrderInput,
   RequestObservation,
 } from '../contract/activities.ts';
+import { isFailureCode } from '../failures/failure.ts';
 import type { Metrics } from '../observability/metrics.ts';
+
+const failureSchema = z.object({ code: z.string().refine(isFailureCode) });
 
 type ReportStatusInput = Parameters<Activities['reportStatus']>[0];
 
@@ -108,5 +112,11 @@ function recordFinalizer(metrics: Metrics, outcome: FinalizerOutcome, failures: 
     metrics.activityFailures.inc({ activity: 'removeFinalizer', code: 'kubernetes/notAskedFor' });
     return;
   }
-  metrics.decommissions.inc({ outcome: Array.isArray(failures) && failures.length > 0 ? 'incomplete' : 'complete' });
+  const given: readonly unknown[] = Array.isArray(failures) ? failures : [];
+  metrics.decommissions.inc({ outcome: given.length > 0 ? 'incomplete' : 'complete' });
+  // Temporal is a trust boundary: the number of series is bounded by the codes that there are.
+  for (const failure of given) {
+    const { data } = failureSchema.safeParse(failure);
+    metrics.decommissionFailures.inc({ code: data?.code ?? 'internal/unexpected' });
+  }
 }

@@ -103,7 +103,10 @@ export function composeActivities(
       kubernetes,
       settings,
       userAgent,
-      onRequest: (resource, status, seconds) => metrics.acmeRequestDuration.observe({ resource, status }, seconds),
+      onRequest: (resource, status, seconds, problem) => {
+        metrics.acmeRequestDuration.observe({ resource, status }, seconds);
+        if (problem !== undefined) metrics.acmeProblems.inc({ resource, type: problem });
+      },
       onWarning,
       onHealth: (name, isUp) => {
         metrics.caUp.set({ ca: name }, isUp ? 1 : 0);
@@ -149,6 +152,7 @@ export function composeActivities(
     kubernetes,
     needsNameServers: dnsSources.needsNameServers,
     onRequest: (service, action) => metrics.dnsRequests.inc({ service, action }),
+    onFailure: (service, action, code) => metrics.dnsRequestFailures.inc({ service, action, code }),
   });
   const delegation = new ChallengeDelegation(
     new AliasLookup(dnsSources, dns, challengeZone !== undefined),
@@ -271,6 +275,7 @@ export function composeActivities(
         dns: createDnsSteps(dns, dnsDeps),
         verifyPropagation: createVerifyPropagation(propagation, acme),
         verifyStanding: createVerifyStanding(propagation, acme),
+        onStep: (step, seconds) => metrics.issuanceStepDuration.observe({ step }, seconds),
       }),
       ...createWatchActivities({
         kubernetes,

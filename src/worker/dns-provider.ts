@@ -22,7 +22,7 @@ export type DnsServiceSettings = Pick<
 /** The DNS services, by the settings. */
 export function createDnsProvider(
   settings: DnsServiceSettings,
-  options: Pick<DnsProviderOptions, 'kubernetes' | 'needsNameServers' | 'onRequest'>,
+  options: Pick<DnsProviderOptions, 'kubernetes' | 'needsNameServers' | 'onRequest' | 'onFailure'>,
 ): PlatformProvider {
   const { fedramp, hostedZoneId, fedrampStandaloneRequests: standaloneRequests } = settings;
   const fedrampZone = fedramp && hostedZoneId !== undefined ? { hostedZoneId, standaloneRequests } : undefined;

@@ -45,6 +45,7 @@ export class AzureDnsApi implements ZonesApi {
   readonly #access: AzureAccess;
   readonly #rateLimiter: RequestRateLimiter;
   readonly #onRequest: DnsProviderOptions['onRequest'];
+  readonly #onFailure: DnsProviderOptions['onFailure'];
   readonly #credential: ClientSecretCredential;
   readonly #client: DnsManagementClient;
 
@@ -60,6 +61,7 @@ export class AzureDnsApi implements ZonesApi {
     this.#access = access;
     this.#rateLimiter = rateLimiter;
     this.#onRequest = options.onRequest;
+    this.#onFailure = options.onFailure;
     const common = {
       httpClient: azureHttpClient(connections),
       retryOptions: { maxRetries: 0 },
@@ -189,6 +191,7 @@ export class AzureDnsApi implements ZonesApi {
       return await send();
     } catch (error) {
       const problem = fromAzureError(doing, error);
+      this.#onFailure?.('azure-dns', action, problem.code);
       if (problem.code === 'dns/throttled') this.#rateLimiter.backOff(1_000);
       throw problem;
     }

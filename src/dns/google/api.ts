@@ -83,6 +83,7 @@ export class GoogleDnsApi implements ZonesApi {
   readonly #projectId: string;
   readonly #rateLimiter: RequestRateLimiter;
   readonly #onRequest: DnsProviderOptions['onRequest'];
+  readonly #onFailure: DnsProviderOptions['onFailure'];
   readonly #connections: Dispatcher;
   readonly #userAgent: string;
   readonly #tokens: AccessTokens;
@@ -99,6 +100,7 @@ export class GoogleDnsApi implements ZonesApi {
     this.#projectId = credentials.projectId;
     this.#rateLimiter = rateLimiter;
     this.#onRequest = options.onRequest;
+    this.#onFailure = options.onFailure;
     this.#connections = connections;
     this.#tokens = new AccessTokens(credentials, connections);
   }
@@ -227,11 +229,20 @@ export class GoogleDnsApi implements ZonesApi {
 
   /** @throws CertmanError `dns/queued` when too many wait for their turn, else what Google answers. */
   async #request<Answer>(call: Call, schema: z.ZodType<Answer>): Promise<Answer> {
-    const { doing } = call;
     // Before the turn: a key that Google refuses takes none from others.
     const token = await this.#tokens.get();
     await this.#rateLimiter.acquire(call.precedence);
     this.#onRequest?.('google-cloud-dns', call.action);
+    try {
+      return await this.#exchange(call, token, schema);
+    } catch (error) {
+      if (error instanceof CertmanError) this.#onFailure?.('google-cloud-dns', call.action, error.code);
+      throw error;
+    }
+  }
+
+  async #exchange<Answer>(call: Call, token: string, schema: z.ZodType<Answer>): Promise<Answer> {
+    const { doing } = call;
     const { status, body, retryAfter } = await this.#send(call, token);
     if (status === 401) this.#tokens.invalidate();
     if (status < 200 || status > 299) {

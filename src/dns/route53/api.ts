@@ -54,6 +54,7 @@ export class Route53Api {
   readonly credentials: ResolvedCredentials;
   readonly #rateLimiter: RequestRateLimiter;
   readonly #onRequest: DnsProviderOptions['onRequest'];
+  readonly #onFailure: DnsProviderOptions['onFailure'];
   readonly #client: Route53;
 
   /** @param rateLimiter shared by all clients of the same AWS account. */
@@ -61,6 +62,7 @@ export class Route53Api {
     this.credentials = credentials;
     this.#rateLimiter = rateLimiter;
     this.#onRequest = options.onRequest;
+    this.#onFailure = options.onFailure;
     this.#client = new Route53({
       region: 'us-east-1', // Route 53 is one global service, addressed by this region
       maxAttempts: 1,
@@ -189,6 +191,7 @@ export class Route53Api {
       return await send();
     } catch (error) {
       const problem = fromAwsError(doing, error);
+      this.#onFailure?.('route53', action, problem.code);
       if (problem.code === 'dns/throttled' && !isBusyZone(problem)) this.#rateLimiter.backOff(1_000);
       throw problem;
     }

@@ -63,6 +63,7 @@ export function observeRequest(object: KubernetesObject): ObservedRequest {
     replacedSerialNumber: status.replacedSerialNumber,
     served: status.served,
     postponed: status.postponed,
+    state: status.state,
     renewalTime: status.renewalTime,
     nextAttempt: status.nextAttempt,
     namespace: sharedText(metadata.namespace ?? ''),

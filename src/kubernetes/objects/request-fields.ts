@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { PlatformView } from '../../clusters/cluster-view.ts';
 import { isCrlUrl } from '../../x509/certificate-extensions.ts';
+import { observedState } from './observed-state.ts';
 import { observedPostponement } from './postponed-condition.ts';
 import { observedServed } from './served-condition.ts';
 import { parseTimestamp } from './timestamp.ts';
@@ -91,6 +92,7 @@ const statusSchema = z
         installedAt: parseTimestamp(installedTime ?? '')?.getTime(),
         served: observedServed(conditions),
         postponed: observedPostponement(conditions),
+        state: observedState(state, conditions),
         certId,
         crlUrl,
         suggestedWindow: certId && suggestedWindow ? { certId, start, end, explanationUrl } : undefined,

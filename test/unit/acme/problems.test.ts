@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { describeProblem, errorFromResponse, isGone, rejectsKey } from '../../../src/acme/problems.ts';
+import { describeProblem, errorFromResponse, isGone, refusalTypeOf, rejectsKey } from '../../../src/acme/problems.ts';
 
 const NOW = new Date('2026-03-01T12:00:00Z');
 const NS = 'urn:ietf:params:acme:error:';
@@ -105,6 +105,19 @@ describe('a refusal of the CA', () => {
     const error = refused(403, { type: `${NS}compound`, detail: 'Errors during finalization', subproblems });
     expect(error.code).toBe('acme/rejectedIdentifier');
     expect(error.message).toContain('a.example: CAA forbids [caa]');
+  });
+});
+
+describe('the type of a refusal, for metrics', () => {
+  it.each([
+    [200, { type: `${NS}malformed` }, undefined],
+    [429, { type: `${NS}rateLimited` }, 'rateLimited'],
+    [400, { type: `${NS}malformed`, detail: 7 }, 'malformed'],
+    [400, { type: `${NS}invented-${'x'.repeat(50)}` }, 'other'],
+    [400, { type: `${NS}toString` }, 'other'],
+    [503, '<html>', 'other'],
+  ])('HTTP %i with %j is %s', (status, data, expected) => {
+    expect(refusalTypeOf({ status, data })).toBe(expected);
   });
 });
 

@@ -23,6 +23,7 @@ function start() {
     cache,
     queue: new KeyedWorkQueue(4, 100),
     signal: new AbortController().signal,
+    metrics: { signalDelay: { observe: () => undefined } },
     settings: { managementCluster: 'hive' },
     logger: { info: () => undefined },
     workflows: { signalObserved: record('observed'), signalGone: record('gone') },

@@ -8,25 +8,36 @@ import { clusterView } from '../../support/workflows/cluster-views.ts';
 
 function start() {
   const gone: string[] = [];
+  const delays: number[] = [];
   const cache = new ControllerCache();
   const context = {
     cache,
     queue: new KeyedWorkQueue(4, 100),
     signal: new AbortController().signal,
+    metrics: { signalDelay: { observe: (_labels: object, seconds: number) => void delays.push(seconds) } },
     settings: { managementCluster: 'hive' },
     logger: { info: () => undefined },
     workflows: {
       signalObserved: async () => undefined,
+      startOrSignalObserved: async () => undefined,
       signalGone: async ({ identity }: ClusterView) => void gone.push(identity.uid),
     },
   } as unknown as ControllerContext;
-  return { gone, cache, queue: context.queue, reconciler: new PrimaryReconciler(context) };
+  return { gone, delays, cache, queue: context.queue, reconciler: new PrimaryReconciler(context) };
 }
 
 const view = (uid: string): ClusterView => {
   const { identity, ...rest } = clusterView();
   return { ...rest, finalizer: true, identity: { ...identity, uid } };
 };
+
+it('observes how late a change of the watch is signalled, not one of a list', async () => {
+  const { delays, reconciler } = start();
+  await reconciler.reconcile(view('listed'), 'list');
+  expect(delays).toEqual([]);
+  await reconciler.reconcile(view('watched'));
+  expect(delays).toEqual([expect.any(Number)]);
+});
 
 describe('a deletion that no event showed', () => {
   it('concerns the uid that was missing, not a successor that is cached by the time it is handled', async () => {

@@ -4,6 +4,7 @@ import { beforeEach, describe, expect, test, vi } from 'vitest';
 import type { AcmeActivityDeps } from '../../../activities/acme.ts';
 import type { DnsSteps } from '../../../activities/dns.ts';
 import { createOrderActivities } from '../../../activities/order.ts';
+import type { OrderStep } from '../../../activities/step-observer.ts';
 import { CaHealth } from '../../../src/acme/ca-health.ts';
 import type { AcmeClient } from '../../../src/acme/client.ts';
 import type { CompleteOrderInput } from '../../../src/contract/activities.ts';
@@ -39,7 +40,9 @@ const INPUT: CompleteOrderInput = {
 };
 
 let withdraw: DnsSteps['withdrawTxtRecords'];
+let observed: (readonly [OrderStep, number])[];
 beforeEach(() => {
+  observed = [];
   withdraw = () => Promise.resolve();
   steps.answer.mockReset().mockResolvedValue(undefined);
   steps.finalize.mockReset().mockResolvedValue({ certificateUrl: 'https://ca.test/certificate/1' });
@@ -60,6 +63,7 @@ async function attempted(attempt: Attempt = {}) {
     verifyPropagation: unused,
     verifyStanding: unused,
     statuses: { report: unused },
+    onStep: (step, seconds) => observed.push([step, seconds]),
   });
   let heartbeatDetails: unknown;
   const onHeartbeat = (details: unknown): void => void (heartbeatDetails = details);
@@ -112,6 +116,18 @@ describe('an attempt that fails before it finalizes says that the order is not f
   });
 });
 
+test('the duration of a step is observed once, over all of its attempts', async () => {
+  steps.answer.mockImplementation(failing('acme/pending'));
+  const { heartbeatDetails } = await attempted();
+  expect(observed).toEqual([]);
+  steps.answer.mockReset();
+  const begunAt = Date.now() - 60_000;
+  await attempted({ attempt: 2, heartbeatDetails: { ...(heartbeatDetails as object), begunAt } });
+  expect(observed.map(([step]) => step)).toEqual(['answerChallenges', 'finalizeOrder', 'installCertificate']);
+  expect(observed[0]?.[1]).toBeGreaterThanOrEqual(60);
+  expect(observed[1]?.[1]).toBeLessThan(60);
+});
+
 test('an attempt resumes at the step that the one before had reached, where that step has recorded nothing', async () => {
   steps.finalize.mockImplementation(failing('acme/serverError'));
   const { heartbeatDetails } = await attempted();
@@ -120,6 +136,12 @@ test('an attempt resumes at the step that the one before had reached, where that
   await attempted({ attempt: 2, heartbeatDetails: carried });
   expect(steps.answer).toHaveBeenCalledTimes(1);
   expect(steps.finalize).toHaveBeenCalledTimes(2);
+});
+
+test('a step that an earlier version began is not observed', async () => {
+  const heartbeatDetails = { step: 'answerChallenges', since: 1, withdrawn: false };
+  await attempted({ attempt: 2, heartbeatDetails });
+  expect(observed.map(([step]) => step)).toEqual(['finalizeOrder', 'installCertificate']);
 });
 
 test('a withdrawal that hangs is not waited for long, and is left to the workflow', async () => {

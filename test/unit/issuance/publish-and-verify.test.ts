@@ -3,6 +3,7 @@ import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { beforeEach, expect, test } from 'vitest';
 import type { DnsAttempt } from '../../../activities/dns-attempt.ts';
 import { createOrderActivities, type OrderActivityDeps } from '../../../activities/order.ts';
+import type { OrderStep } from '../../../activities/step-observer.ts';
 import type {
   PublishAndVerifyInput,
   PublishTxtRecordsInput,
@@ -30,12 +31,14 @@ let publish: (attempt: DnsAttempt) => Promise<typeof PUBLISHED>;
 let publishedInputs: PublishTxtRecordsInput[];
 /** Of the records of earlier orders. */
 let stands: (records: readonly SealedTxtRecord[]) => readonly string[] | undefined;
+let observed: (readonly [OrderStep, number])[];
 let verify: (signal: AbortSignal) => Promise<{ readonly seenBy: readonly string[] }>;
 beforeEach(() => {
   publications = [];
   publishedInputs = [];
   stands = () => undefined;
   verifications = [];
+  observed = [];
   publish = () => Promise.resolve(PUBLISHED);
   verify = () => Promise.resolve({ seenBy: ['resolver'] });
 });
@@ -58,6 +61,7 @@ async function attempted(attempt: Attempt = {}, wanted = INPUT) {
       return verify(signal);
     },
     statuses: { report: () => Promise.reject(new Error('not a step of this activity')) },
+    onStep: (step, seconds) => observed.push([step, seconds]),
   });
   let heartbeatDetails: unknown;
   const onHeartbeat = (details: unknown): void => void (heartbeatDetails = details);
@@ -91,6 +95,17 @@ test('records that are not visible yet are not published again, and their check 
   expect(publications).toHaveLength(1);
   expect(verifications.map(({ attempt }) => attempt)).toEqual([1, 2]);
   expect(verifications[1]?.input).toEqual(verifications[0]?.input);
+});
+
+test('the propagation time is from the publication, by whichever attempt, to the check that succeeds', async () => {
+  verify = () => Promise.reject(NOT_VISIBLE);
+  const { heartbeatDetails } = await attempted();
+  expect(observed).toEqual([['publishTxtRecords', expect.any(Number)]]);
+  verify = () => Promise.resolve({ seenBy: ['resolver'] });
+  const publishedAt = Date.now() - 90_000;
+  await attempted({ attempt: 2, heartbeatDetails: { ...(heartbeatDetails as object), publishedAt } });
+  expect(observed.map(([step]) => step)).toEqual(['publishTxtRecords', 'verifyPropagation']);
+  expect(observed[1]?.[1]).toBeGreaterThanOrEqual(90);
 });
 
 test('a change that is not live yet is awaited by the next attempt, and nothing is said to be published', async () => {

@@ -105,3 +105,31 @@ test('a ClusterDeployment of another API group is no owner', () => {
   const ownerReferences = [{ apiVersion: 'example.com/v1', kind: 'ClusterDeployment', name: 'c1', uid: 'u1' }];
   expect(observeRequest(request({ metadata: { ownerReferences } })).owner).toBeUndefined();
 });
+
+test.each([
+  ['of no known state', { state: 'Odd' }, undefined],
+  ['ready', { state: 'Ready' }, { state: 'Ready', reason: 'NoFailure' }],
+  [
+    'failing',
+    { state: 'Failing', conditions: [{ type: 'Failing', status: 'True', reason: 'DnsAccessDenied' }] },
+    { state: 'Failing', reason: 'DnsAccessDenied' },
+  ],
+  [
+    'paused after a failure',
+    {
+      state: 'Paused',
+      conditions: [
+        { type: 'Failing', status: 'True', reason: 'DnsAccessDenied' },
+        { type: 'Paused', status: 'True', reason: 'ReconcilePaused' },
+      ],
+    },
+    { state: 'Paused', reason: 'ReconcilePaused' },
+  ],
+  [
+    'failing for a reason of another writer',
+    { state: 'Failing', conditions: [7, { type: 'Failing', status: 'True', reason: 'x'.repeat(900) }] },
+    { state: 'Failing', reason: 'Other' },
+  ],
+])('the state of a request that is %s', (_what, status, expected) => {
+  expect(observeRequest(request({ status })).state).toEqual(expected);
+});

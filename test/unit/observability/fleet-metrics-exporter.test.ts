@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterEach, beforeEach, describe, expect, it, test, vi } from 'vitest';
+import type { CertificateState } from '../../../src/certificates/status-report.ts';
 import type {
   AriCoverage,
   ClusterSeries,
@@ -153,6 +154,52 @@ describe('the fleet gauges', () => {
         ([name, nearness]) => `certificaterequest_name="${name}",certificaterequest_namespace="ns",level="${nearness}"`,
       ),
     );
+  });
+
+  it('show when each renewal is due: as planned, else at the latest, never after the expiry', async () => {
+    const { metrics, fleet, read } = setUp();
+    metrics.expose(fleet);
+    const now = Date.now();
+    const lasting = (name: string, planned?: number): RequestSeries => ({
+      ...REQUEST,
+      name,
+      notBefore: now,
+      notAfter: now + 90 * DAY,
+      ...(planned !== undefined && { renewalTime: new Date(planned).toISOString() }),
+    });
+    fleet.requests.push(lasting('planned', now + 44 * DAY), lasting('paused'), lasting('odd', now + 900 * DAY));
+    fleet.requests.push({ ...lasting('malformed'), renewalTime: 'soon' }, REQUEST);
+    const found = (await read()).matchAll(
+      /^certman_certificate_renewal_timestamp_seconds\{\w+="([\w-]+)".*\} (\d+)$/gm,
+    );
+    expect([...found].map(([, name, at]) => [name, (Number(at) * 1000 - now) / DAY])).toEqual([
+      ['planned', 44],
+      // By policy `ari`, which is the later one.
+      ['paused', 60],
+      ['odd', 90],
+      ['malformed', 60],
+    ]);
+  });
+
+  it('count requests by state, and name those that are held up only', async () => {
+    const { metrics, fleet, read } = setUp();
+    metrics.expose(fleet);
+    const inState = (name: string, state: CertificateState, reason = 'NoFailure'): RequestSeries => ({
+      ...REQUEST,
+      name,
+      state: { state, reason },
+    });
+    fleet.requests.push(inState('one', 'Ready'), inState('two', 'Ready'), inState('new', 'Issuing'), REQUEST);
+    fleet.requests.push(inState('bad', 'Failing', 'DnsAccessDenied'), inState('turn', 'Waiting'));
+    const text = await read();
+    expect(text).toContain('certman_certificates{state="Ready"} 2\n');
+    expect(text).toContain('certman_certificates{state="Issuing"} 1\n');
+    expect([...text.matchAll(/^certman_certificate_held_up\{(.*)\} 1$/gm)].map(([, labels]) => labels)).toEqual([
+      'certificaterequest_name="bad",certificaterequest_namespace="ns",state="Failing",reason="DnsAccessDenied"',
+      'certificaterequest_name="turn",certificaterequest_namespace="ns",state="Waiting",reason="NoFailure"',
+    ]);
+    fleet.requests.length = 0;
+    expect(await read()).not.toMatch(/name="(bad|turn)"/);
   });
 
   it('count what clusters serve by reason, and name those that are late only', async () => {

@@ -29,6 +29,15 @@ describe('certificates issued', () => {
     expect(counts.lastWeek).toEqual({ openshiftCom: 1, openshiftAppsCom: 2 });
   });
 
+  it('are counted by why they were ordered, unless no such reason is known', () => {
+    const reasons = ['RenewalDue', 'SecretMissing', 'RenewalDue', undefined, 'Invented'];
+    const counts = countIssued(
+      [...reasons.map((reason) => issuance(HOUR, APPS, reason)), issuance(DAY, APPS, 'Expired')],
+      NOW,
+    );
+    expect(counts.lastDayByReason).toEqual({ SecretMissing: 1, RenewalDue: 2 });
+  });
+
   it('leave the day after 24 hours and the week after seven days', () => {
     const issuances = [
       issuance(DAY - 1, APPS),

@@ -157,6 +157,17 @@ describe('deleted clusters', () => {
     expect(text).toContain(counted('incomplete'));
   });
 
+  it('are counted with what was left, by failure codes that there are', async () => {
+    const { run, read } = setUp();
+    const invented = [{ code: 'https://example.com/1' }, { code: 7 }, 'left'];
+    await run('removeFinalizer', [cluster, [...failures, ...failures, ...invented]], done);
+    const counts = [...(await read()).matchAll(/^certman_decommission_failures_total\{(.*)\} (\d+)$/gm)];
+    expect(counts.map(([, labels, count]) => [labels, count])).toEqual([
+      ['code="acme/accountMissing"', '2'],
+      ['code="internal/unexpected"', '3'],
+    ]);
+  });
+
   it('are not counted for an object that is not being deleted and keeps its finalizer, but as a refusal', async () => {
     const { run, read } = setUp();
     await run('removeFinalizer', [cluster, []], () => Promise.resolve('kept'));

@@ -125,3 +125,13 @@ test('each request is counted by its operation', async () => {
   await dns.publish(azureTarget(), [record('api', 'v')], signal, 0);
   expect(counted).toEqual(['azure-dns Zones.List', 'azure-dns Zones.Get', 'azure-dns RecordSets.CreateOrUpdate']);
 });
+
+test('a refused request is counted with its failure code', async () => {
+  harness.azure.addZone(ZONE);
+  harness.azure.refuse = ({ method }) =>
+    method === 'PUT' ? problem(403, 'AuthorizationFailed', 'Not allowed.') : undefined;
+  const failed: string[] = [];
+  const dns = harness.provider({ onFailure: (...failure) => void failed.push(failure.join(' ')) });
+  await expect(dns.publish(azureTarget(), [record('api', 'v')], signal, 0)).rejects.toThrow();
+  expect(failed).toEqual(['azure-dns RecordSets.CreateOrUpdate dns/accessDenied']);
+});

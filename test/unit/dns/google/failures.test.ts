@@ -96,3 +96,12 @@ test('each request is counted by its method', async () => {
     'google-cloud-dns changes.create',
   ]);
 });
+
+test('a refused request is counted with its failure code', async () => {
+  harness.google.addZone('c1', ZONE);
+  harness.google.refuse = ({ method }) => (method === 'dns.changes.create' ? { status: 403 } : undefined);
+  const failed: string[] = [];
+  const dns = harness.provider({ onFailure: (...failure) => void failed.push(failure.join(' ')) });
+  await expect(dns.publish(googleTarget(), [record(`api.${ZONE}`, 'v')], signal, 0)).rejects.toThrow();
+  expect(failed).toEqual(['google-cloud-dns changes.create dns/accessDenied']);
+});
