@@ -16,7 +16,8 @@ export type ToolName =
   | 'temporal'
   | 'temporal-server'
   | 'temporal-sql-tool'
-  | 'temporal-test-server';
+  | 'temporal-test-server'
+  | 'promtool';
 
 /** How an executable is built from the pinned files in `local/tools/<folder>`. */
 export type Recipe =
@@ -26,6 +27,8 @@ export type Recipe =
       readonly package: string;
       /** Variables that the linker sets, such as the version that the program prints. */
       readonly stamps: Readonly<Record<string, string>>;
+      /** Build constraints that hold, the same for all programs of a folder. */
+      readonly tags?: readonly string[];
     }
   | { readonly kind: 'python'; readonly folder: string; readonly module: string }
   | { readonly kind: 'maven'; readonly folder: string; readonly mainClass: string };
@@ -52,6 +55,8 @@ const TEMPORAL_CLI = '1.5.1';
 /** The one that the CLI embeds, so that one go.mod pins both and one build makes both. */
 const TEMPORAL_SERVER = '1.29.1';
 const TEMPORAL_TEST_SERVER = '1.38.0';
+/** Its tags in Go are v0.311.3. Not newer than its packages that the API server has too, which are then compiled once. */
+const PROMETHEUS = '3.11.3';
 
 /** Every tool by name. */
 export const TOOLS: { readonly [Name in ToolName]: Tool & { readonly name: Name } } = {
@@ -152,6 +157,21 @@ export const TOOLS: { readonly [Name in ToolName]: Tool & { readonly name: Name 
     version: TEMPORAL_TEST_SERVER,
     recipe: { kind: 'maven', folder: 'temporal-test-server', mainClass: 'io.temporal.testserver.TestServer' },
     buildCpuSeconds: 15,
+  },
+  promtool: {
+    name: 'promtool',
+    version: PROMETHEUS,
+    recipe: {
+      kind: 'go',
+      folder: 'prometheus',
+      package: 'github.com/prometheus/prometheus/cmd/promtool',
+      stamps: { 'github.com/prometheus/common/version.Version': PROMETHEUS },
+      // Tests of rules discover nothing: without the SDKs of all clouds, the build takes a fraction.
+      tags: ['remove_all_sd'],
+    },
+    // Beside the API server, most of whose packages it shares; alone some 130.
+    buildCpuSeconds: 40,
+    onPath: { command: 'promtool', args: ['--version'], pattern: /promtool, version (\S+)/ },
   },
 };
 

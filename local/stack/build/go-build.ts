@@ -78,7 +78,9 @@ export async function buildPrograms(
 }
 
 function flagsOf(tools: readonly GoTool[]): readonly string[] {
-  return goFlags(Object.assign({}, ...tools.map(({ recipe }) => recipe.stamps)) as GoTool['recipe']['stamps']);
+  const stamps = Object.assign({}, ...tools.map(({ recipe }) => recipe.stamps)) as GoTool['recipe']['stamps'];
+  const tags = new Set(tools.flatMap(({ recipe }) => recipe.tags ?? []));
+  return [...(tags.size === 0 ? [] : ['-tags', [...tags].join(',')]), ...goFlags(stamps)];
 }
 
 /** Flags of `go build` and `go list`; the same for all programs, so that shared packages are compiled once. */

@@ -21,6 +21,10 @@ const ADDRESSES: readonly (readonly [ToolName, string])[] = [
   ['etcd', 'https://github.com/etcd-io/etcd/releases/download/vVERSION/etcd-vVERSION-linux-amd64.tar.gz'],
   ['pebble', 'https://github.com/letsencrypt/pebble/releases/download/vVERSION/pebble-linux-amd64.tar.gz'],
   ['coredns', 'https://github.com/coredns/coredns/releases/download/vVERSION/coredns_VERSION_linux_amd64.tgz'],
+  [
+    'promtool',
+    'https://github.com/prometheus/prometheus/releases/download/vVERSION/prometheus-VERSION.linux-amd64.tar.gz',
+  ],
   ['temporal', 'https://github.com/temporalio/cli/releases/download/vVERSION/temporal_cli_VERSION_linux_amd64.tar.gz'],
 ];
 
