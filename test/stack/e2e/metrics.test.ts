@@ -1,5 +1,6 @@
 /** Metrics compared with what was issued, and the probes during outages. */
 import { beforeAll, describe, expect, test } from 'vitest';
+import { ORDER_STEPS } from '../../../activities/step-observer.ts';
 import { sendRequest } from '../../../local/stack/http.ts';
 import type { WorkerProcess } from '../../../local/stack/worker-process.ts';
 import { failureOf } from '../../../src/contract/bundle-record.ts';
@@ -9,7 +10,10 @@ import { expectDecommissioned, statusOf, waitUntilCertified } from '../../suppor
 import { useE2eHarness } from '../../support/e2e/harness.ts';
 import { scrape } from '../../support/e2e/prometheus.ts';
 import { startCertman } from '../../support/process/certman-process.ts';
+import { allExpressions, allRules } from '../../support/prometheus/monitoring-component.ts';
+import { readExpression } from '../../support/prometheus/promql.ts';
 
+const DAY_MS = 86_400_000;
 const VALID_DAYS = 'certman_operator_certificate_valid_duration_days';
 
 const lab = useE2eHarness({ zoneName: 'e2e.openshift.com', worker: false });
@@ -63,6 +67,13 @@ describe('the metrics of certman-operator', () => {
     expect(found.value('certman_operator_issued_certificates_count', { action: 'renew' })).toBe(1);
     expect(found.value('certman_operator_certificate_requests_count')).toBe(4);
     expect(found.value('certman_operator_certificate_issue_duration_count')).toBeGreaterThanOrEqual(1);
+    expect(found.value('certman_certificates_issued_last_day', { reason: 'SecretMissing' })).toBe(4);
+    expect(found.value('certman_certificates_issued_last_day', { reason: 'RenewRequested' })).toBe(1);
+    for (const step of ORDER_STEPS) {
+      // A renewal of names whose authorizations the CA keeps has no challenges.
+      const count = found.value('certman_issuance_step_duration_seconds_count', { step });
+      expect([step, Number(count) >= 4]).toEqual([step, true]);
+    }
   });
 
   test('report the validity of each certificate in days', async () => {
@@ -77,6 +88,10 @@ describe('the metrics of certman-operator', () => {
     expect(series.find(({ labels }) => labels['certificaterequest_namespace'] === 'apps')?.labels).toMatchObject({
       cn: 'api.apps.e2e.openshiftapps.com',
     });
+    const planned = (await scrape(worker.metricsUrl)).all('certman_certificate_renewal_timestamp_seconds');
+    expect(planned).toHaveLength(4);
+    // 45 days before the expiry, or up to a day earlier.
+    for (const { value } of planned) expect(Math.ceil((value * 1000 - Date.now()) / DAY_MS)).toBeOneOf([44, 45]);
   });
 
   test('drop the series of a deleted cluster and keep counting its certificates', async () => {
@@ -109,8 +124,37 @@ test('certman_issuances_total counts issuances by result, failed ones by the con
   });
   const found = await scrape(worker.metricsUrl);
   expect(found.all(VALID_DAYS, { certificaterequest_name: rejected.requestName })).toEqual([]);
+  expect(
+    found.value('certman_acme_problems_total', { resource: 'newOrder', type: 'rejectedIdentifier' }),
+  ).toBeGreaterThan(0);
+  await waitFor('it is shown as held up', async () => {
+    const series = (await scrape(worker.metricsUrl)).all('certman_certificate_held_up');
+    const one = series.find(({ labels }) => labels['certificaterequest_name'] === rejected.requestName);
+    return one?.labels['reason'] === 'AcmeRejectedIdentifier' ? {} : JSON.stringify(series);
+  });
   await waitForIssuedCounts(worker, [3, 1, 3, 1, 1]);
   await deleteCluster(lab(), rejected);
+});
+
+test('rules and dashboard ask for metrics that a worker serves, with labels that their series have', async () => {
+  const scrapes = await Promise.all([scrape(worker.metricsUrl), scrape(worker.sdkMetricsUrl)]);
+  const declared = new Set(
+    scrapes.flatMap(({ text }) => [...text.matchAll(/^# TYPE (\w+) /gm)].map(([, name = '']) => name)),
+  );
+  const samples = scrapes.flatMap((one) => one.samples);
+  const recorded = allRules().map(({ record }) => record);
+  // Only where the container has a memory limit; only once workflow code has failed.
+  const conditional = ['certman_worker_memory_limit_bytes', 'temporal_workflow_task_execution_failed'];
+  for (const { where, expr } of allExpressions()) {
+    for (const { metric, matched } of readExpression(expr).selections) {
+      if (recorded.includes(metric) || conditional.includes(metric)) continue;
+      const isServed = declared.has(metric) || declared.has(metric.replace(/_(bucket|sum|count)$/, ''));
+      expect([where, metric, isServed]).toEqual([where, metric, true]);
+      const [series] = samples.filter(({ name }) => name === metric);
+      const missing = matched.filter((label) => label !== 'job' && series !== undefined && !(label in series.labels));
+      expect([where, metric, missing]).toEqual([where, metric, []]);
+    }
+  }
 });
 
 test('the Temporal SDK’s metrics are served on a separate port', async () => {

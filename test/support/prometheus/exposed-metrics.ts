@@ -57,6 +57,7 @@ const REQUEST: RequestSeries = {
   notBefore: NOW - 85 * DAY_MS,
   notAfter: NOW + 5 * DAY_MS,
   state: { state: 'Failing', reason: 'DnsAccessDenied' },
+  postponed: 'Frozen',
   served: { status: 'False', reason: 'NotServed' satisfies ServedReason, digest: '' },
 };
 
