@@ -36,7 +36,7 @@ const durationSchema = z
   .refine((ms) => ms <= MAX_DURATION_MS, 'at most 366d');
 
 const RECURRENCE = {
-  schedule: z.string().min(9).max(200),
+  schedule: z.string().max(200),
   duration: durationSchema,
   timeZone: z.string().min(1).max(64).default('UTC'),
 };
@@ -88,10 +88,8 @@ function recurrenceOf(
     try {
       if (compileSchedule(recurrence).nextRun() === null) report('never comes', 'schedule');
     } catch (error) {
-      report(
-        `five fields as of crontab expected: ${error instanceof Error ? error.message : String(error)}`,
-        'schedule',
-      );
+      const why = error instanceof Error ? error.message.replace(/^CronPattern: /, '') : String(error);
+      report(`five fields as of crontab expected: ${why}`, 'schedule');
     }
   }
   return recurrence;

@@ -12,6 +12,9 @@ export const WINDOWS_ENTRY = 'renewal_windows';
 /** Characters of the entry: a hundred rules of each kind, with selectors. */
 export const MAX_WINDOWS_LENGTH = 64 * 1024;
 
+const REMEDY =
+  'Correct them: certman windows check. Until then, the last valid ones apply; a worker that has not read any postpones planned renewals as far as is safe.';
+
 const dataSchema = z.record(z.string(), z.unknown()).catch({});
 
 /** The text of the entry; undefined: there is none. */
@@ -20,16 +23,22 @@ export function windowsTextOf(configMap: KubernetesObject | undefined): string |
   return typeof found === 'string' && found.trim() !== '' ? found : undefined;
 }
 
-/** @throws CertmanError `configuration/invalid` that says what is wrong. @param where the text is, for the message. */
-export async function parseWindowsText(text: string | undefined, where: string): Promise<RenewalWindows> {
+/**
+ * @param where the text is, for the message. @param remedy what to do, and what applies until then.
+ * @throws CertmanError `configuration/invalid` that says what is wrong.
+ */
+export async function parseWindowsText(
+  text: string | undefined,
+  where: string,
+  remedy = 'Correct them (docs/renewal-windows.md).',
+): Promise<RenewalWindows> {
   if (text === undefined) return NO_RENEWAL_WINDOWS;
   const parsed = await parseYaml(text);
   if (parsed.kind === 'valid') return parsed.rules;
   throw new CertmanError({
     code: 'configuration/invalid',
     message: `The renewal windows in ${where} are not valid: ${parsed.problem}.`,
-    remedy:
-      'Correct them: certman windows check. Until then, the last valid ones apply; a worker that has not read any postpones planned renewals as far as is safe.',
+    remedy,
   });
 }
 
@@ -72,11 +81,17 @@ export class RenewalWindowsConfig {
     this.#namespace = namespace;
   }
 
-  /** @throws CertmanError `kubernetes/…`. */
-  async read(kubernetes: KubernetesApi): Promise<AppliedWindows> {
-    return await this.apply(
-      await kubernetes.get(CONFIG_MAPS, { namespace: this.#namespace, name: SETTINGS_CONFIG_MAP }),
-    );
+  /** The last ones that were read, where they cannot be read now. @throws CertmanError `kubernetes/…` where none were. */
+  async read(kubernetes: Pick<KubernetesApi, 'get'>): Promise<AppliedWindows> {
+    let found: KubernetesObject | undefined;
+    try {
+      found = await kubernetes.get(CONFIG_MAPS, { namespace: this.#namespace, name: SETTINGS_CONFIG_MAP });
+    } catch (error) {
+      // A renewal that is due need not wait for the ConfigMap.
+      if (error instanceof CertmanError && this.#applied?.rules !== undefined) return this.#applied;
+      throw error;
+    }
+    return await this.apply(found);
   }
 
   /** The rules in a ConfigMap that was read; undefined: it does not exist. */
@@ -85,7 +100,7 @@ export class RenewalWindowsConfig {
     if (this.#applied !== undefined && text === this.#text) return this.#applied;
     const where = `ConfigMap ${this.#namespace}/${SETTINGS_CONFIG_MAP}, entry ${WINDOWS_ENTRY},`;
     try {
-      this.#applied = { rules: await parseWindowsText(text, where) };
+      this.#applied = { rules: await parseWindowsText(text, where, REMEDY) };
     } catch (error) {
       if (!(error instanceof CertmanError)) throw error;
       this.#applied = { rules: this.#applied?.rules, problem: error };
