@@ -1,4 +1,5 @@
 /** Campaigns over clusters of a workflow harness, each with a certificate that is not due. */
+import { WorkflowNotFoundError } from '@temporalio/client';
 import type { CertificateFacts } from '../../../src/certificates/certificate-facts.ts';
 import type { ClusterView } from '../../../src/clusters/cluster-view.ts';
 import { clusterWorkflowId } from '../../../src/contract/ids.ts';
@@ -134,6 +135,11 @@ export async function withSilentCluster(
     await body(item);
   } finally {
     await untilNoWorkflowTask(harness, workflowId);
-    await silent.terminate('the test is over');
+    try {
+      await silent.terminate('the test is over');
+    } catch (error) {
+      // Its wait is over, where the clock has leapt after the last result.
+      if (!(error instanceof WorkflowNotFoundError)) throw error;
+    }
   }
 }
