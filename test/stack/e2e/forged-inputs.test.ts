@@ -147,6 +147,17 @@ const FORGED: readonly (readonly [what: string, forge: () => Promise<unknown>])[
     },
   ],
   [
+    'the revocation of a certificate in use, which its CertificateRequest does not allow',
+    async () => {
+      const [certificate] = issued;
+      if (certificate === undefined) throw new Error('nothing is issued');
+      const { dnsNames, secretName, requestName } = victim;
+      const { serialNumber } = certificate;
+      const which = { secretName, dnsNames, requestName, serialNumber, certificate };
+      return await forger.run('revokeRequested', { ...ref(victim), ...which, reason: 1 });
+    },
+  ],
+  [
     'TXT records with the credentials of another namespace',
     () => {
       const records = ownershipOf(own);
