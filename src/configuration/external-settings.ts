@@ -33,8 +33,8 @@ export const KUBERNETES_AND_AWS_SETTINGS: readonly SettingRow[] = [
   {
     name: 'AWS_*',
     meaning:
-      "The AWS SDK's own settings, such as `AWS_REGION` and `AWS_ENDPOINT_URL`, and the default credential chain.",
-    whenUnset: 'as there',
-    example: 'AWS_REGION=us-east-1',
+      "The AWS SDK's own settings, such as `AWS_ENDPOINT_URL`, and the default credential chain. certman's own credentials are used in the AWS partition (commercial, GovCloud, China, European Sovereign Cloud) of `AWS_REGION`.",
+    whenUnset: 'as there; Route 53 of the commercial partition',
+    example: 'AWS_REGION=us-gov-west-1',
   },
 ];

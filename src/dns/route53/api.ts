@@ -45,6 +45,8 @@ export interface ResolvedCredentials {
   readonly id: string;
   /** Equal for credentials that share the limits of an AWS account, as far as that is known. */
   readonly account: string;
+  /** By which Route 53 is addressed: see `route53Region`. */
+  readonly region: string;
   /** Absent: the SDK's default chain. */
   readonly credentials?: Route53ClientConfig['credentials'];
 }
@@ -64,7 +66,7 @@ export class Route53Api {
     this.#onRequest = options.onRequest;
     this.#onFailure = options.onFailure;
     this.#client = new Route53({
-      region: 'us-east-1', // Route 53 is one global service, addressed by this region
+      region: credentials.region,
       maxAttempts: 1,
       requestHandler: AWS_CONNECTIONS,
       credentials: credentials.credentials,

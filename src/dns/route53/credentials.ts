@@ -13,11 +13,10 @@ import {
 import { type DnsProviderOptions, type DnsTarget, platformUnsupported } from '../provider.ts';
 import type { ResolvedCredentials } from './api.ts';
 import { assumeRole, type Session, type SessionCredentials, sessionNameOf, usableMs } from './assume-role.ts';
+import { ownRegion, route53Region } from './region.ts';
 
 /** How long a Secret is not read again. Credentials that AWS refuses are dropped at once: see `invalidate`. */
 const CACHE_OPTIONS = { max: 5_000, ttlMs: 60_000 };
-
-const DEFAULT_CHAIN: ResolvedCredentials = { id: 'default', account: 'default' };
 
 /** Whose DNS certman's own (ambient) AWS credentials may change: that of labelled namespaces only, or of all. */
 export type AmbientCredentials = 'labelled' | 'all';
@@ -101,7 +100,7 @@ export class CredentialSource {
       const secret = this.#challengeZoneSecret;
       if (secret === undefined) return { key: 'own', load: () => this.#loadOwn() };
       const key = { namespace: this.#options.operatorNamespace, name: secret };
-      const load = async () => toResolved(await readAwsCredentials(kubernetes, key));
+      const load = async () => toResolved(await readAwsCredentials(kubernetes, key), ownRegion());
       return { key: 'challenge zone', load };
     }
     if (fedramp !== undefined) {
@@ -117,13 +116,14 @@ export class CredentialSource {
       return { key, load: () => this.#assumeRoles(key, claim, region) };
     }
     if (name === undefined) return { key: `ambient ${namespace}`, load: () => this.#loadAmbient(target) };
-    const load = async () => toResolved(await readAwsCredentials(kubernetes, { namespace, name }));
-    return { key: `secret ${namespace}/${name}`, load };
+    const at = route53Region(region);
+    const load = async () => toResolved(await readAwsCredentials(kubernetes, { namespace, name }), at);
+    return { key: `secret ${namespace}/${name} ${at}`, load };
   }
 
   async #loadAmbient(target: DnsTarget): Promise<ResolvedCredentials> {
-    if (this.#ambient === 'all') return DEFAULT_CHAIN;
-    if (await allowsAmbientCredentials(this.#options.kubernetes, target.namespace)) return DEFAULT_CHAIN;
+    if (this.#ambient === 'all') return defaultChain();
+    if (await allowsAmbientCredentials(this.#options.kubernetes, target.namespace)) return defaultChain();
     throw ambientCredentialsRefused(target);
   }
 
@@ -134,10 +134,10 @@ export class CredentialSource {
 
   async #loadOwn(): Promise<ResolvedCredentials> {
     try {
-      return toResolved(await this.#readOwn());
+      return toResolved(await this.#readOwn(), ownRegion());
     } catch (error) {
       // Without the Secret, the worker has a role of its own.
-      if (error instanceof CertmanError && error.code === 'dns/credentialsMissing') return DEFAULT_CHAIN;
+      if (error instanceof CertmanError && error.code === 'dns/credentialsMissing') return defaultChain();
       throw error;
     }
   }
@@ -161,7 +161,8 @@ export class CredentialSource {
     this.#sessionOf.set(source, customerKey);
     try {
       const customer = await this.#sessions.get(customerKey, assumeCustomer, usableMs);
-      return { ...toResolved(customer), account: customerRoleArn.split(':')[4] ?? customerRoleArn };
+      const account = customerRoleArn.split(':')[4] ?? customerRoleArn;
+      return { ...toResolved(customer, route53Region(region)), account };
     } catch (error) {
       // The session of the jump role may be the one that has lost its rights.
       if (isFailure(error, 'dns/accessDenied')) this.#sessions.delete(jumpKey);
@@ -170,9 +171,14 @@ export class CredentialSource {
   }
 }
 
-function toResolved(credentials: SessionCredentials): ResolvedCredentials {
-  const { accessKeyId, secretAccessKey, sessionToken } = credentials;
-  return { id: digest(accessKeyId, secretAccessKey, sessionToken ?? ''), account: digest(accessKeyId), credentials };
+function toResolved(credentials: SessionCredentials, region: string): ResolvedCredentials {
+  const { accessKeyId, secretAccessKey, sessionToken = '' } = credentials;
+  const id = digest(accessKeyId, secretAccessKey, sessionToken, region);
+  return { id, account: digest(accessKeyId), region, credentials };
+}
+
+function defaultChain(): ResolvedCredentials {
+  return { id: 'default', account: 'default', region: ownRegion() };
 }
 
 function digest(...parts: readonly string[]): string {

@@ -24,7 +24,7 @@ afterAll(() => {
 it('fails a change that AWS accepts without an id', async () => {
   answer =
     '<ChangeResourceRecordSetsResponse><ChangeInfo><Status>INSYNC</Status></ChangeInfo></ChangeResourceRecordSetsResponse>';
-  const resolved = { id: 'id', account: 'account', credentials };
+  const resolved = { id: 'id', account: 'account', region: 'us-east-1', credentials };
   const api = new Route53Api(resolved, new RequestRateLimiter(1_000), {} as DnsProviderOptions);
   const set = { name: 'x.example.com', ttlSeconds: 60, values: ['"v"'] };
   await expect(api.change('Z1', [{ action: 'CREATE', set }], 'change')).rejects.toMatchObject({

@@ -31,7 +31,8 @@ it.each([
   const limiter = new RequestRateLimiter(1_000);
   const backOff = vi.spyOn(limiter, 'backOff');
   const credentials = { accessKeyId: 'AKIAEXAMPLE', secretAccessKey: 'secret' };
-  const api = new Route53Api({ id: 'id', account: 'account', credentials }, limiter, {} as DnsProviderOptions);
+  const resolved = { id: 'id', account: 'account', region: 'us-east-1', credentials };
+  const api = new Route53Api(resolved, limiter, {} as DnsProviderOptions);
   const set = { name: 'x.example.com', ttlSeconds: 60, values: ['"v"'] };
   const changed = api.change('Z1', [{ action: 'CREATE', set }], 'change');
   await expect(changed).rejects.toMatchObject({ code: 'dns/throttled' });
