@@ -55,8 +55,9 @@ const counts = (alert: string, series: string, labels?: AlertCase['labels'], qui
   ...(labels && { labels }),
 });
 
-const servedLag = (inTime: number, all: number): InputSeries => ({
-  'certman_served_lag_seconds_bucket{action="renew",le="10800"}': `0x10 ${inTime}x1500`,
+/** @param le as Prometheus 3 stores it for 10800, unless given. */
+const servedLag = (inTime: number, all: number, le = '10800.0'): InputSeries => ({
+  [`certman_served_lag_seconds_bucket{action="renew",le="${le}"}`]: `0x10 ${inTime}x1500`,
   'certman_served_lag_seconds_bucket{action="renew",le="+Inf"}': `0x10 ${all}x1500`,
 });
 
@@ -116,6 +117,14 @@ export const ALERT_CASES: readonly AlertCase[] = [
     at: '2h',
     fires: servedLag(30, 40),
     quiet: [servedLag(39, 40), servedLag(1, 5)],
+    labels: { action: 'renew' },
+  },
+  {
+    alert: 'CertmanServedObjectiveMissed',
+    at: '2h',
+    // Of Prometheus 2.
+    fires: servedLag(30, 40, '10800'),
+    quiet: [servedLag(39, 40, '10800')],
     labels: { action: 'renew' },
   },
   {
@@ -255,9 +264,10 @@ export const ALERT_CASES: readonly AlertCase[] = [
   },
   {
     alert: 'CertmanWorkflowTasksFailing',
-    at: '30m',
-    fires: { temporal_workflow_task_execution_failed: '0+1x1500' },
-    quiet: [{ temporal_workflow_task_execution_failed: '0x10 1x1500' }],
+    at: '60m',
+    // Temporal retries a task that fails again and again each ten minutes.
+    fires: { temporal_workflow_task_execution_failed: '0x10 1x9 2x9 3x9 4x9 5x1500' },
+    quiet: [{ temporal_workflow_task_execution_failed: '0x40 1x1500' }],
   },
   {
     alert: 'CertmanWorkersBusy',
