@@ -141,7 +141,7 @@ export function renewalLead(certificate: Validity, renewBeforeDays: number | und
   const beforeMs = days * DAY_MS;
   const half = lifetimeOf(certificate) / 2;
   if (beforeMs > half) {
-    const message = `half of its lifetime is then left, the most there may be (${days} days were wanted)`;
+    const message = `half of its lifetime is then left, since ${days} days would be more than half`;
     return { beforeMs: half, reason: 'HalfLifetime', message };
   }
   return custom

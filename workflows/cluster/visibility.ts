@@ -29,12 +29,18 @@ export function clusterDetails(
   for (const [name, record] of sorted) {
     const { state, dnsNames, certificate, secretName } = record;
     const names = escapeCell(shortList(dnsNames));
-    const instants = `${certificate?.notAfter ?? '–'} | ${renewalTimeOf(record) ?? '–'}`;
+    const instants = `${toMinute(certificate?.notAfter)} | ${toMinute(renewalTimeOf(record))}`;
     lines.push(`| ${name} | **${state}** | ${names} | ${instants} | ${secretName} |`);
   }
+  lines.push('', `More: \`certman explain ${clusterName}\``);
   // Web UI 2.42 cuts off the last line.
   lines.push('', '&nbsp;');
   return lines.join('\n');
+}
+
+/** Fits a cell of the narrow table; the sentence above it has the seconds. */
+function toMinute(instant: string | undefined): string {
+  return instant === undefined ? '–' : `${instant.slice(0, 16).replace('T', ' ')}Z`;
 }
 
 function shortList(names: readonly string[]): string {
@@ -57,7 +63,7 @@ export function situationMessage(view: ClusterView, gone: boolean, claimedBy: st
     case 'decommission':
       return gate.message;
     case 'serve':
-      return ['Served.', gate.note, ...notesOn(view)].filter(Boolean).join(' ');
+      return ['Its certificates are managed by certman.', gate.note, ...notesOn(view)].filter(Boolean).join(' ');
     case 'skip':
     case 'wait':
     case 'handsOff':

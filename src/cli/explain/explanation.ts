@@ -62,7 +62,7 @@ function servedOf(report: ClusterReport): Pick<Explanation, 'served' | 'actions'
   const { gate, situation, unavailable, workflowId, certificates, source } = report;
   if (gate !== undefined && gate.kind !== 'serve' && gate.kind !== 'decommission')
     return { served: `Not served now. ${gate.message}`, actions: actionsForGate(gate.reason, report) };
-  const notes = [gate?.kind === 'serve' ? 'Served.' : undefined, situation];
+  const notes = [gate?.kind === 'serve' ? 'Its certificates are managed by certman.' : undefined, situation];
   if (unavailable !== undefined) {
     const served = `${unavailable} This is what the resources say; nothing is ordered or renewed until it answers.`;
     return { served: sentences([...notes, served]), actions: WORKER_ACTIONS };

@@ -14,7 +14,7 @@ const STYLE = `
 body{font:15px/1.45 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem}
 h1{margin-bottom:0}h2{margin-top:2.5rem;border-bottom:1px solid var(--line)}
 p.meta,figcaption{opacity:.75}
-table{border-collapse:collapse;width:100%;font-size:13px;display:block;overflow-x:auto}
+table{border-collapse:collapse;width:100%;margin:1rem 0;font-size:13px;display:block;overflow-x:auto}
 th,td{text-align:left;padding:.25rem .6rem;border-bottom:1px solid var(--line);vertical-align:top}
 th{position:sticky;top:0}
 .tiles{display:flex;flex-wrap:wrap;gap:.75rem;padding:0;list-style:none}
@@ -42,7 +42,7 @@ export function htmlReport(report: FleetReport): string {
 ${reasonsTable(report)}
 ${problemsTable(report)}
 <h2>Expiries and renewals</h2>
-${barChart({ title: 'Clusters by the week in which their first certificate expires', bars: report.expiries, parts: [{ name: 'expire', colour: '#c0392b' }], labels: ends(report.expiries.length, 'expired') })}
+${barChart({ title: 'Clusters by the week in which their first certificate expires', bars: report.expiries, parts: [{ name: 'expire', colour: '#5d6d7e' }], labels: ends(report.expiries.length, 'expired') })}
 ${barChart({ title: 'Clusters by the week of their next renewal', bars: report.renewals, parts: [{ name: 'renew', colour: '#2471a3' }], labels: ends(report.renewals.length, 'due') })}
 <h2>Orders of the period</h2>
 ${barChart({

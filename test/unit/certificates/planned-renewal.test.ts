@@ -48,7 +48,7 @@ describe('a renewal by the policy', () => {
       plannedRenewal(certificateWithLifetime(days * DAY_MS), terms(change)).message;
     expect(message(90, { renewBeforeDays: 30 })).toBe('30 days are then left, as renewBeforeDays says');
     expect(message(90)).toBe('45 days are then left, the default');
-    expect(message(64)).toBe('half of its lifetime is then left, the most there may be (45 days were wanted)');
+    expect(message(64)).toBe('half of its lifetime is then left, since 45 days would be more than half');
   });
 
   test('is at the same instant for the same request, and spread over requests', () => {

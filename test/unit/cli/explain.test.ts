@@ -66,7 +66,7 @@ describe('each state', () => {
   it('has its instants in the text', () => {
     const text = formatExplanation(explain(report({ ...CERTIFICATE, renewalTime: '2026-12-15T00:00:00.000Z' })));
     expect(text).toMatch(
-      /^ns-c1\/c1, a ClusterDeployment \(from workflow cluster\/hive\/ns-c1\/c1\/u\)\n {2}Served\.\n/,
+      /^ns-c1\/c1, a ClusterDeployment \(from workflow cluster\/hive\/ns-c1\/c1\/u\)\n {2}Its certificates are managed by certman\.\n/,
     );
     expect(text).toMatch(/ {2}primary: Ready\n {4}where .*\n {4}why {5}It is so\.\n {4}since {3}2026-11-01 00:00:00Z/);
     expect(text).toMatch(/next {4}it is renewed, at 2026-12-15 00:00:00Z/);
@@ -198,14 +198,16 @@ describe('a cluster that is not served', () => {
 
   it('but should be has no workflow: the workers are to be looked at', () => {
     const { served, actions } = explain(report({}, { source: 'kubernetes', workflowId: undefined, certificates: [] }));
-    expect(served).toMatch(/^Served\. It has no workflow/);
+    expect(served).toMatch(/^Its certificates are managed by certman\. It has no workflow/);
     expect(actions[0]?.command).toBe('kubectl get pods -n certman-operator');
   });
 
   it('because Temporal does not respond, says so', () => {
     const unavailable = 'Temporal at localhost:7233 does not respond.';
     const { served } = explain(report({}, { source: 'kubernetes', workflowId: undefined, unavailable }));
-    expect(served).toMatch(/^Served\. Temporal at localhost:7233 does not respond\. This is what the resources say/);
+    expect(served).toMatch(
+      /^Its certificates are managed by certman\. Temporal at localhost:7233 does not respond\. This is what the resources say/,
+    );
   });
 });
 

@@ -6,26 +6,27 @@ import { clusterView } from '../../support/workflows/cluster-views.ts';
 
 describe('the details page', () => {
   test('says when there are no bundles', () => {
-    expect(clusterDetails('ns/c1', 'Served.', {})).toContain('No certificate bundle');
+    expect(clusterDetails('ns/c1', 'Its certificates are managed by certman.', {})).toContain('No certificate bundle');
   });
 
   test('shows each bundle with its message, and escapes wildcards', () => {
-    const page = clusterDetails('ns/c1', 'Served.', {
+    const page = clusterDetails('ns/c1', 'Its certificates are managed by certman.', {
       primary: recordOf(READY, {
         message: 'All is well.',
         dnsNames: ['api.x', '*.apps.x'],
         secretName: 'primary-cert',
       }),
     });
-    for (const part of ['ns/c1', 'All is well.', 'primary-cert', '\\*.apps.x', CERTIFICATE.notAfter])
+    for (const part of ['ns/c1', 'All is well.', 'primary-cert', '\\*.apps.x', '`certman explain ns/c1`'])
       expect(page).toContain(part);
+    expect(page).toContain(`| ${CERTIFICATE.notAfter.slice(0, 16).replace('T', ' ')}Z |`);
   });
 
   test('shows what could not be written, and when that is tried again', () => {
     const failure = failureInfo({ code: 'kubernetes/forbidden', message: 'The ServiceAccount may not write it.' });
     const statusWriteError = { failure, attempts: 1, nextAttempt: '2026-01-01T00:00:30.000Z' };
     const objectWriteError = { failure, attempts: 2, nextAttempt: '2026-01-01T00:10:00.000Z' };
-    const page = clusterDetails('ns/c1', 'Served.', {
+    const page = clusterDetails('ns/c1', 'Its certificates are managed by certman.', {
       b: recordOf(PENDING, { message: 'Seen.', statusWriteError }),
       c: recordOf(PENDING, { message: 'Seen.', statusWriteError, objectWriteError }),
     });
@@ -38,7 +39,7 @@ describe('the details page', () => {
 
   test('shortens a long list of names', () => {
     const dnsNames = Array.from({ length: 30 }, (_, index) => `n${index}.x`);
-    const page = clusterDetails('ns/c1', 'Served.', { b: recordOf(PENDING, { dnsNames }) });
+    const page = clusterDetails('ns/c1', 'Its certificates are managed by certman.', { b: recordOf(PENDING, { dnsNames }) });
     expect(page).toContain('and 26 more');
     expect(page).not.toContain('n29.x');
   });
