@@ -3,6 +3,7 @@ import type { CertificateFacts } from './certificate-facts.ts';
 import { latestRenewal } from './latest-renewal.ts';
 import { type PlannedRenewal, plannedRenewal, type RenewalRule, type RenewalTerms } from './planned-renewal.ts';
 import { type Postponement, postponementMessage } from './postponement.ts';
+import { selectTimeInWindow } from './renewal-window.ts';
 
 const MAX_NAMES_SHOWN = 3;
 
@@ -126,6 +127,8 @@ export function nextAction(inputs: RenewalInputs): NextAction {
 export interface PostponableRenewal {
   readonly certificate: CertificateFacts;
   readonly planned: PlannedRenewal;
+  /** Where the CA suggested it: the instant that was selected in its window, while `planned.at` is `now` from then on. */
+  readonly plannedAt: number;
   /** It waits until then at most. */
   readonly latest: number;
 }
@@ -140,7 +143,11 @@ export function postponableRenewal(inputs: RenewalInputs): PostponableRenewal | 
   const { certificate } = secret;
   const planned = plannedRenewal(certificate, inputs);
   const latest = latestRenewal(certificate, planned, inputs);
-  return latest === undefined ? undefined : { certificate, planned, latest };
+  if (latest === undefined) return undefined;
+  const { suggestedWindow } = inputs;
+  const isSuggested = planned.reason === 'SuggestedByCa' && suggestedWindow !== undefined;
+  const selected = isSuggested ? selectTimeInWindow(suggestedWindow, 0) : undefined;
+  return { certificate, planned, plannedAt: selected ?? planned.at, latest };
 }
 
 function postponed(inputs: RenewalInputs): NextAction | undefined {

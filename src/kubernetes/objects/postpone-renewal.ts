@@ -12,6 +12,15 @@ import { isStandalone } from './primary-object.ts';
 import type { RenewalWindowsConfig } from './renewal-windows-config.ts';
 import type { RestartTurns } from './restart-turns.ts';
 
+/**
+ * A renewal that is due so soon is decided with those that are due: the workflow decides later, and by the clock of
+ * Temporal's server, which may be ahead. Until then it sleeps, whatever was decided.
+ */
+const MAX_CLOCK_SKEW_MS = 60_000;
+
+/** Renewals that wait as long as is safe start in the last part of that, so that they do not start together. */
+const LATEST_SPREAD = { share: 0.2, maxMs: 86_400_000 };
+
 /** What postpones planned renewals. */
 export interface RenewalControls {
   readonly windows: Pick<RenewalWindowsConfig, 'read'>;
@@ -41,22 +50,30 @@ export async function postponeRenewal(
 ): Promise<RequestObservation> {
   if (bundle.names.kind !== 'valid') return observation;
   const { dnsNames } = bundle.names;
-  const due = duePlannedRenewal(observedFacts(known, observation, now), dnsNames, observation, now);
-  if (due === undefined || due.latest <= now) return observation;
-  const { rules } = await windows.read(kubernetes);
+  const soon = now + MAX_CLOCK_SKEW_MS;
+  const due = duePlannedRenewal(observedFacts(known, observation, soon), dnsNames, observation, soon);
+  if (due === undefined) return observation;
   const { namespace, name } = observation.request;
-  const renewal: DueRenewal = {
-    plannedAt: due.planned.at,
-    latest: due.latest,
-    now,
-    fraction: stableFraction(`${namespace}/${name} window`),
-  };
-  if (rules === undefined) return { ...observation, postponement: withoutRules(due) };
+  const renewal = dueRenewal(due, stableFraction(`${namespace}/${name} window`), now);
+  if (renewal.latest <= renewal.now) return observation;
+  const { rules } = await windows.read(kubernetes);
+  if (rules === undefined) return { ...observation, postponement: withoutRules(renewal) };
   const postpone = await postponeBy(rulesFor(rules, cluster.labels));
   const postponement = postpone(renewal);
   if (postponement !== undefined) return { ...observation, postponement };
   if (restarts === undefined || !restartsApiServer(cluster, dnsNames)) return observation;
   return { ...observation, ...(await turnOf(kubernetes, restarts, postpone, renewal, known.restartTurn)) };
+}
+
+function dueRenewal({ plannedAt, latest }: PostponableRenewal, fraction: number, now: number): DueRenewal {
+  const spread = Math.min(LATEST_SPREAD.maxMs, (latest - plannedAt) * LATEST_SPREAD.share);
+  return {
+    plannedAt,
+    // Whole seconds, as instants are shown.
+    latest: Math.floor((latest - fraction * spread) / 1000) * 1000,
+    now: Math.max(now, plannedAt),
+    fraction,
+  };
 }
 
 type Postpone = (renewal: DueRenewal) => Postponement | undefined;
@@ -73,10 +90,10 @@ function restartsApiServer({ view }: ReadCluster, dnsNames: readonly string[]): 
   return !isStandalone(view.identity) && dnsNames.some((name) => !name.startsWith('*.'));
 }
 
-function withoutRules({ planned, latest }: PostponableRenewal): Postponement {
+function withoutRules({ plannedAt, latest }: DueRenewal): Postponement {
   return {
     reason: 'InvalidWindows',
-    plannedTime: new Date(planned.at).toISOString(),
+    plannedTime: new Date(plannedAt).toISOString(),
     until: new Date(latest).toISOString(),
     message: 'the renewal windows are not valid: see certman windows check',
   };
@@ -98,7 +115,7 @@ async function turnOf(
     until: new Date(at).toISOString(),
     message,
   });
-  const waiting = `at most ${atOnce} kube-apiservers restart within ${Math.round(durationMs / 60_000)} minutes`;
+  const waiting = `renewals that restart a kube-apiserver start at most ${atOnce} within ${Math.round(durationMs / 60_000)} min`;
   const taken = Date.parse(known ?? '');
   if (taken <= now && now < taken + durationMs) return { restartTurn: known };
   if (taken > now && taken <= latest && postpone({ ...renewal, now: taken }) === undefined) {

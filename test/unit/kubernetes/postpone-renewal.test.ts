@@ -13,6 +13,12 @@ const { dnsNames } = certificate;
 const DUE_AT = Date.parse(certificate.notAfter) - 45 * DAY_MS;
 const LATEST = Date.parse(certificate.notAfter) - 27 * DAY_MS;
 
+/** Whether an instant is that of a renewal that waits as long as is safe: on the last day of it, by its own place. */
+function expectLatest(until = ''): void {
+  expect(Date.parse(until)).toBeLessThanOrEqual(LATEST);
+  expect(Date.parse(until)).toBeGreaterThan(LATEST - DAY_MS);
+}
+
 /** The tests give what is read of it. */
 const kubernetes = {} as KubernetesApi;
 
@@ -32,6 +38,9 @@ interface Given {
   readonly restartTurn?: string;
   readonly names?: readonly string[];
   readonly standalone?: true;
+  readonly requestName?: string;
+  /** By policy `ari`. */
+  readonly suggestedWindow?: { readonly start: string; readonly end: string };
 }
 
 async function decide({
@@ -42,6 +51,8 @@ async function decide({
   restartTurn,
   names = dnsNames,
   standalone,
+  requestName = 'c1-primary',
+  suggestedWindow,
 }: Given) {
   let reads = 0;
   let taken = 0;
@@ -68,9 +79,17 @@ async function decide({
   const view = clusterView();
   const identity = standalone === true ? { ...view.identity, kind: 'CertificateRequest' as const } : view.identity;
   const cluster = { view: { ...view, identity }, labels, ensureFinalizer: () => Promise.reject(new Error('unused')) };
-  const held = { ...OBSERVED, secret: { kind: 'valid', certificate: { ...certificate, dnsNames: names } } as const };
+  const held: RequestObservation = {
+    request: { ...OBSERVED.request, name: requestName },
+    secret: { kind: 'valid', certificate: { ...certificate, dnsNames: names } },
+    ...(suggestedWindow && { renewalPolicy: 'ari' }),
+  };
   const bundle = { names: { kind: 'valid', dnsNames: names } as const };
-  const known = { fingerprint: certificate.fingerprint, ...(restartTurn !== undefined && { restartTurn }) };
+  const known = {
+    fingerprint: certificate.fingerprint,
+    ...(restartTurn !== undefined && { restartTurn }),
+    ...(suggestedWindow && { suggestedWindow: { certId: certificate.certId ?? '', ...suggestedWindow } }),
+  };
   const found = await postponeRenewal(kubernetes, controls, { cluster, bundle, known, now }, held);
   return { ...found, reads, taken };
 }
@@ -93,10 +112,41 @@ test('a freeze postpones what it selects', async () => {
 });
 
 test('a worker that has read no valid windows waits as long as is safe', async () => {
-  expect((await decide({ windows: null })).postponement).toMatchObject({
-    reason: 'InvalidWindows',
-    until: iso(LATEST),
-  });
+  const { postponement } = await decide({ windows: null });
+  expect(postponement).toMatchObject({ reason: 'InvalidWindows' });
+  expectLatest(postponement?.until);
+});
+
+test('renewals that wait as long as is safe do not start together', async () => {
+  const windows = { freezes: [{ ...FREEZE, to: iso(LATEST + DAY_MS) }] };
+  const found = await Promise.all(['c1', 'c2', 'c3'].map((requestName) => decide({ windows, requestName })));
+  const instants = found.map(({ postponement }) => postponement?.until);
+  for (const until of instants) expectLatest(until);
+  expect(new Set(instants).size).toBe(3);
+});
+
+test('a renewal is decided for its planned instant where the clock of the worker is behind', async () => {
+  const planned = Date.parse((await decide({ windows: null })).postponement?.plannedTime ?? '');
+  const windows = { freezes: [FREEZE] };
+  const behind = await decide({ windows, now: planned - 500 });
+  expect(behind.postponement).toMatchObject({ reason: 'Frozen', plannedTime: iso(planned) });
+  expect(await decide({ windows, now: planned - 120_000 })).toMatchObject({ reads: 0 });
+  expect(await decide({ turn: planned, now: planned - 500 })).toMatchObject({ restartTurn: iso(planned), taken: 1 });
+  const come = await decide({ turn: planned + HOUR_MS, restartTurn: iso(planned), now: planned - 500 });
+  expect(come).toMatchObject({ restartTurn: iso(planned), taken: 0 });
+  expect(come.postponement).toBeUndefined();
+});
+
+test('by policy ari, the instant that was selected in the window of the CA counts at each evaluation', async () => {
+  const start = Date.parse(certificate.notAfter) - 31 * DAY_MS;
+  const suggestedWindow = { start: iso(start), end: iso(start + 3 * DAY_MS) };
+  const windows = { freezes: [{ ...FREEZE, to: iso(start + 6 * DAY_MS) }] };
+  const [one, other] = await Promise.all(
+    [2.5, 2.7].map((days) => decide({ windows, suggestedWindow, now: start + days * DAY_MS })),
+  );
+  expect(one?.postponement?.reason).toBe('Frozen');
+  expect(one?.postponement).toEqual(other?.postponement);
+  expect(Date.parse(one?.postponement?.until ?? '')).toBeLessThanOrEqual(start + 3 * DAY_MS);
 });
 
 test('a renewal of an API certificate takes a turn, and waits for it', async () => {
@@ -130,7 +180,8 @@ test('a turn outside of the windows, or later than is safe, is not taken', async
   expect(outside).toMatchObject({ taken: 0, postponement: { reason: 'RestartBudget' } });
   expect(Date.parse(outside.postponement?.until ?? '')).toBeGreaterThan(now + 20 * HOUR_MS);
   const late = await decide({ turn: LATEST + HOUR_MS });
-  expect(late).toMatchObject({ taken: 0, postponement: { reason: 'RestartBudget', until: iso(LATEST) } });
+  expect(late).toMatchObject({ taken: 0, postponement: { reason: 'RestartBudget' } });
+  expectLatest(late.postponement?.until);
 });
 
 test.each([
