@@ -191,7 +191,8 @@ function informedResources(
       resource: CONFIG_MAPS,
       // Renewals that are postponed are found in the cache.
       after: primaries,
-      resumeMode: 'watch',
+      // One object: what holds has to be known before it changes.
+      resumeMode: 'list',
       namespace: operatorNamespace,
       fieldSelector: `metadata.name=${SETTINGS_CONFIG_MAP}`,
       handler: configMapHandler(context, stuckClusters),

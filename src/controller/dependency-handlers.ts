@@ -29,14 +29,19 @@ export function configMapHandler(
       previous !== settings && signalAll(`The ConfigMap ${metadata.name} in ${metadata.namespace} changed.`),
     ]);
   };
+  const onListed = async (object: KubernetesObject): Promise<void> => {
+    ({ resourceVersion } = object.metadata);
+    settings = settingsDigest(object);
+    await windows.observe(object, false);
+  };
   return {
+    onListed,
     async onUpsert(object, from) {
       const previous = resourceVersion;
+      if (previous === object.metadata.resourceVersion) return;
+      if (previous === undefined && from === 'list') return await onListed(object);
       ({ resourceVersion } = object.metadata);
-      if (previous === resourceVersion) return;
-      if (previous !== undefined || from !== 'list') return await onChange(object, false);
-      settings = settingsDigest(object);
-      await windows.observe(object, false);
+      await onChange(object, false);
     },
     onDelete: (object) => {
       resourceVersion = undefined;

@@ -11,7 +11,7 @@ import { ResourceVersionCheckpoint } from './resource-version-checkpoint.ts';
 /** Handles the events of one kind. An event is handled when its promise resolves; a rejection stops the controller. */
 export interface ResourceEventHandler {
   /** For an object of a list that an earlier worker has handled: to be cached only. */
-  onListed?(object: KubernetesObject): void;
+  onListed?(object: KubernetesObject): Promise<void> | void;
   onUpsert(object: KubernetesObject, from: 'list' | 'watch'): Promise<void>;
   onDelete(object: KubernetesObject): Promise<void>;
   /** A list is complete. @param keys `namespace/name` of every object that exists. */
@@ -161,7 +161,7 @@ export class Informer {
         case 'page':
           for (const object of event.objects) {
             listed.add(keyOf(nameOf(object)));
-            if (event.known) handler.onListed?.(object);
+            if (event.known) await this.#handle(handler.onListed?.(object));
             else await this.#handle(handler.onUpsert(object, 'list'));
           }
           break;
@@ -196,7 +196,7 @@ export class Informer {
   }
 
   /** Handles an event beside the next ones; waits only while the work queue is full. */
-  async #handle(handled: Promise<void> | undefined, resourceVersion?: string): Promise<void> {
+  async #handle(handled: Promise<void> | void, resourceVersion?: string): Promise<void> {
     const markHandled = this.#checkpoint.begin(resourceVersion);
     void Promise.resolve(handled).then(markHandled).catch(this.#options.onError);
     await this.#options.queue.waitForCapacity();

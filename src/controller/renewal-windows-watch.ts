@@ -1,13 +1,17 @@
+import pLimit from 'p-limit';
 import { canonicalJson } from '../certificates/digest.ts';
 import type { CachedCluster } from '../clusters/cached-cluster.ts';
+import type { CertmanError } from '../failures/failure.ts';
 import type { KubernetesObject } from '../kubernetes/api/kubernetes-api.ts';
+import type { EventDetails } from '../kubernetes/objects/events.ts';
 import type { ObservedRequest } from '../kubernetes/objects/observed-request.ts';
 import { RenewalWindowsConfig } from '../kubernetes/objects/renewal-windows-config.ts';
-import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS } from '../kubernetes/objects/resources.ts';
+import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS, CONFIG_MAPS } from '../kubernetes/objects/resources.ts';
 import { type Labels, matchesLabels } from '../renewal-windows/label-selector.ts';
 import type { FreezeRule, RenewalWindowRule, RenewalWindows } from '../renewal-windows/rules.ts';
 import { keyOf } from './controller-cache.ts';
 import type { ControllerContext } from './controller-context.ts';
+import { recordOn } from './event-recorder.ts';
 import { inSlices } from './in-slices.ts';
 
 type Rule = RenewalWindowRule | FreezeRule;
@@ -24,7 +28,11 @@ const WHAT = 'The renewal windows changed.';
 export class RenewalWindowsWatch {
   readonly #context: ControllerContext;
   readonly #config: RenewalWindowsConfig;
+  /** Changes are handled in their order. */
+  readonly #oneAtATime = pLimit(1);
   #rules: RenewalWindows | undefined;
+  /** What is wrong with the entry. */
+  #problem: string | undefined;
 
   constructor(context: ControllerContext) {
     this.#context = context;
@@ -33,16 +41,49 @@ export class RenewalWindowsWatch {
 
   /** @param configMap undefined: it was deleted. @param signals whether the clusters concerned are signalled. */
   async observe(configMap: KubernetesObject | undefined, signals: boolean): Promise<void> {
-    const { metrics, logger } = this.#context;
+    await this.#oneAtATime(() => this.#observe(configMap, signals));
+  }
+
+  async #observe(configMap: KubernetesObject | undefined, signals: boolean): Promise<void> {
     const before = this.#rules;
+    const problemBefore = this.#problem;
     const { rules, problem } = await this.#config.apply(configMap);
     this.#rules = rules;
-    metrics.renewalWindowsInvalid.set(problem === undefined ? 0 : 1);
-    if (problem !== undefined) logger.warn({ problem: problem.message }, 'The renewal windows are not valid');
-    if (!signals) return;
-    const changed = before === undefined || rules === undefined ? undefined : changedRules(before, rules);
+    this.#problem = problem?.message;
+    this.#context.metrics.renewalWindowsInvalid.set(problem === undefined ? 0 : 1);
+    const reported = problemBefore === this.#problem ? undefined : this.#report(configMap, problem);
+    if (signals) await this.#signalChange(before, rules, problemBefore !== undefined && problem === undefined);
+    await reported;
+  }
+
+  /** @param isRepaired workers that had read no valid rules have postponed without any. */
+  async #signalChange(
+    before: RenewalWindows | undefined,
+    rules: RenewalWindows | undefined,
+    isRepaired: boolean,
+  ): Promise<void> {
+    const isUnknown = isRepaired || before === undefined || rules === undefined;
+    const changed = isUnknown ? undefined : changedRules(before, rules);
     if (changed?.length === 0) return;
     await this.#signal(await this.#postponed(), changed);
+  }
+
+  /** An Event on the ConfigMap, where its author looks. */
+  async #report(configMap: KubernetesObject | undefined, problem: CertmanError | undefined): Promise<void> {
+    if (problem !== undefined)
+      this.#context.logger.warn({ problem: problem.message }, 'The renewal windows are not valid');
+    const { name, namespace, uid } = configMap?.metadata ?? {};
+    if (name === undefined || namespace === undefined || uid === undefined) return;
+    const object = { resource: CONFIG_MAPS, namespace, name, uid };
+    const event: EventDetails =
+      problem === undefined
+        ? { type: 'Normal', reason: 'RenewalWindowsValid', message: 'The renewal windows are valid, and apply.' }
+        : {
+            type: 'Warning',
+            reason: 'RenewalWindowsInvalid',
+            message: `${problem.message} ${problem.info.remedy}`,
+          };
+    await recordOn(this.#context, object, event);
   }
 
   /** After a list, which does not show what changed before it. */

@@ -38,6 +38,7 @@ export const RIGHTS_WHERE_SERVED: readonly RequiredRight[] = [
 export const RIGHTS_AT_HOME: readonly RequiredRight[] = [
   { group: '', resource: 'configmaps', names: ['certman-operator'], verbs: ['get', 'list', 'watch'] },
   { group: '', resource: 'configmaps', names: ['certman-issuers', 'certman-restarts'], verbs: ['get', 'patch'] },
+  { group: '', resource: 'events', verbs: ['get', 'create', 'patch'] },
 ];
 
 /** Of the component watch-namespaces, which has {@link RIGHTS_WHERE_SERVED} in some namespaces only: ClusterRole certman-identity. */

@@ -2,7 +2,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { clusterWorkflowId } from '../../../src/contract/ids.ts';
 import type * as backoff from '../../../src/kubernetes/api/backoff.ts';
-import { CERTIFICATE_REQUESTS, CONFIG_MAPS, DNS_ZONES, SECRETS } from '../../../src/kubernetes/objects/resources.ts';
+import {
+  CERTIFICATE_REQUESTS,
+  CONFIG_MAPS,
+  DNS_ZONES,
+  EVENTS,
+  SECRETS,
+} from '../../../src/kubernetes/objects/resources.ts';
 import {
   createCluster,
   identityOf,
@@ -13,6 +19,7 @@ import {
 } from '../../support/controller/clusters.ts';
 import { QUIET_MS, useControllerHarness } from '../../support/controller/harness.ts';
 import { setState } from '../../support/controller/recording-workflows.ts';
+import { collect } from '../../support/e2e/evidence.ts';
 import { Gate } from '../../support/faults/gate.ts';
 import { useManagementCluster } from '../../support/kubernetes/management-cluster.ts';
 import { eventually } from '../../support/vitest/eventually.ts';
@@ -130,6 +137,15 @@ describe('what a certificate depends on', () => {
     await put(`freezes: [{${freeze}}]`);
     await run.untilReceived(other, ['observed', change]);
     expect(await run.receivedSignals(other)).toEqual(['observed', change]);
+    // Rules that are not valid concern none, and valid ones all: other workers may have read none that are.
+    await put('freezes: true');
+    await eventually(
+      'the author sees that they are not valid',
+      () => collect(admin.list(EVENTS, { namespace: operatorNamespace })),
+      (events) => events.some((event) => event['reason'] === 'RenewalWindowsInvalid'),
+    );
+    await put(`freezes: [{${freeze}}]`);
+    await run.untilReceived(other, ['observed', change, change]);
   });
 
   test('is signalled once to each cluster that waits or fails when it is the account, in two passes', async () => {
