@@ -19,6 +19,7 @@ import {
   type CertificateIssuanceResult,
   type IssuanceFailureContext,
 } from '../src/contract/certificate-issuance.ts';
+import { reportIssuanceEnd } from '../src/contract/issuance-sinks.ts';
 import { COMPLETE_ORDER_PATCH, FULFILL_ORDER, PERSISTENT_RECORDS, STAGING_PROOF } from '../src/contract/patches.ts';
 import { PRIORITIES } from '../src/contract/priorities.ts';
 import { type FailureCode, type FailureInfo, failureInfo } from '../src/failures/failure.ts';
@@ -50,10 +51,13 @@ export async function certificateIssuance(input: CertificateIssuanceInput): Prom
   const state = new IssuanceState(input);
   const issuance = new Issuance(state, stepsOf(state));
   try {
-    return await issuance.run();
+    const result = await issuance.run();
+    reportIssuanceEnd('issued');
+    return result;
   } catch (error) {
     const context = issuance.failureContext();
     if (isCancellation(error)) {
+      reportIssuanceEnd('cancelled');
       if (Object.values(context).every((value) => value === undefined)) throw error;
       // A cancellation has no details.
       throw ApplicationFailure.create({
@@ -64,6 +68,7 @@ export async function certificateIssuance(input: CertificateIssuanceInput): Prom
       });
     }
     const failure = failureIn(error);
+    reportIssuanceEnd(failure.code);
     const openOrder = INVALID_ORDER_CODES.has(failure.code) ? undefined : context.openOrder;
     throw failureWith(failure, { ...context, openOrder });
   }

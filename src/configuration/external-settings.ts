@@ -38,3 +38,44 @@ export const KUBERNETES_AND_AWS_SETTINGS: readonly SettingRow[] = [
     example: 'AWS_REGION=us-gov-west-1',
   },
 ];
+
+/** Read by certman and OpenTelemetry's exporter. */
+export const OPENTELEMETRY_SETTINGS: readonly SettingRow[] = [
+  {
+    name: 'OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT',
+    meaning: 'Collector that traces are exported to, by OTLP over HTTP (docs/tracing.md).',
+    whenUnset: 'no traces',
+    example: 'http://otel-collector.observability.svc:4318',
+  },
+  {
+    name: 'OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES',
+    meaning: 'Name and attributes of this service in its traces.',
+    whenUnset: '`certman`, no attributes',
+    example: 'OTEL_RESOURCE_ATTRIBUTES=k8s.cluster.name=hive',
+  },
+  {
+    name: 'OTEL_TRACES_SAMPLER, OTEL_TRACES_SAMPLER_ARG',
+    meaning:
+      'Which traces are kept: `always_on`, `always_off` or `traceidratio`, the same with `parentbased_`, and the share for the ratio.',
+    whenUnset: '`parentbased_always_on`, `1`',
+    example: 'OTEL_TRACES_SAMPLER_ARG=0.1',
+  },
+  {
+    name: 'OTEL_EXPORTER_OTLP_TIMEOUT, OTEL_BSP_SCHEDULE_DELAY, OTEL_BSP_MAX_QUEUE_SIZE, OTEL_BSP_MAX_EXPORT_BATCH_SIZE',
+    meaning: 'Milliseconds of an export and between two, and spans that wait for one and are in one.',
+    whenUnset: '`5000`, `5000`, `2048`, `512`',
+    example: 'OTEL_BSP_MAX_QUEUE_SIZE=8192',
+  },
+  {
+    name: 'OTEL_EXPORTER_OTLP_HEADERS, OTEL_EXPORTER_OTLP_CERTIFICATE, OTEL_EXPORTER_OTLP_CLIENT_*, OTEL_EXPORTER_OTLP_COMPRESSION',
+    meaning: "The rest of the exporter's settings, and the same with `TRACES_` after `OTLP_`. Headers can be secret.",
+    whenUnset: 'as there',
+    example: 'OTEL_EXPORTER_OTLP_COMPRESSION=gzip',
+  },
+  {
+    name: 'OTEL_SDK_DISABLED, OTEL_TRACES_EXPORTER',
+    meaning: '`true` or `none`: no traces, whatever else is set.',
+    whenUnset: '`false`, `otlp`',
+    example: 'OTEL_SDK_DISABLED=true',
+  },
+];

@@ -2,11 +2,14 @@ import { ConfigurationError, type ConfigurationProblem, type Environment } from 
 import type { Setting } from './setting.ts';
 import { SETTINGS, type SettingValues } from './settings.ts';
 import { loadTemporalSettings, type TemporalSettings } from './temporal-settings.ts';
+import { loadTracingSettings, type TracingSettings } from './tracing-settings.ts';
 
 /** The configuration of a worker. Frozen. */
 export interface Configuration extends SettingValues {
   readonly dohQuorum: number;
   readonly temporal: TemporalSettings;
+  /** Undefined: nothing is traced. */
+  readonly tracing: TracingSettings | undefined;
 }
 
 /** Every setting. @throws ConfigurationError naming every problem. */
@@ -15,9 +18,10 @@ export function loadConfiguration(environment: Environment): Configuration {
   const values = readInto(problems, environment, Object.keys(SETTINGS) as (keyof SettingValues)[]);
   problems.push(...crossCheck(values));
   const temporal = loadTemporalSettings(environment, values, problems);
+  const tracing = loadTracingSettings(environment, problems);
   if (problems.length > 0 || temporal === undefined) throw new ConfigurationError(problems);
   const dohQuorum = values.dohQuorum ?? Math.floor(values.dohResolvers.length / 2) + 1;
-  return deepFreeze({ ...values, dohQuorum, temporal });
+  return deepFreeze({ ...values, dohQuorum, temporal, tracing });
 }
 
 /** Only these: a wrong resolver must not make `certman status` fail. @throws ConfigurationError naming all problems. */

@@ -4,7 +4,7 @@ import { RENEWAL_POLICIES } from '../certificates/planned-renewal.ts';
 import { parsePatchId } from '../contract/patches.ts';
 import { isWritableName } from '../dns/writable-name.ts';
 import { parseNetwork } from '../network/public-address.ts';
-import { KUBERNETES_AND_AWS_SETTINGS, TEMPORAL_SDK_SETTINGS } from './external-settings.ts';
+import { KUBERNETES_AND_AWS_SETTINGS, OPENTELEMETRY_SETTINGS, TEMPORAL_SDK_SETTINGS } from './external-settings.ts';
 import { fallbackAccounts } from './fallback-accounts.ts';
 import { optional, type Setting, type SettingRow, withDefault } from './setting.ts';
 import { stagingAccount } from './staging-account.ts';
@@ -462,6 +462,7 @@ export const SETTING_GROUPS: Readonly<Record<string, readonly SettingRow[]>> = {
   Worker: Object.values(WORKER),
   Observability: Object.values(OBSERVABILITY),
   Temporal: [...Object.values(TEMPORAL), ...TEMPORAL_SDK_SETTINGS],
+  OpenTelemetry: OPENTELEMETRY_SETTINGS,
   'Kubernetes and AWS': KUBERNETES_AND_AWS_SETTINGS,
 };
 

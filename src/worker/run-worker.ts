@@ -12,6 +12,7 @@ import { metricsRoutes, probeRoutes } from '../observability/endpoints.ts';
 import { type RunningServer, startHttpServer } from '../observability/http-server.ts';
 import type { Logger } from '../observability/logging.ts';
 import { MetricsExposition } from '../observability/metrics-exposition.ts';
+import { issuanceSinks, startTracing, type Tracing } from '../observability/tracing/tracing.ts';
 import { createDataConverter } from '../payloads/data-converter.ts';
 import { PayloadKeyStore } from '../payloads/payload-key-store.ts';
 import { composeActivities } from './compose-activities.ts';
@@ -36,6 +37,7 @@ export async function runWorker(configuration: Configuration, logger: Logger, si
   const { metricsAddress, probeAddress } = configuration;
   const servers: RunningServer[] = [];
   const endMemoryWatch = watchMemory({ limit: memoryLimit(), registry: exposition.registry, logger });
+  const tracing = await startTracing(configuration.tracing, { registry: exposition.registry, logger });
   try {
     servers.push(
       await startHttpServer({
@@ -67,7 +69,7 @@ export async function runWorker(configuration: Configuration, logger: Logger, si
       await registerSearchAttributes(connection, temporal.namespace, logger);
       await waitForSearchAttributes(connection, temporal.namespace, logger, signal);
       await checkRetention(connection, temporal.namespace, logger);
-      await runTemporalWorker(configuration, logger, signal, connection, exposition, health);
+      await runTemporalWorker(configuration, logger, signal, connection, exposition, health, tracing);
     } finally {
       ended.abort();
       await following;
@@ -75,6 +77,7 @@ export async function runWorker(configuration: Configuration, logger: Logger, si
     }
   } finally {
     endMemoryWatch();
+    await tracing?.close();
     await Promise.all(servers.map((server) => server.close()));
   }
 }
@@ -86,6 +89,7 @@ async function runTemporalWorker(
   connection: RenewableConnection,
   exposition: MetricsExposition,
   health: WorkerHealth,
+  tracing: Tracing | undefined,
 ): Promise<void> {
   const { managementCluster, deploymentName, buildId, heldBackPatches, temporal } = configuration;
   const { namespace } = temporal;
@@ -96,7 +100,7 @@ async function runTemporalWorker(
   const client = new Client({ connection, namespace, identity, dataConverter });
   await requireRegisteredDomains(configuration.caLimits ?? []);
   const shared = new SharedWorker(logger);
-  const { close, kubernetes, limitations, hasBudget, ...served } = composeActivities(
+  const { close, kubernetes, limitations, hasBudget, activities, interceptors } = composeActivities(
     configuration,
     client,
     logger,
@@ -115,7 +119,9 @@ async function runTemporalWorker(
     const worker = await Worker.create({
       ...workerOptions(configuration, identity),
       ...code,
-      ...served,
+      activities,
+      interceptors: { activity: [...(tracing ? [tracing.interceptActivity] : []), ...(interceptors.activity ?? [])] },
+      sinks: issuanceSinks(tracing),
       connection: connection.current,
       dataConverter,
     });

@@ -1,24 +1,29 @@
-/** The program as the image has it: one worker takes a cluster from its first certificate to its deletion. */
+/** The program as the image has it: one worker takes a cluster from its first certificate to its deletion, traced. */
 import { execFile } from 'node:child_process';
 import { copyFile, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { bundleProgram, PROGRAM, WORKFLOW_BUNDLE } from '../../../local/image/bundle-program.ts';
+import { issuanceWorkflowId } from '../../../src/contract/ids.ts';
 import { waitFor } from '../../support/e2e/checks.ts';
-import { createCluster, deleteCluster } from '../../support/e2e/clusters.ts';
+import { createCluster, deleteCluster, type E2eCluster } from '../../support/e2e/clusters.ts';
 import { expectDecommissioned, waitUntilCertified } from '../../support/e2e/evidence.ts';
 import { useE2eHarness } from '../../support/e2e/harness.ts';
 import { workflowBundle } from '../../support/temporal/workflow-bundle.ts';
+import { type OtlpReceiver, startOtlpReceiver } from '../../support/tracing/otlp-receiver.ts';
+import { eventually } from '../../support/vitest/eventually.ts';
 
 /** Below node_modules, where the program finds the Temporal SDK. */
 const STATE = fileURLToPath(new URL('../../../.certman/', import.meta.url));
 
 const lab = useE2eHarness({ temporal: 'inMemory', worker: false });
 let folder: string;
+let collector: OtlpReceiver;
 
 beforeAll(async () => {
+  collector = await startOtlpReceiver();
   await mkdir(STATE, { recursive: true });
   folder = await mkdtemp(join(STATE, 'built-program-test-'));
   await bundleProgram(folder);
@@ -27,12 +32,16 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
+  await collector.close();
 });
 
 test('it issues, shows and revokes a certificate, with nothing but its own files and the Temporal SDK', async () => {
   const program = join(folder, PROGRAM);
   // Without the setting, the workflow code is what is beside the program.
-  await lab().startWorker({ program, environment: { CERTMAN_WORKFLOW_BUNDLE: undefined } });
+  await lab().startWorker({
+    program,
+    environment: { CERTMAN_WORKFLOW_BUNDLE: undefined, OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint },
+  });
   const cluster = await createCluster(lab(), 'built');
   const { serialNumber } = await waitUntilCertified(lab(), cluster);
   const env = { ...process.env, ...lab().commandEnvironment() };
@@ -41,6 +50,46 @@ test('it issues, shows and revokes a certificate, with nothing but its own files
     const { stdout } = await promisify(execFile)(process.execPath, [program, 'status'], { env });
     return new RegExp(`^${cluster.namespace}/${cluster.name} +Ready `, 'm').test(stdout) ? {} : stdout;
   });
+  await expectTraced(cluster);
   await deleteCluster(lab(), cluster);
   await expectDecommissioned(lab(), cluster, { revoked: [serialNumber] });
 });
+
+/** Of no other kind: attributes have nothing of what is sent. */
+const ATTRIBUTES = [
+  'certman.bundle',
+  'certman.cluster',
+  'error.type',
+  'http.request.method',
+  'http.response.status_code',
+  'server.address',
+  'server.port',
+  'temporal.activity.attempt',
+  'temporalActivityID',
+  'temporalRunID',
+  'temporalWorkflowID',
+];
+
+/** One trace, by the id of the workflow's run, has the issuance, its activities and their requests to every outside system. */
+async function expectTraced(cluster: E2eCluster): Promise<void> {
+  const workflowId = issuanceWorkflowId(cluster.identity, cluster.bundleName, 1);
+  const handle = lab().client.workflow.getHandle(workflowId);
+  const { runId } = await handle.describe();
+  const trace = () => collector.spans.filter(({ traceId }) => traceId === runId.replaceAll('-', ''));
+  const name = 'RunWorkflow:certificateIssuance';
+  const spans = await eventually(
+    'the workflow is traced',
+    async () => trace(),
+    (all) => all.some((one) => one.name === name),
+  );
+  const ids = new Set(spans.map(({ spanId }) => spanId));
+  expect(spans.filter(({ parentSpanId }) => !ids.has(parentSpanId)).map((root) => root.name)).toEqual([name]);
+  expect(spans.map((span) => span.name)).toEqual(
+    expect.arrayContaining(['RunActivity:placeOrder', 'RunActivity:fulfillOrder']),
+  );
+  const ports = new Set(spans.map(({ attributes }) => String(attributes['server.port'])));
+  const { stack, ca, route53 } = lab();
+  for (const url of [ca.url, route53.url, stack.kubernetes.server, stack.dns.dohUrl])
+    expect(ports).toContain(new URL(url).port);
+  expect(ATTRIBUTES).toEqual(expect.arrayContaining(spans.flatMap(({ attributes }) => Object.keys(attributes))));
+}

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Worker, type WorkflowBundle } from '@temporalio/worker';
+import { issuanceSinks } from '../../../src/observability/tracing/tracing.ts';
 import { historyToJson } from '../temporal/history-json.ts';
 import { ActivityDoubles } from '../workflows/activity-doubles.ts';
 import type { HistoryScenario } from './scenarios/scenario.ts';
@@ -43,6 +44,7 @@ export async function recordScenario(
     identity: RECORDER,
     workflowBundle,
     activities: doubles.activities(),
+    sinks: issuanceSinks(undefined),
     maxHeartbeatThrottleInterval: '1 second',
     shutdownGraceTime: '2 seconds',
   });

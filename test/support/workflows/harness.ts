@@ -10,6 +10,7 @@ import { clusterMemo } from '../../../src/contract/cluster-memo.ts';
 import { clusterWorkflowId } from '../../../src/contract/ids.ts';
 import { fairnessOf } from '../../../src/contract/priorities.ts';
 import { createMetrics } from '../../../src/observability/metrics.ts';
+import { issuanceSinks } from '../../../src/observability/tracing/tracing.ts';
 import { createActivityMetricsInterceptor } from '../../../src/worker/activity-metrics.ts';
 import type { clusterCertificates } from '../../../workflows/cluster-certificates.ts';
 import type { History } from '../temporal/history-json.ts';
@@ -20,6 +21,8 @@ export interface WorkflowHarness {
   readonly doubles: ActivityDoubles;
   readonly env: TestWorkflowEnvironment;
   readonly taskQueue: string;
+  /** The issuances that have ended, as their workflows report them, in that order. */
+  readonly issuanceEnds: readonly { readonly runId: string; readonly outcome: string }[];
   /** What the worker counts of its activities, in Prometheus' text format. */
   metrics(): Promise<string>;
   start(view: ClusterView): Promise<Awaited<ReturnType<typeof startCluster>>>;
@@ -52,6 +55,7 @@ export async function withWorkflowHarness<T>(
   const taskQueue = `test-${crypto.randomUUID()}`;
   const doubles = new ActivityDoubles(() => env.currentTimeMs());
   const registry = new Registry();
+  const issuanceEnds: { readonly runId: string; readonly outcome: string }[] = [];
   const worker = await Worker.create({
     connection: env.nativeConnection,
     ...(env.namespace === undefined ? {} : { namespace: env.namespace }),
@@ -59,6 +63,9 @@ export async function withWorkflowHarness<T>(
     workflowBundle,
     activities: doubles.activities(),
     interceptors: { activity: [createActivityMetricsInterceptor(createMetrics(registry), () => undefined)] },
+    sinks: issuanceSinks({
+      issuanceEnded: ({ runId }, outcome) => void issuanceEnds.push({ runId, outcome }),
+    }),
     dataConverter: { payloadCodecs },
     ...(maxConcurrentActivities !== undefined && {
       maxConcurrentActivityTaskExecutions: maxConcurrentActivities,
@@ -72,6 +79,7 @@ export async function withWorkflowHarness<T>(
     doubles,
     env,
     taskQueue,
+    issuanceEnds,
     metrics: () => registry.metrics(),
     start: (view) => {
       started.push(view);
