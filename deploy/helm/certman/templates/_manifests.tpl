@@ -13,11 +13,13 @@
 {{- if .Values.temporal.mtls.enabled }}{{ $components = append $components "temporal-mtls" }}{{ end -}}
 {{- if .Values.temporal.apiKey.enabled }}{{ $components = append $components "temporal-api-key" }}{{ end -}}
 {{- if .Values.payloadEncryption.enabled }}{{ $components = append $components "payload-encryption" }}{{ end -}}
+{{- if .Values.tracing.enabled }}{{ $components = append $components "tracing" }}{{ end -}}
 {{- $patches := list -}}
 {{- range $components -}}
 {{- $file := printf "components/%s/kustomization.yaml" . -}}
 {{- range (include "certman.text" (dict "root" $ "file" $file) | fromYaml).patches -}}
-{{- $patches = append $patches (fromYaml .patch) -}}
+{{- /* One with a target is a list of operations, which the template of that object knows. */ -}}
+{{- if not .target }}{{ $patches = append $patches (fromYaml .patch) }}{{ end -}}
 {{- end -}}
 {{- end -}}
 {{- dict "items" $patches | toJson -}}
