@@ -9,6 +9,13 @@ export type CrlReasonName = keyof typeof CRL_REASONS;
 /** Its number. */
 export type CrlReason = (typeof CRL_REASONS)[CrlReasonName];
 
+const NUMBERS: ReadonlySet<unknown> = new Set(Object.values(CRL_REASONS));
+
+/** Whether it is one of the numbers. */
+export function isCrlReason(value: unknown): value is CrlReason {
+  return NUMBERS.has(value);
+}
+
 /** The name of a number. */
 export function crlReasonName(reason: CrlReason): CrlReasonName {
   for (const [name, number] of Object.entries(CRL_REASONS)) if (number === reason) return name as CrlReasonName;

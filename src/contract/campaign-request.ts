@@ -1,7 +1,7 @@
 /** What a campaign asks the workflow of a cluster for, and what that answers. */
 import { defineSignal } from '@temporalio/workflow';
 import type { CampaignOutcome } from '../campaigns/outcome.ts';
-import { CRL_REASONS, type CrlReason } from '../certificates/crl-reason.ts';
+import { type CrlReason, isCrlReason } from '../certificates/crl-reason.ts';
 import type { FailureInfo } from '../failures/failure.ts';
 
 /** How the old certificate is revoked, once the new one is in its Secret. */
@@ -42,7 +42,6 @@ export interface PendingCampaign extends CampaignRequest {
   readonly sent?: string;
 }
 
-const REASONS: ReadonlySet<number> = new Set(Object.values(CRL_REASONS));
 const MAX_TEXT_LENGTH = 600;
 const MAX_DELAY_MS = 30 * 24 * 3_600_000;
 
@@ -54,7 +53,7 @@ export function isCampaignRequest(request: unknown): request is CampaignRequest 
   const { reason, delayMs, latestAt }: Partial<CampaignRevocation> = Object(revocation);
   const isDelay = typeof delayMs === 'number' && delayMs >= 0 && delayMs <= MAX_DELAY_MS;
   const isBound = latestAt === undefined || !Number.isNaN(Date.parse(latestAt));
-  return isDelay && isBound && REASONS.has(Number(reason));
+  return isDelay && isBound && isCrlReason(reason);
 }
 
 function isText(value: unknown): boolean {

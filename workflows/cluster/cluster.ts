@@ -22,7 +22,7 @@ import type {
 } from '../../src/contract/cluster-certificates.ts';
 import { VIEW_DIGEST, viewDigestIn } from '../../src/contract/cluster-memo.ts';
 import { BUNDLES_TOGETHER } from '../../src/contract/patches.ts';
-import type { RevocationRequest } from '../../src/contract/revocation-request.ts';
+import { isRevocationRequest, type RevocationRequest } from '../../src/contract/revocation-request.ts';
 import type { RateLimitState } from '../../src/rate-limit/exact-set-limit.ts';
 import { Bundle, type ClusterContext } from './bundle.ts';
 import { acceptCampaign, withdrawCampaigns } from './campaigns.ts';
@@ -160,7 +160,7 @@ export class ClusterCertificates implements ClusterContext {
   }
 
   onRevocationRequested(request: RevocationRequest): void {
-    if (this.stopping) return;
+    if (!isRevocationRequest(request) || this.stopping) return;
     acceptRevocation(this.#bundles.get(request.bundleName), request);
   }
 
