@@ -62,6 +62,12 @@ export function expiryOf({ certificate, issued }: KnownCertificates, serialNumbe
   return known.find((one) => one.serialNumber === serialNumber)?.notAfter;
 }
 
+/** Whether a request for a certificate has a place: in that of one for the same, or of a settled one. */
+export function mayAddRevocation(revocations: readonly RequestedRevocation[], serialNumber: string): boolean {
+  const others = revocations.filter((one) => one.serialNumber !== serialNumber);
+  return pendingRevocations({ revocations: others }).length < MAX_REQUESTED_REVOCATIONS;
+}
+
 /** The requests with `added`: in the place of one for the same certificate; the oldest settled ones make room. */
 export function withRevocation(
   revocations: readonly RequestedRevocation[],

@@ -3,7 +3,7 @@ import { isCancellation, log, patched } from '@temporalio/workflow';
 import {
   expiryOf,
   isRevoked,
-  MAX_REQUESTED_REVOCATIONS,
+  mayAddRevocation,
   pendingRevocations,
   type RequestedRevocation,
   type RevocationResult,
@@ -31,7 +31,7 @@ export function acceptRevocation(bundle: Bundle | undefined, request: Revocation
   const { revocations = [] } = bundle.record;
   const known = revocations.find((one) => one.serialNumber === serialNumber);
   if (known !== undefined && isRevoked(known)) return;
-  if (pendingRevocations({ revocations }).length >= MAX_REQUESTED_REVOCATIONS && known === undefined) {
+  if (!mayAddRevocation(revocations, serialNumber)) {
     log.warn('Too many revocations are pending', { ...request });
     return;
   }

@@ -1,7 +1,12 @@
 /** Which certificate `certman revoke` revokes, and how; refuses what cannot be. Pure. */
 import { canonicalSerial } from '../../campaigns/serial-number.ts';
 import { CRL_REASONS, type CrlReason, type CrlReasonName } from '../../certificates/crl-reason.ts';
-import { expiryOf, isRevoked } from '../../certificates/requested-revocation.ts';
+import {
+  expiryOf,
+  isRevoked,
+  MAX_REQUESTED_REVOCATIONS,
+  mayAddRevocation,
+} from '../../certificates/requested-revocation.ts';
 import { gateOf } from '../../clusters/gate.ts';
 import type { BundleRecord } from '../../contract/bundle-record.ts';
 import type { ClusterStatus } from '../../contract/cluster-certificates.ts';
@@ -52,6 +57,10 @@ export function planRevocation(status: ClusterStatus, flags: RevocationFlags, at
   const revoked = revocations.find((one) => one.serialNumber === serialNumber && isRevoked(one));
   if (revoked !== undefined || revokedSerialNumber === serialNumber)
     throw new UsageError(`certificate ${serialNumber} is revoked already${since(revoked?.result?.at)}`);
+  if (!mayAddRevocation(revocations, serialNumber))
+    throw new UsageError(
+      `bundle ${bundleName} of ${cluster} has ${MAX_REQUESTED_REVOCATIONS} requested revocations that are pending: ${commandLine(`explain ${cluster}`)}`,
+    );
   const inUse = certificate?.serialNumber === serialNumber;
   const replaceFirst = inUse && flags.now !== true;
   return {

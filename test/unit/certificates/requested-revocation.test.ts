@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import {
   MAX_REQUESTED_REVOCATIONS,
+  mayAddRevocation,
   pendingRevocations,
   type RequestedRevocation,
   revocationMessage,
@@ -25,6 +26,11 @@ test('one request for each certificate; the oldest settled ones make room, pendi
   const full = withRevocation([...settled, of('4'), of('5')], of('6'));
   expect(full.map(({ serialNumber }) => serialNumber)).toEqual(['2', '3', '4', '5', '6']);
   expect(full).toHaveLength(MAX_REQUESTED_REVOCATIONS);
+  expect(mayAddRevocation(full, '7')).toBe(true);
+  const pending = ['1', '2', '3', '4', '5'].map((serial) => of(serial));
+  expect(mayAddRevocation(pending, '6')).toBe(false);
+  expect(mayAddRevocation(pending, '5')).toBe(true);
+  expect(mayAddRevocation([...pending.slice(1), of('6'), of('1', { result: RESULT })], '1')).toBe(false);
   expect(pendingRevocations({ revocations: full }).map(({ serialNumber }) => serialNumber)).toEqual(['4', '5', '6']);
 });
 

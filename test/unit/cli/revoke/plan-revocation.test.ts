@@ -57,6 +57,18 @@ describe('refuses', () => {
       /revoked already, since 2026-12-01/,
     ],
     ['what the CA has revoked', {}, statusOf({ revokedSerialNumber: IN_USE }), /revoked already/],
+    [
+      'a sixth while five are pending',
+      {},
+      statusOf({
+        revocations: ['11', '12', '13', '14', '15'].map((serialNumber) => ({
+          ...REVOKED,
+          serialNumber,
+          result: undefined,
+        })),
+      }),
+      /has 5 requested revocations that are pending/,
+    ],
     ['no serial number', { serial: 'twelve' }, statusOf(), /--serial is "twelve"/],
     ['an unknown bundle', { bundle: 'other' }, statusOf(), /no bundle other; it has primary/],
     ['one of several bundles', {}, two, /several bundles; expected --serial, or --bundle/],
