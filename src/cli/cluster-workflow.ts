@@ -86,6 +86,20 @@ export async function withClusterWorkflow<Result>(
 }
 
 /**
+ * The result of an update of a cluster's workflow, which would wait without end where no worker runs that workflow.
+ * @throws CertmanError `temporal/unreachable` as {@link queryClusterStatus}, before the update is sent; as {@link updateResult}.
+ */
+export async function updateCluster<T>(
+  client: Client,
+  handle: WorkflowHandle,
+  update: () => Promise<T>,
+  remedyFor?: (type: string) => string | undefined,
+): Promise<T> {
+  await queryClusterStatus(client, handle);
+  return await updateResult(update(), remedyFor);
+}
+
+/**
  * The result of an update. @param remedyFor what to do about a failure of that type.
  * @throws CertmanError with the message of the workflow's rejection or failure.
  */

@@ -3,7 +3,7 @@ import type { Client } from '@temporalio/client';
 import { loadSettings } from '../configuration/load-configuration.ts';
 import { renew } from '../contract/cluster-certificates.ts';
 import { CertmanError } from '../failures/failure.ts';
-import { findClusterWorkflow, updateResult } from './cluster-workflow.ts';
+import { findClusterWorkflow, updateCluster } from './cluster-workflow.ts';
 import { type ConfirmOptions, confirm } from './confirm.ts';
 import type { TargetOptions } from './kubectl-options.ts';
 import { withKubernetes } from './kubernetes-client.ts';
@@ -43,8 +43,8 @@ export async function renewSelection(
     return await forEachTarget(targets, async ({ namespace, name }) => {
       const handle = await findClusterWorkflow(client, managementCluster, { namespace, name });
       if (handle === undefined) throw notServed(`${namespace}/${name}`);
-      const update = handle.executeUpdate(renew, { args: [{ bundleName: options.bundle }] });
-      const renewed = await updateResult(update);
+      const update = () => handle.executeUpdate(renew, { args: [{ bundleName: options.bundle }] });
+      const renewed = await updateCluster(client, handle, update);
       return renewed
         .map(({ bundleName, certificate: { notAfter } }) => `${bundleName} renewed, expires ${formatInstant(notAfter)}`)
         .join('; ');

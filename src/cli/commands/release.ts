@@ -35,9 +35,9 @@ export function releaseCommand(): Command {
         });
       }
       const { release } = await import('../../contract/cluster-certificates.ts');
-      const { updateResult, withClusterWorkflow } = await import('../cluster-workflow.ts');
-      const released = await withClusterWorkflow(cluster, options, (handle) =>
-        updateResult(handle.executeUpdate(release)),
+      const { updateCluster, withClusterWorkflow } = await import('../cluster-workflow.ts');
+      const released = await withClusterWorkflow(cluster, options, (handle, client) =>
+        updateCluster(client, handle, () => handle.executeUpdate(release)),
       );
       print(await formatOutput(options, released, () => formatReleased(text, released)));
     });

@@ -59,17 +59,16 @@ async function renewSeveral(text: string | undefined, options: RenewOptions): Pr
 
 async function renewOne(text: string, options: RenewOptions): Promise<void> {
   const cluster = await resolveClusterName(text, options);
-  const { updateResult, withClusterWorkflow } = await import('../cluster-workflow.ts');
+  const { updateCluster, withClusterWorkflow } = await import('../cluster-workflow.ts');
   const { renew } = await import('../../contract/cluster-certificates.ts');
   const renewed = await withClusterWorkflow(cluster, options, async (handle, client) => {
-    const update = handle.executeUpdate(renew, {
-      args: [{ bundleName: options.bundle, exceedLimit: options.exceedLimit }],
-    });
+    const update = () =>
+      handle.executeUpdate(renew, { args: [{ bundleName: options.bundle, exceedLimit: options.exceedLimit }] });
     const remedyFor = (type: string) =>
       type === 'renew/rejected' || type === 'renew/aborted'
         ? undefined
         : `The request is kept: certman attempts the renewal again, for a week. When, and what you can do: ${commandLine(`explain ${cluster.namespace}/${cluster.name}`)}`;
-    return await withProgress(client, handle, updateResult(update, remedyFor));
+    return await withProgress(client, handle, updateCluster(client, handle, update, remedyFor));
   });
   print(await formatOutput(options, { renewed }, () => renewed.map(asText).join('\n')));
 }

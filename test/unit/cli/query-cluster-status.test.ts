@@ -1,6 +1,6 @@
 import { type Client, ServiceError, type WorkflowHandle } from '@temporalio/client';
 import { expect, test } from 'vitest';
-import { queryClusterStatus } from '../../../src/cli/cluster-workflow.ts';
+import { queryClusterStatus, updateCluster } from '../../../src/cli/cluster-workflow.ts';
 
 /** As grpc-js has them: https://grpc.io/docs/guides/status-codes/. */
 function failingWith(code: number): Client {
@@ -20,4 +20,15 @@ test.each([
     message,
     info: { remedy: expect.stringContaining('doctor') as string },
   });
+});
+
+test('an update is not sent where no worker answers: it would wait without end', async () => {
+  let sent = 0;
+  const update = () => Promise.resolve((sent += 1));
+  await expect(updateCluster(failingWith(9), {} as WorkflowHandle, update)).rejects.toMatchObject({
+    code: 'temporal/unreachable',
+  });
+  expect(sent).toBe(0);
+  const answering = { withDeadline: () => Promise.resolve({}) } as unknown as Client;
+  expect(await updateCluster(answering, {} as WorkflowHandle, update)).toBe(1);
 });
