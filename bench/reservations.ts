@@ -116,6 +116,7 @@ class AskingWorker {
       listInUse: async function* none() {},
       firstCa: () => Promise.resolve(undefined),
       startWorker: () => undefined,
+      onWarning: () => undefined,
     });
     const limits = { ...accountLimitsOf(CA, []), since: 1 };
     this.#queue = new ReservationQueue(async (orders) => {

@@ -39,6 +39,8 @@ export interface BudgetGatewayOptions {
   readonly firstCa: () => Promise<string | undefined>;
   /** Makes this process run workflow tasks of budgets. Called before each request. */
   readonly startWorker: () => void;
+  /** Receives that a budget starts with less than what was used. */
+  readonly onWarning: (message: string) => void;
 }
 
 /**
@@ -46,7 +48,7 @@ export interface BudgetGatewayOptions {
  * be read, no budget is started, since it would take its limits for unused. Of a fallback CA, only the latter count.
  */
 export function createBudgetGateway(options: BudgetGatewayOptions): BudgetGateway {
-  const { client, list, listInUse, firstCa, startWorker } = options;
+  const { client, list, listInUse, firstCa, startWorker, onWarning } = options;
   const starts = new Map<string, Promise<void>>();
   const handleOf = (account: BudgetedAccount) =>
     client.workflow.getHandle<typeof caBudget>(caBudgetWorkflowId(account));
@@ -90,6 +92,10 @@ export function createBudgetGateway(options: BudgetGatewayOptions): BudgetGatewa
       if (!isOfCa || sets.has(certificate.nameSet)) continue;
       if (found.push(certificate) >= MAX_LISTED) break;
     }
+    if (found.length >= MAX_LISTED)
+      onWarning(
+        `The budget of ${account.caHost} starts with ${MAX_LISTED} certificates of the last week; where there are more, it allows too many orders until the CA refuses one.`,
+      );
     return usedBefore(found);
   }
 

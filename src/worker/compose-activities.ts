@@ -191,6 +191,7 @@ export function composeActivities(
     listInUse: listCertificatesInUse(kubernetes),
     firstCa: caHost,
     startWorker: startShared,
+    onWarning,
   });
   const budgetGauges = new BudgetGauges({ registry: exposition.registry, kinds: (account) => gateway.kinds(account) });
   const budget = new OrderBudget({

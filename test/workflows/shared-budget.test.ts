@@ -46,6 +46,7 @@ function budgetOfWorker({ env }: WorkflowHarness, onOutcome: (outcome: string) =
     listInUse: async function* none() {},
     firstCa: () => Promise.resolve(undefined),
     startWorker: () => undefined,
+    onWarning: () => undefined,
   });
   return new OrderBudget({ gateway, stated: [THREE], onOutcome });
 }

@@ -7,6 +7,8 @@ import type { CertificateInUse } from '../../../src/worker/list-certificates-in-
 const CLOSED = Date.now() - 3_600_000;
 const INSTALLED = CLOSED + 1;
 
+const warnings: string[] = [];
+
 /** @returns what a budget of `caHost` is started with that no workflow keeps yet. */
 async function startedWith(
   caHost: string,
@@ -37,6 +39,7 @@ async function startedWith(
     },
     firstCa: () => Promise.resolve(firstCa),
     startWorker: () => undefined,
+    onWarning: (message) => warnings.push(message),
   });
   await gateway.reserve({ caHost, accountUrl: `https://${caHost}/acct/1` }, [], { since: 0 });
   return started?.used;
@@ -57,6 +60,14 @@ describe('a budget that is not there yet starts', () => {
     dnsNames: ['api.c2.example.com'],
     nameSet,
     caHost,
+  });
+
+  test('with the most that are listed, and a warning, where there are more', async () => {
+    warnings.length = 0;
+    await startedWith('first.test', 'first.test', [inUse('other')]);
+    expect(warnings).toEqual([]);
+    await startedWith('first.test', 'first.test', Array<CertificateInUse>(40_000).fill(inUse('other')));
+    expect(warnings).toEqual([expect.stringMatching(/^The budget of first\.test starts with 40000 certificates/)]);
   });
 
   test('with the certificates in use of which visibility has no issuance', async () => {
