@@ -23,6 +23,8 @@ export interface CheckedCa {
   readonly directoryUrl: string | undefined;
   readonly account: Check<FoundAccount> | undefined;
   readonly source: (() => AcmeClientSource) | undefined;
+  /** Orders are only proved there: nothing that it issues is renewed. */
+  readonly isStaging?: boolean;
 }
 
 /** The checks of one CA, and who would order there, once they have run. */
@@ -43,7 +45,7 @@ interface DatedDirectory {
 
 /** Directory, terms, profile, ARI, clock, and the account as the CA has it. */
 export function caChecks(
-  { secretName, directoryUrl, account, source }: CheckedCa,
+  { secretName, directoryUrl, account, source, isStaging }: CheckedCa,
   settings: Pick<Configuration, 'acmeCaBundle' | 'privateNetworks' | 'acmeProfile' | 'renewalPolicy'>,
   onClose: (close: () => Promise<void>) => void,
 ): CaChecks {
@@ -90,13 +92,16 @@ export function caChecks(
       title: 'it offers the profile of the settings',
       run: () => Promise.resolve(profileFinding(directory.value.directory, settings.acmeProfile)),
     }),
-    new Check({
-      ...ofDirectory,
-      id: `ca-ari${suffix}`,
-      title: 'it suggests when to renew (ARI, RFC 9773)',
-      run: () => Promise.resolve(ariFinding(directory.value.directory, settings.renewalPolicy)),
-    }),
   ];
+  if (isStaging !== true)
+    all.push(
+      new Check({
+        ...ofDirectory,
+        id: `ca-ari${suffix}`,
+        title: 'it suggests when to renew (ARI, RFC 9773)',
+        run: () => Promise.resolve(ariFinding(directory.value.directory, settings.renewalPolicy)),
+      }),
+    );
   if (account !== undefined && source !== undefined)
     all.push(registeredCheck(group, suffix, directory, account, source));
   return {

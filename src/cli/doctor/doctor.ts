@@ -70,7 +70,7 @@ function allChecks(context: DoctorContext): readonly Check<unknown>[] {
   // Without valid settings it is not known which workers, CAs and resolvers there are.
   if (configuration === undefined) return [environment, ...temporal.all, ...kubernetes.all];
   const { managementCluster, namespace } = configuration;
-  const { accounts, cas } = accountsAndCas(context, configuration, kubernetes);
+  const { accounts, cas, stagingCa } = accountsAndCas(context, configuration, kubernetes);
   const clusters =
     cluster === undefined
       ? []
@@ -88,25 +88,39 @@ function allChecks(context: DoctorContext): readonly Check<unknown>[] {
     ...temporal.all,
     ...(preInstall ? [] : workerChecks(managementCluster, temporal)),
     ...kubernetes.all,
-    ...cas.flatMap(({ all }) => all),
+    ...[...cas, ...stagingCa].flatMap(({ all }) => all),
     ...resolverChecks(configuration, onClose),
     ...clusters,
   ];
 }
 
-/** The accounts, first that of certman-operator, and their CAs. */
+/** The CAs, and the Secrets with their accounts. */
+interface AccountsAndCas {
+  readonly accounts: readonly Check<unknown>[];
+  /** Those that certificates are from, first that of certman-operator's account. */
+  readonly cas: readonly CaChecks[];
+  /** That which orders are proved at, if there is one: no CAA record of a cluster is for it. */
+  readonly stagingCa: readonly CaChecks[];
+}
+
 function accountsAndCas(
   { preInstall, onClose }: DoctorContext,
   configuration: Configuration,
   { client }: KubernetesChecks,
-): { readonly accounts: readonly Check<unknown>[]; readonly cas: readonly CaChecks[] } {
-  const { namespace, fallbackAccounts = [], acmeDirectoryUrl } = configuration;
-  const listed = [{ secretName: ACCOUNT_SECRET, directoryUrl: acmeDirectoryUrl }, ...fallbackAccounts];
+): AccountsAndCas {
+  const { namespace, fallbackAccounts = [], stagingAccount, acmeDirectoryUrl } = configuration;
+  const issuing = [{ secretName: ACCOUNT_SECRET, directoryUrl: acmeDirectoryUrl }, ...fallbackAccounts];
+  const staging = stagingAccount === undefined ? [] : [{ ...stagingAccount, isStaging: true }];
+  const listed = [...issuing, ...staging];
+  const split = (all: readonly CaChecks[]) => ({
+    cas: all.slice(0, issuing.length),
+    stagingCa: all.slice(issuing.length),
+  });
   if (preInstall) {
     const cas = listed.map((one) =>
       caChecks({ ...one, account: undefined, source: undefined }, configuration, onClose),
     );
-    return { accounts: [], cas };
+    return { accounts: [], ...split(cas) };
   }
   let opened: ReturnType<typeof openCas> | undefined;
   const open = () => {
@@ -122,12 +136,12 @@ function accountsAndCas(
   const accounts = listed.map((one) => accountCheck(client, namespace, one));
   const cas = listed.map((one, index) => {
     const source = () => {
-      const found = open();
-      return index === 0 ? found.first : (found.fallbacks[index - 1] ?? found.first);
+      const { first, fallbacks, staging: proving } = open();
+      return [first, ...fallbacks, ...(proving === undefined ? [] : [proving])][index] ?? first;
     };
     return caChecks({ ...one, account: accounts[index], source }, configuration, onClose);
   });
-  return { accounts, cas };
+  return { accounts, ...split(cas) };
 }
 
 /** @returns undefined where they are wrong: the check of the settings says how. */

@@ -28,6 +28,7 @@ beforeEach(async () => {
   vi.stubEnv('CERTMAN_ACME_DIRECTORY_URL', `${server}/directory`);
   vi.stubEnv('CERTMAN_DOH_RESOLVERS', `${server}/dns-query`);
   vi.stubEnv('CERTMAN_FALLBACK_ACCOUNTS', `second=${server}/second`);
+  vi.stubEnv('CERTMAN_STAGING_ACCOUNT', `proof=${server}/proof`);
 });
 afterEach(() => vi.unstubAllEnvs());
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -52,10 +53,20 @@ it('where nothing answers, says so, and skips what needs it; docs/doctor.md expl
     'kubernetes-reachable',
     'ca-directory',
     'ca-directory:second',
+    'ca-directory:proof',
     'resolver',
   ]);
   expect(failed.every(({ remedy }) => remedy !== undefined)).toBe(true);
   expect(new Set(all.map(({ status }) => status))).toEqual(new Set(['passed', 'failed', 'skipped']));
+  const ofStaging = all.filter(({ id }) => id.endsWith(':proof')).map(({ id }) => id.replace(/:.*/, ''));
+  expect(ofStaging, 'nothing of a staging CA is renewed').toEqual([
+    'settings-account',
+    'ca-directory',
+    'ca-clock',
+    'ca-terms',
+    'ca-profile',
+    'ca-account',
+  ]);
   expect(JSON.stringify(all)).not.toContain(TOKEN);
   expect(seen, 'in the order of the checks').toEqual(all.map(({ id }) => id));
 
