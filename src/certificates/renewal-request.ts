@@ -31,7 +31,7 @@ export function isPending(request: RenewalRequest | undefined): request is Renew
   return request !== undefined && request.expired === undefined;
 }
 
-/** What is left of it once `certificate` is in the Secret: another one fulfils it, whoever put it there. */
+/** What is left of it once `certificate` is in the Secret: another one fulfils it, also one that a person put there. */
 export function withoutFulfilled(
   request: RenewalRequest | undefined,
   certificate: CertificateFacts | undefined,
