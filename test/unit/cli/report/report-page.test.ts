@@ -6,6 +6,7 @@ import { pathToFileURL } from 'node:url';
 import { expect, test } from 'vitest';
 import { fleetReport } from '../../../../src/cli/report/fleet-report.ts';
 import { htmlReport } from '../../../../src/cli/report/html-report.ts';
+import { takePicture } from '../../../support/documents/pictures.ts';
 import { findBrowser, NO_BROWSER, startBrowser } from '../../../support/e2e/browser.ts';
 import { sampleReport } from '../../../support/report/sample-report.ts';
 
@@ -35,13 +36,9 @@ test.skipIf(executable === undefined)(
       expect(Math.max(...heights)).toBeGreaterThan(50);
       expect(await page.locator('img, script').count()).toBe(0);
       expect(await page.getByText(evil).count()).toBe(2);
-      // For docs/images/report.png: CERTMAN_SCREENSHOT=docs/images/report.png.
-      const screenshot = process.env['CERTMAN_SCREENSHOT'];
-      if (screenshot) {
-        writeFileSync(file, htmlReport(fleetReport(sources)));
-        await page.goto(pathToFileURL(file).href);
-        await page.screenshot({ path: screenshot });
-      }
+      writeFileSync(file, htmlReport(fleetReport(sources)));
+      await page.goto(pathToFileURL(file).href);
+      await takePicture(page, 'report');
     } finally {
       await browser.close();
       rmSync(folder, { recursive: true });
