@@ -1,6 +1,6 @@
 /** Receives traces by OTLP over HTTP, as a collector does: https://opentelemetry.io/docs/specs/otlp/#otlphttp-request */
 import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { gunzipSync } from 'node:zlib';
@@ -78,17 +78,17 @@ interface DecodedSpan {
 export async function startOtlpReceiver(): Promise<OtlpReceiver> {
   const spans: ReceivedSpan[] = [];
   let requests = 0;
-  const server = createServer((request, response) => {
+  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     requests += 1;
     const { respond } = receiver;
-    void buffer(request).then((body) => {
-      if (respond === 'hang') return;
-      const isTraces = request.method === 'POST' && request.url === '/v1/traces';
-      if (respond === 200 && isTraces)
-        spans.push(...decode(request.headers['content-encoding'] === 'gzip' ? gunzipSync(body) : body));
-      response.writeHead(isTraces ? respond : 404, { 'content-type': 'application/x-protobuf' }).end();
-    });
-  });
+    const body = await buffer(request);
+    if (respond === 'hang') return;
+    const isTraces = request.method === 'POST' && request.url === '/v1/traces';
+    if (respond === 200 && isTraces)
+      spans.push(...decode(request.headers['content-encoding'] === 'gzip' ? gunzipSync(body) : body));
+    response.writeHead(isTraces ? respond : 404, { 'content-type': 'application/x-protobuf' }).end();
+  };
+  const server = createServer((request, response) => void answer(request, response));
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const receiver: OtlpReceiver = {
