@@ -158,7 +158,17 @@ async function temporalElseKubernetes<Report extends object | undefined>(
     const isUnreadable = error instanceof PayloadError;
     if (!isUnavailable(error) && !isUnreadable) throw error;
     const unavailable = isUnreadable ? error.message : unavailableMessage(error);
-    const report = await fromKubernetes();
+    const report = await fromKubernetes().catch((failure: unknown) => {
+      throw neitherFailure(unavailable, failure);
+    });
     return report && { ...report, unavailable };
   }
+}
+
+/** The failure of the second source, which says why it was asked. */
+function neitherFailure(unavailable: string, failure: unknown): unknown {
+  if (!(failure instanceof CertmanError)) return failure;
+  const { code, message, remedy, notBefore } = failure.info;
+  const both = `${unavailable} The resources of the management cluster cannot be shown either: ${message}`;
+  return new CertmanError({ code, message: both, remedy, notBefore, cause: failure });
 }

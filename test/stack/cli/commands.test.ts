@@ -72,8 +72,10 @@ describe('without Temporal', () => {
     expect(output).toContain('TEMPORAL_ADDRESS');
   });
 
-  it('a status says that it shows the resources of the management cluster', async () => {
-    const { output } = await run(['status'], { TEMPORAL_ADDRESS: `127.0.0.1:${await freePort()}` });
-    expect(output).toContain('Showing the resources of the management cluster');
+  it('a status that cannot show the resources of the management cluster either says why of both', async () => {
+    const address = `127.0.0.1:${await freePort()}`;
+    const { code, output } = await run(['status'], { TEMPORAL_ADDRESS: address, KUBECONFIG: '/no/such/file' });
+    expect(code).toBe(1);
+    expect(output).toMatch(new RegExp(`${address}.* cannot be shown either: .*/no/such/file`, 's'));
   });
 });

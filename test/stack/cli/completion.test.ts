@@ -38,7 +38,7 @@ async function inBash(...words: readonly string[]): Promise<readonly string[]> {
 
 describe('bash', () => {
   test('completes commands, flags and their values', async () => {
-    expect(await inBash('re')).toEqual(['release', 'renew', 'report', 'resume']);
+    expect(await inBash('re')).toEqual(['release', 'renew', 'report', 'resume', 'revoke']);
     expect(await inBash('account', 'sh')).toEqual(['show']);
     expect(await inBash('status', '--na')).toEqual(['--namespace']);
     expect(await inBash('status', '--output', '=', 'j')).toEqual(['json']);

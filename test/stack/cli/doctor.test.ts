@@ -73,7 +73,7 @@ test.each([
   [
     'another namespace of certman',
     { CERTMAN_NAMESPACE: 'elsewhere' },
-    ['settings-configmap', 'settings-account', 'kubernetes-rights'],
+    ['settings-configmap', 'settings-renewal-windows', 'settings-account', 'kubernetes-rights'],
   ],
 ] as const)('names what is wrong with %s', async (_name, more, failed) => {
   expect(namesOf(await failedChecks(more))).toEqual(failed);

@@ -49,7 +49,11 @@ beforeAll(async () => {
 
 test('a certificate that was issued is explained from its workflow, with the instant of its renewal', async () => {
   const explanation = await explained(cluster.name, cluster.namespace);
-  expect(explanation).toMatchObject({ kind: 'ClusterDeployment', source: 'temporal', served: 'Its certificates are managed by certman.' });
+  expect(explanation).toMatchObject({
+    kind: 'ClusterDeployment',
+    source: 'temporal',
+    served: 'Its certificates are managed by certman.',
+  });
   const [certificate] = explanation.certificates;
   expect(certificate).toMatchObject({ state: 'Ready', next: { what: 'it is renewed' } });
   expect(Date.parse(certificate?.next.at ?? '')).toBeGreaterThan(Date.now());

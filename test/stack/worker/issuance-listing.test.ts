@@ -104,6 +104,7 @@ it('counts issued certificates on every page, and neither failed issuances nor t
   expect(history.counts(Date.now())).toEqual({
     lastDay: { openshiftCom: 1, openshiftAppsCom: 3 },
     lastWeek: { openshiftCom: 1, openshiftAppsCom: 3 },
+    lastDayByReason: { SecretMissing: 4 },
     duplicatesInLastWeek: 2,
   });
 
