@@ -1,4 +1,5 @@
 /** Steps on the API server that fail: each ends within a bound, is recorded, and is retried by the schedule. */
+import { ApplicationFailure } from '@temporalio/common';
 import { describe, expect, test } from 'vitest';
 import type { ClusterView } from '../../src/clusters/cluster-view.ts';
 import type { Activities } from '../../src/contract/activities.ts';
@@ -88,6 +89,34 @@ describe('an API server that refuses', () => {
       });
     },
   );
+});
+
+test('an order whose own status may have come later is reported again, without another Event', async () => {
+  await withHarness(async (harness) => {
+    const { doubles, env } = harness;
+    doubles.reportsIssued = true;
+    let attempts = 0;
+    doubles.override('verifyPropagation', async ({ records }) => {
+      attempts += 1;
+      if (attempts > 1) return { seenBy: records.map(({ name }) => name) };
+      throw ApplicationFailure.create({ type: 'dns/notVisible', message: 'not yet', nextRetryDelay: '2 minutes' });
+    });
+    const view = clusterView();
+    await harness.start(view);
+    await eventually(
+      'the first attempt',
+      async () => attempts,
+      (seen) => seen > 0,
+    );
+    await env.sleep(3 * MINUTE_MS);
+    await untilReady(harness, view);
+    await harness.untilAsleep(view);
+    expect(doubles.reports.map(({ state, event }) => [state, event?.reason])).toEqual([
+      ['Issuing', undefined],
+      ['Ready', 'Issued'],
+      ['Ready', undefined],
+    ]);
+  });
 });
 
 describe('a decommission whose rules cannot be read', () => {

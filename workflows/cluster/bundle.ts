@@ -55,6 +55,7 @@ export class Bundle {
   readonly changes = new Changes();
   readonly attempts = new Attempts();
   released = false;
+  #isShownAsSlow = false;
   #record: BundleRecord | undefined;
   #rateLimitState: RateLimitState | undefined;
   #loop: { readonly scope: CancellationScope; done: Promise<void> } | undefined;
@@ -136,11 +137,18 @@ export class Bundle {
     else this.#set({ ...factsOf(record), ...facts, state: 'Pending', since: now() });
   }
 
+  /** Whether the last step that {@link showIfSlow} ran was shown, at whatever instant before its end. */
+  get isShownAsSlow(): boolean {
+    return this.#isShownAsSlow;
+  }
+
   async showIfSlow<T>(work: () => Promise<T>): Promise<T> {
+    this.#isShownAsSlow = false;
     const notice = new CancellationScope();
     const shown = notice
       .run(async () => {
         await sleep(SLOW_STEP, { summary: `write the status of ${this.name} if the step is slow` });
+        this.#isShownAsSlow = true;
         await this.show();
       })
       .catch((error: unknown) => {

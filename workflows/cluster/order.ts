@@ -238,6 +238,8 @@ async function recordIssued(
   const unexpired = record.issued.filter((one) => Date.parse(one.notAfter) > now);
   const set = { nameSet: nameSetDigest(view.names.dnsNames), caHost };
   bundle.attempts.finish(isRenewal ? 'renewed' : 'issued');
+  // The status of a slow order may have been written after the activity's report of the certificate.
+  const isShown = reported !== undefined && !bundle.isShownAsSlow;
   await bundle.transition(
     { state: 'Ready', certificate, renewalTime: new Date(renewalAt).toISOString() },
     {
@@ -253,9 +255,9 @@ async function recordIssued(
         ? rateLimitState
         : recordIssuance(rateLimitState, set, lifetimeOf(certificate), now),
     },
-    issuedEvent(view.secretName, result, isRenewal),
+    reported === undefined ? issuedEvent(view.secretName, result, isRenewal) : undefined,
     // Not compared: what a later version would report must not change the commands of this run.
-    reported === undefined ? undefined : true,
+    isShown ? true : undefined,
   );
   return readyWake(bundle.record, renewalAt);
 }
