@@ -300,7 +300,7 @@ describe('a cluster with bad input', () => {
       }
     });
 
-    it.for(blocking)('gets its certificate without intervention: $name', async (input, { annotate }) => {
+    it.for(blocking)('gets its certificate: $name', async (input, { annotate }) => {
       const seconds = await outcomes.get(input.name);
       await annotate(`issued after ${seconds?.toFixed(1)} s`);
     });

@@ -39,7 +39,9 @@ describe('the details page', () => {
 
   test('shortens a long list of names', () => {
     const dnsNames = Array.from({ length: 30 }, (_, index) => `n${index}.x`);
-    const page = clusterDetails('ns/c1', 'Its certificates are managed by certman.', { b: recordOf(PENDING, { dnsNames }) });
+    const page = clusterDetails('ns/c1', 'Its certificates are managed by certman.', {
+      b: recordOf(PENDING, { dnsNames }),
+    });
     expect(page).toContain('and 26 more');
     expect(page).not.toContain('n29.x');
   });
