@@ -50,8 +50,9 @@ export async function postponeRenewal(
 ): Promise<RequestObservation> {
   if (bundle.names.kind !== 'valid') return observation;
   const { dnsNames } = bundle.names;
-  const soon = now + MAX_CLOCK_SKEW_MS;
-  const due = duePlannedRenewal(observedFacts(known, observation, soon), dnsNames, observation, soon);
+  const dueAt = (at: number) => duePlannedRenewal(observedFacts(known, observation, at), dnsNames, observation, at);
+  // Of the present instant first: a certificate that lives some minutes has expired a minute later.
+  const due = dueAt(now) ?? dueAt(now + MAX_CLOCK_SKEW_MS);
   if (due === undefined) return observation;
   const { namespace, name } = observation.request;
   const renewal = dueRenewal(due, stableFraction(`${namespace}/${name} window`), now);

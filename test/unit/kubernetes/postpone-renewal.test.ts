@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import type { CertificateFacts } from '../../../src/certificates/certificate-facts.ts';
 import type { RequestObservation } from '../../../src/contract/activities.ts';
 import type { KubernetesApi } from '../../../src/kubernetes/api/kubernetes-api.ts';
 import { postponeRenewal, type RenewalControls } from '../../../src/kubernetes/objects/postpone-renewal.ts';
@@ -39,6 +40,8 @@ interface Given {
   readonly names?: readonly string[];
   readonly standalone?: true;
   readonly requestName?: string;
+  /** What the Secret holds. */
+  readonly held?: CertificateFacts;
   /** By policy `ari`. */
   readonly suggestedWindow?: { readonly start: string; readonly end: string };
 }
@@ -52,6 +55,7 @@ async function decide({
   names = dnsNames,
   standalone,
   requestName = 'c1-primary',
+  held: inSecret = certificate,
   suggestedWindow,
 }: Given) {
   let reads = 0;
@@ -81,12 +85,12 @@ async function decide({
   const cluster = { view: { ...view, identity }, labels, ensureFinalizer: () => Promise.reject(new Error('unused')) };
   const held: RequestObservation = {
     request: { ...OBSERVED.request, name: requestName },
-    secret: { kind: 'valid', certificate: { ...certificate, dnsNames: names } },
+    secret: { kind: 'valid', certificate: { ...inSecret, dnsNames: names } },
     ...(suggestedWindow && { renewalPolicy: 'ari' }),
   };
   const bundle = { names: { kind: 'valid', dnsNames: names } as const };
   const known = {
-    fingerprint: certificate.fingerprint,
+    fingerprint: inSecret.fingerprint,
     ...(restartTurn !== undefined && { restartTurn }),
     ...(suggestedWindow && { suggestedWindow: { certId: certificate.certId ?? '', ...suggestedWindow } }),
   };
@@ -135,6 +139,14 @@ test('a renewal is decided for its planned instant where the clock of the worker
   const come = await decide({ turn: planned + HOUR_MS, restartTurn: iso(planned), now: planned - 500 });
   expect(come).toMatchObject({ restartTurn: iso(planned), taken: 0 });
   expect(come.postponement).toBeUndefined();
+});
+
+test('also a certificate that expires within a minute waits', async () => {
+  const shortLived = certificateWithLifetime(90_000);
+  const now = Date.parse(shortLived.notAfter) - 44_000;
+  const windows = { freezes: [{ name: 'launch', from: iso(now - HOUR_MS), to: iso(now + HOUR_MS) }] };
+  const { postponement } = await decide({ windows, now, held: shortLived });
+  expect(postponement).toMatchObject({ reason: 'Frozen' });
 });
 
 test('by policy ari, the instant that was selected in the window of the CA counts at each evaluation', async () => {
