@@ -67,7 +67,7 @@ test('no request is taken for a standalone one, new, changed or deleted, before 
   const ofCluster = request(namespace, `${name}-primary`);
   const standalone = request(namespace, 'web');
   const removed = request(namespace, 'removed');
-  handler.onListed?.(ofCluster);
+  await handler.onListed?.(ofCluster);
   for (const one of [ofCluster, standalone, removed]) await handler.onUpsert(one, 'list');
   await handler.onDelete(removed);
   await reconciler.reconcile(view);
@@ -116,7 +116,7 @@ test('a take-over repeats no Event of an invalid renewal policy', async () => {
     ...one,
     metadata: { ...one.metadata, annotations: { [RENEWAL_POLICY_ANNOTATION]: 'sometimes' } },
   };
-  handler.onListed?.(annotated);
+  await handler.onListed?.(annotated);
   await handler.onUpsert(annotated, 'list');
   expect(events).toEqual([]);
 });
