@@ -171,7 +171,7 @@ describe('an installed cluster', () => {
     const { currentDetails } = await handle.query<{ currentDetails: string }>('__temporal_workflow_metadata');
     expect(currentDetails).toContain('### first/first');
     expect(currentDetails).toMatch(
-      /\| primary \| \*\*Ready\*\* \| api\.first\.e2e\.example\.com, .+ \| 20\S+Z \| 20\S+Z \|/,
+      /\| primary \| \*\*Ready\*\* \| api\.first\.e2e\.example\.com, .+ \| 20[-\d]+ \d\d:\d\dZ \| 20[-\d]+ \d\d:\d\dZ \|/,
     );
     expect(await (await handle.describe()).staticSummary()).toBe('Certificates of first/first on hive');
 
