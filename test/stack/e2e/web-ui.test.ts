@@ -4,6 +4,7 @@ import { pathToFileURL } from 'node:url';
 import type { Browser, FrameLocator, Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { sampleCluster } from '../../../local/stack/management-cluster/sample-cluster.ts';
+import { nextAttemptOf } from '../../../src/contract/bundle-record.ts';
 import { clusterWorkflowId, issuanceWorkflowId } from '../../../src/contract/ids.ts';
 import { CertIssuer, CertNameSet, CertReason, CertState } from '../../../src/contract/search-attributes.ts';
 import { CLUSTER_DEPLOYMENTS } from '../../../src/kubernetes/objects/resources.ts';
@@ -18,6 +19,7 @@ import {
   validClusterObjects,
 } from '../../support/e2e/cluster-objects.ts';
 import type { E2eCluster } from '../../support/e2e/clusters.ts';
+import { statusOf } from '../../support/e2e/evidence.ts';
 import { useE2eHarness } from '../../support/e2e/harness.ts';
 import { BAD_KEYS, rejectBadKeys } from '../../support/faults/rejected-aws-keys.ts';
 import { startCertman } from '../../support/process/certman-process.ts';
@@ -25,6 +27,7 @@ import { WAIT_TIMEOUT_MS } from '../../support/vitest/timeouts.ts';
 
 /** Height of the fixed page header. */
 const HEADER_PX = 48;
+const QUIET_MS = 120_000;
 const FAILING_VIEW = 'failing, or needs something';
 
 const executable = findBrowser();
@@ -100,6 +103,7 @@ describe.skipIf(executable === undefined)('the Temporal Web UI', () => {
 
   test('a saved view lists the cluster that fails, and its page says why, what is next, and what to type', async () => {
     const [query = ''] = views.get(FAILING_VIEW) ?? [];
+    await waitUntilNoAttemptIsNear();
     await waitUntilFound([query], [clusterWorkflowId(checkout.identity)]);
     await withPage(`?query=${encodeURIComponent(query)}`, async (page) => {
       const link = page.getByRole('link', { name: clusterWorkflowId(checkout.identity) });
@@ -199,6 +203,15 @@ describe.skipIf(executable === undefined)('the Temporal Web UI', () => {
   }
 
   /** Waits until visibility finds these of the fleet's workflows, but for the orders of checkout, and no others. */
+  /** A page that is opened during an attempt shows that, and is not shown anew. */
+  async function waitUntilNoAttemptIsNear(): Promise<void> {
+    await waitFor('the next attempt of checkout is minutes away', async () => {
+      const record = (await statusOf(lab(), checkout)).bundles['primary'];
+      const next = record && nextAttemptOf(record);
+      return next !== undefined && Date.parse(next) - Date.now() > QUIET_MS ? {} : `it is at ${next}`;
+    });
+  }
+
   async function waitUntilFound(queries: readonly string[], expected: readonly string[]): Promise<void> {
     const known = new Set([
       ...[demo, checkout].map(({ identity }) => clusterWorkflowId(identity)),
