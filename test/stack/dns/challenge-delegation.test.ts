@@ -44,7 +44,10 @@ beforeAll(async () => {
   for (let n = 0; n < 10; n++) await alias(OTHERS, `long${n}.${OTHERS}`, `long${n + 1}.${OTHERS}`);
   await alias(ZONE, record('long'), `long0.${OTHERS}`);
   await alias(ZONE, record('last'), `last.${CHALLENGES}`);
+  // The server reads each zone at an instant of its own.
   await served.untilAlias(record('last'), `last.${CHALLENGES}`);
+  await served.untilAlias(`long9.${OTHERS}`, `long10.${OTHERS}`);
+  await served.untilAlias(`three.${CHALLENGES}`, `four.${CHALLENGES}`);
 });
 afterAll(() => served?.stop());
 afterEach(async () => {
