@@ -60,7 +60,7 @@ function isRetriedHere({ code, retry }: FailureInfo): boolean {
   return retry !== 'onChange' && !isOwnLimit(code) && !isWait(code);
 }
 
-/** Many may have been told the same instant, except where each polls what is its own. */
+/** Many may have received the same instant, except where each polls what is its own. */
 function retryDelayMs({ code }: FailureInfo, statedMs: number): number {
   const jitter = EXPECTED_CODES.has(code) ? 0 : Math.random() * MAX_JITTER_SHARE;
   return Math.max(1, Math.ceil(statedMs * (1 + jitter)));

@@ -1,4 +1,4 @@
-/** Beyond so many, all are forgotten: whoever may create objects decides on their texts. */
+/** Beyond so many, all are forgotten: who may create objects decides on their texts. */
 const MAX_VALUES = 5_000;
 /** Longer ones are not shared: they would stay in memory when their objects are gone. */
 const MAX_KEY_LENGTH = 256;

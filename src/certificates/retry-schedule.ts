@@ -25,7 +25,7 @@ const OWN_LIMIT_RETRY_MS = 5_000;
 /** Upper bound of a delay, as a share of the time until the certificate in use expires. */
 const MAX_SHARE_OF_TIME_LEFT = 1 / 4;
 
-/** Attempts are spread over this share of a wait that the other side stated, after it: many were told the same instant. */
+/** Attempts are spread over this share of a wait that the other side stated, after it: many received the same instant. */
 const SPREAD_SHARE_OF_WAIT = 1 / 10;
 
 /**

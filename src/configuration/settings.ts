@@ -301,7 +301,7 @@ const DNS = {
   acmeChallenge: withDefault('CERTMAN_ACME_CHALLENGE', oneOf('dns-01', 'dns-persist-01'), 'dns-01', {
     example: 'dns-persist-01',
     meaning:
-      'How names of ClusterDeployments are proved. `dns-persist-01`, where the CA offers it: by a TXT record at `_validation-persist.<name>` that stays while the cluster lives, so that renewals change no DNS; else by `dns-01`. Whoever has the key of the ACME account can then get certificates for these names (docs/persistent-validation.md).',
+      'How names of ClusterDeployments are proved. `dns-persist-01`, where the CA offers it: by a TXT record at `_validation-persist.<name>` that stays while the cluster lives, so that renewals change no DNS; else by `dns-01`. A holder of the key of the ACME account can then get certificates for these names (docs/persistent-validation.md).',
   }),
   persistentRecordsValidForMs: optional('CERTMAN_PERSISTENT_RECORDS_VALID_FOR', duration('30d', '3650d'), {
     whenUnset: 'without an end',
