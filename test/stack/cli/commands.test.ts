@@ -75,7 +75,7 @@ describe('without Temporal', () => {
   it('a status that cannot show the resources of the management cluster either says why of both', async () => {
     const address = `127.0.0.1:${await freePort()}`;
     const { code, output } = await run(['status'], { TEMPORAL_ADDRESS: address, KUBECONFIG: '/no/such/file' });
-    expect(code).toBe(1);
+    expect(code).toBe(2);
     expect(output).toMatch(new RegExp(`${address}.* cannot be shown either: .*/no/such/file`, 's'));
   });
 });
