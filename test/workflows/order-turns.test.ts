@@ -25,6 +25,16 @@ async function untilState(harness: WorkflowHarness, view: ClusterView, state: st
   return bundles['primary'] as BundleRecord;
 }
 
+/** @param turn when the order may be placed. */
+async function startWaitingForTurn(harness: WorkflowHarness, view: ClusterView, turn: Date) {
+  harness.doubles.override('placeOrder', () =>
+    Promise.reject(activityFailure('rateLimit/newOrders', 'others first', turn)),
+  );
+  const cluster = await harness.start(view);
+  await untilState(harness, view, 'Waiting');
+  return cluster;
+}
+
 function turnsOf(harness: WorkflowHarness): readonly (OrderTurn | undefined)[] {
   const orders = harness.doubles.calls.filter(({ activity }) => activity === 'placeOrder');
   return orders.map(({ input }) => (input as PlaceOrderInput).turn);
@@ -75,11 +85,7 @@ test('a change does not move a turn; an operator’s request asks again, and kee
   await withHarness(async (harness) => {
     const view = clusterView();
     const turn = new Date(Date.now() + 48 * HOUR_MS);
-    harness.doubles.override('placeOrder', () =>
-      Promise.reject(activityFailure('rateLimit/newOrders', 'others first', turn)),
-    );
-    const cluster = await harness.start(view);
-    await untilState(harness, view, 'Waiting');
+    const cluster = await startWaitingForTurn(harness, view, turn);
     await evaluateAgain(harness, () => cluster.signal(dependencyChanged, { what: 'a test' }));
     expect(harness.doubles.countOf('placeOrder')).toBe(1);
     await harness.untilAsleep(view);
@@ -127,11 +133,7 @@ test.each(['outgoing', 'incoming', 'complete'] as const)(
     await withHarness(async (harness) => {
       const view = clusterView();
       const turn = new Date(Date.now() + 48 * HOUR_MS);
-      harness.doubles.override('placeOrder', () =>
-        Promise.reject(activityFailure('rateLimit/newOrders', 'others first', turn)),
-      );
-      const cluster = await harness.start(view);
-      await untilState(harness, view, 'Waiting');
+      const cluster = await startWaitingForTurn(harness, view, turn);
       await harness.untilAsleep(view);
       const reports = harness.doubles.countOf('reportStatus');
       await cluster.signal(clusterObserved, { ...view, relocation });
@@ -169,11 +171,7 @@ test('a cluster that is paused gives up the turn of its order, once', async () =
   await withHarness(async (harness) => {
     const view = clusterView();
     const turn = new Date(Date.now() + 48 * HOUR_MS);
-    harness.doubles.override('placeOrder', () =>
-      Promise.reject(activityFailure('rateLimit/newOrders', 'others first', turn)),
-    );
-    const cluster = await harness.start(view);
-    await untilState(harness, view, 'Waiting');
+    const cluster = await startWaitingForTurn(harness, view, turn);
     await cluster.signal(clusterObserved, { ...view, paused: true });
     await untilState(harness, view, 'Paused');
     await harness.untilAsleep(view);

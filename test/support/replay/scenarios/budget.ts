@@ -19,6 +19,7 @@ import {
   type HistoryScenario,
   idOf,
   rejectNonRetryable,
+  type ScenarioContext,
   startCluster,
   waitFor,
   waitForState,
@@ -32,15 +33,21 @@ function order(id: string, fields: Partial<BudgetOrder> = {}): BudgetOrder {
   return { id, namespace: id, urgency: 'new', domains: ['example.com'], nameSet: id, names: [], ...fields };
 }
 
+/** A cluster whose order waits until tomorrow for its turn at the CA. */
+async function startWaitingForTurn(context: ScenarioContext) {
+  const view = clusterView();
+  const tomorrow = new Date(Date.now() + DAY_MS);
+  context.doubles.override('placeOrder', () => rejectNonRetryable('rateLimit/newOrders', 'others first', tomorrow));
+  const handle = await startCluster(context, view);
+  await waitForState(context, view, 'Waiting');
+  return { view, handle };
+}
+
 export const BUDGET: readonly HistoryScenario[] = [
   {
     name: 'order-moved',
     run: async (context) => {
-      const view = clusterView();
-      const tomorrow = new Date(Date.now() + DAY_MS);
-      context.doubles.override('placeOrder', () => rejectNonRetryable('rateLimit/newOrders', 'others first', tomorrow));
-      const handle = await startCluster(context, view);
-      await waitForState(context, view, 'Waiting');
+      const { view, handle } = await startWaitingForTurn(context);
       const told = { bundleName: 'primary', message: 'Moved.', remedy: 'Wait.' };
       const later = new Date(Date.now() + 2 * DAY_MS).toISOString();
       await handle.signal(orderMoved, { ...told, at: later });
@@ -57,11 +64,7 @@ export const BUDGET: readonly HistoryScenario[] = [
   {
     name: 'turn-given-up-by-move',
     run: async (context) => {
-      const view = clusterView();
-      const tomorrow = new Date(Date.now() + DAY_MS);
-      context.doubles.override('placeOrder', () => rejectNonRetryable('rateLimit/newOrders', 'others first', tomorrow));
-      const handle = await startCluster(context, view);
-      await waitForState(context, view, 'Waiting');
+      const { view, handle } = await startWaitingForTurn(context);
       await handle.signal(clusterObserved, { ...view, relocation: 'outgoing' });
       await waitFor('released', () => context.doubles.countOf('releaseTurn') === 1);
       context.doubles.override('placeOrder', undefined);
@@ -73,11 +76,7 @@ export const BUDGET: readonly HistoryScenario[] = [
   {
     name: 'turn-given-up-by-pause',
     run: async (context) => {
-      const view = clusterView();
-      const tomorrow = new Date(Date.now() + DAY_MS);
-      context.doubles.override('placeOrder', () => rejectNonRetryable('rateLimit/newOrders', 'others first', tomorrow));
-      const handle = await startCluster(context, view);
-      await waitForState(context, view, 'Waiting');
+      const { view, handle } = await startWaitingForTurn(context);
       await handle.signal(clusterObserved, { ...view, paused: true });
       await waitForState(context, view, 'Paused');
       context.doubles.override('placeOrder', undefined);
