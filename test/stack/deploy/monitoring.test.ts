@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { stringify } from 'yaml';
 import { executable } from '../../../local/stack/build/executables.ts';
 import type { KubernetesObject } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { renderChart } from '../../support/kubernetes/helm-chart.ts';
 import { renderOverlay, theOnly } from '../../support/kubernetes/overlay.ts';
 import {
   allExpressions,
@@ -15,6 +16,7 @@ import {
   dashboardText,
   prometheusRules,
 } from '../../support/prometheus/monitoring-component.ts';
+import { operatorCrds } from '../../support/prometheus/operator-crds.ts';
 import { promtoolTests } from '../../support/prometheus/promtool-tests.ts';
 import { TEST_TIMEOUT_MS } from '../../support/vitest/timeouts.ts';
 import { useStack } from '../../support/vitest/use-stack.ts';
@@ -61,6 +63,52 @@ describe('promtool', () => {
     const severities = allRules().map(({ alert = '', labels }) => [alert, labels?.severity ?? ''] as const);
     const tests = promtoolTests('rules.yaml', Object.fromEntries(severities));
     expect(await run(['test', 'rules'], 'alerts.yaml', tests)).toContain('SUCCESS');
+  });
+});
+
+describe('with the CRDs of Prometheus Operator', () => {
+  const KINDS = ['ServiceMonitor', 'PrometheusRule'];
+  const apply = (items: readonly object[]) =>
+    stack.kubectl(['apply', '--server-side', '--force-conflicts', '--validate=strict', '-f', '-'], {
+      input: JSON.stringify({ apiVersion: 'v1', kind: 'List', items }),
+    });
+
+  beforeAll(async () => {
+    const crds = await operatorCrds(KINDS);
+    await stack.kubectl(['apply', '--server-side', ...crds.flatMap((file) => ['-f', file])]);
+    await stack.kubectl(['wait', '--for=condition=Established', ...crds.flatMap((file) => ['-f', file])]);
+    await apply([{ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'certman-operator' } }]);
+  });
+
+  test.each([
+    ['kustomize', () => objects],
+    [
+      'Helm',
+      () =>
+        renderChart({
+          values: {
+            image: { repository: 'registry.example/certman', tag: '0.2.0' },
+            monitoring: { enabled: true, labels: { prometheus: 'fleet' } },
+          },
+        }),
+    ],
+  ])('the API server takes the objects of %s', async (_renderer, render) => {
+    const own = (await render()).filter(
+      ({ kind = '', metadata }) => KINDS.includes(kind) || metadata.name === 'certman-dashboard',
+    );
+    expect((await apply(own)).trim().split('\n').sort()).toEqual([
+      'configmap/certman-dashboard serverside-applied',
+      'prometheusrule.monitoring.coreos.com/certman serverside-applied',
+      'servicemonitor.monitoring.coreos.com/certman serverside-applied',
+    ]);
+  });
+
+  test('it refuses a field that they do not have, and a duration that is none', async () => {
+    const monitor = theOnly(objects, 'ServiceMonitor');
+    const spec = monitor['spec'] as { readonly endpoints: readonly object[] };
+    const withEndpoint = (endpoint: object) => [{ ...monitor, spec: { ...spec, endpoints: [endpoint] } }];
+    await expect(apply(withEndpoint({ port: 'metrics', every: '30s' }))).rejects.toThrow(/every/);
+    await expect(apply(withEndpoint({ port: 'metrics', interval: '30 seconds' }))).rejects.toThrow(/interval/);
   });
 });
 
