@@ -6,6 +6,9 @@ import type { ScheduledRetry } from './scheduled-retry.ts';
 /** Of one bundle: those that are settled make room. */
 export const MAX_REQUESTED_REVOCATIONS = 5;
 
+/** So long, a revocation that is due waits for a cluster that still serves another certificate than the new one. */
+const MAX_SERVED_WAIT_MS = 24 * 3_600_000;
+
 /** How a request ended. */
 export interface RevocationResult {
   /** As the activity has it; `unknown`: the bundle has no such certificate. */
@@ -24,7 +27,11 @@ export interface RequestedRevocation {
   /** Milliseconds from the replacement on, in which Hive brings the new one to the cluster. */
   readonly delayMs: number;
   readonly requestedAt: string;
-  /** When it is revoked, once it was replaced. */
+  /** When it was found to be replaced, where that is waited for. */
+  readonly replacedAt?: string;
+  /** Why the revocation, which was due, waits for the cluster: a sentence. */
+  readonly stillServed?: string;
+  /** When it is revoked, once it was replaced, or when the cluster is looked at again. */
   readonly revokeAt?: string;
   /** The last attempt at the revocation, if it failed. */
   readonly retry?: ScheduledRetry;
@@ -49,6 +56,23 @@ export function pendingRevocations({
 export function toReplaceFirst(known: KnownCertificates): RequestedRevocation | undefined {
   const inUse = known.certificate?.serialNumber;
   return pendingRevocations(known).find(({ serialNumber, replaceFirst }) => replaceFirst && serialNumber === inUse);
+}
+
+/** The same with its instant, once the certificate was found to be replaced at `now` (epoch milliseconds). */
+export function replacedOne(revocation: RequestedRevocation, now: number): RequestedRevocation {
+  const replacedAt = new Date(now).toISOString();
+  return { ...revocation, replacedAt, revokeAt: new Date(now + revocation.delayMs).toISOString() };
+}
+
+/** The same where the certificate is in use again: it is replaced once more. */
+export function notReplaced(revocation: RequestedRevocation): RequestedRevocation {
+  return { ...revocation, replacedAt: undefined, revokeAt: undefined, stillServed: undefined, retry: undefined };
+}
+
+/** Until when a revocation that is due waits for the cluster (RFC 3339); undefined: it does not, as where it has no delay. */
+export function latestRevocation({ replacedAt, delayMs }: RequestedRevocation): string | undefined {
+  if (replacedAt === undefined || delayMs === 0) return undefined;
+  return new Date(Date.parse(replacedAt) + delayMs + MAX_SERVED_WAIT_MS).toISOString();
 }
 
 /** Whether that one was revoked. */
@@ -81,7 +105,8 @@ export function withRevocation(
 
 /** What people read of it, as a sentence or two. */
 export function revocationMessage(revocation: RequestedRevocation): string {
-  const { serialNumber, reason, replaceFirst, requestedAt, revokeAt, retry, result } = revocation;
+  const { serialNumber, reason, replaceFirst, requestedAt, revokeAt, retry, stillServed, result } = revocation;
+  const latestAt = latestRevocation(revocation);
   const asked = `An operator requested at ${requestedAt} to revoke certificate ${serialNumber} (${crlReasonName(reason)})`;
   if (result !== undefined)
     return isRevoked(revocation)
@@ -89,6 +114,10 @@ export function revocationMessage(revocation: RequestedRevocation): string {
       : `${asked}: it is not revoked. ${result.message}`;
   if (retry !== undefined)
     return `${asked}: ${retry.failure.message} Attempt ${retry.attempts} failed; the next one is at ${retry.nextAttempt}.`;
+  if (revokeAt !== undefined && latestAt !== undefined)
+    return stillServed === undefined
+      ? `${asked}: it is replaced, and revoked at ${revokeAt}, or once the cluster serves the new one, at ${latestAt} at the latest.`
+      : `${asked}: it is replaced. ${stillServed} That is checked again at ${revokeAt}; it is revoked at ${latestAt} at the latest.`;
   if (revokeAt !== undefined) return `${asked}: it is replaced, and revoked at ${revokeAt}.`;
   return `${asked}${replaceFirst ? '; it is replaced first, where it is in use' : ''}.`;
 }

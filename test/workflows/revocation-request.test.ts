@@ -109,6 +109,67 @@ test('tries again by the schedule while the CA is away, and says so; a pause rev
     await until(harness, view, 'revoked', (record) => outcomeIn(record) === 'revoked');
   }));
 
+test('of a replaced one waits for a cluster that serves another than the new one; at once waits for none', () =>
+  withHarness(async (harness) => {
+    const { doubles } = harness;
+    const { view, request } = await begun(harness);
+    const asked: unknown[] = [];
+    doubles.override('revokeReplaced', async ({ certificate: { serialNumber }, unlessStillServed }) => {
+      asked.push(unlessStillServed);
+      return await Promise.resolve(
+        unlessStillServed === true
+          ? { outcome: 'stillServed', message: 'It serves another one.' }
+          : { serialNumber, outcome: 'revoked', message: 'revoked' },
+      );
+    });
+    await request({ delayMs: 1 });
+    const waiting = await until(
+      harness,
+      view,
+      'waiting',
+      (record) => record.revocations?.[0]?.stillServed !== undefined,
+    );
+    const [revocation] = waiting.revocations ?? [];
+    expect(revocation).toMatchObject({ stillServed: 'It serves another one.', replaceFirst: true });
+    // Half an hour at least after the replacement.
+    const { replacedAt = '', revokeAt = '' } = revocation ?? {};
+    expect(Date.parse(revokeAt) - Date.parse(replacedAt)).toBeGreaterThanOrEqual(30 * 60_000);
+    await request({ replaceFirst: false });
+    await until(harness, view, 'revoked', (record) => outcomeIn(record) === 'revoked');
+    expect(asked).toEqual([true, undefined]);
+  }));
+
+test('replaces one that a person has put back into the Secret once more, and revokes it only then', () =>
+  withHarness(async (harness) => {
+    const { doubles } = harness;
+    const { view, handle, request } = await begun(harness);
+    const { secretName } = await recordOf(harness, view);
+    const original = doubles.secrets.get(secretName);
+    if (original === undefined) throw new Error('no Secret');
+    await request({ delayMs: 3_600_000 });
+    const replacedAtIn = ({ revocations }: Awaited<ReturnType<typeof recordOf>>) => revocations?.[0]?.replacedAt;
+    const first = replacedAtIn(await until(harness, view, 'scheduled', (record) => replacedAtIn(record) !== undefined));
+    doubles.secrets.set(secretName, original);
+    await handle.signal(dependencyChanged, { what: 'a test' });
+    // Its hour begins anew.
+    const isAgain = (at: string | undefined) => at !== undefined && at !== first;
+    const again = await until(harness, view, 'replaced again', (record) => isAgain(replacedAtIn(record)));
+    expect(again.certificate?.serialNumber).toBe('1002');
+    expect(outcomeIn(again)).toBeUndefined();
+    expect(doubles.countOf('revokeRequested') + doubles.countOf('revokeReplaced')).toBe(0);
+  }));
+
+test('goes on where a signal has no shape of a request', () =>
+  withHarness(async (harness) => {
+    const { view, handle, request } = await begun(harness);
+    await handle.signal(revocationRequested.name);
+    // The instant of the revocation would be beyond the last one that there is.
+    await request({ serialNumber: '7', delayMs: 1e300 });
+    await request({});
+    const { revocations } = await until(harness, view, 'revoked', (record) => outcomeIn(record) === 'revoked');
+    expect(revocations?.map(({ serialNumber }) => serialNumber)).toEqual(['1000']);
+  }));
+
 test('of a certificate that the bundle does not have, or the CA does not know, says that it is not revoked', () =>
   withHarness(async (harness) => {
     const { doubles } = harness;

@@ -3,6 +3,7 @@ import { getExternalWorkflowHandle, isCancellation, log, patched } from '@tempor
 import type { CampaignOutcome } from '../../src/campaigns/outcome.ts';
 import { digestOf } from '../../src/certificates/digest.ts';
 import { scheduleRetry } from '../../src/certificates/scheduled-retry.ts';
+import { nextServedCheck } from '../../src/certificates/served-wait.ts';
 import { lastAttemptOf, nextAttemptOf } from '../../src/contract/bundle-record.ts';
 import { type CampaignRequest, campaignAnswered, type PendingCampaign } from '../../src/contract/campaign-request.ts';
 import { CAMPAIGNS } from '../../src/contract/patches.ts';
@@ -17,10 +18,6 @@ const MAX_CAMPAIGNS = 5;
 
 /** A wave has 250 of them. */
 const MAX_MESSAGE_LENGTH = 300;
-
-/** A revocation that waits for its cluster is tried again after a quarter of the time since the replacement, at least this. */
-const MIN_SERVED_CHECK_MS = 30 * 60_000;
-const SERVED_CHECK_SHARE = 0.25;
 
 const NOT_KNOWN = 'not revoked: certman neither issued nor adopted it for this bundle, or it has expired';
 
@@ -145,9 +142,7 @@ function waitUntilServed(
   message: string,
   latestAt = now(),
 ): CampaignOutcome | undefined {
-  const since = Date.now() - Date.parse(request.replacedAt ?? now());
-  const at = Date.now() + Math.max(MIN_SERVED_CHECK_MS, since * SERVED_CHECK_SHARE);
-  const revokeAt = new Date(Math.min(at, Date.parse(latestAt))).toISOString();
+  const revokeAt = nextServedCheck(request.replacedAt ?? now(), latestAt, Date.now());
   const stillServed = short(`${message} It is revoked once that has changed, at ${latestAt} at the latest.`);
   const waiting = { ...request, attempts: undefined, failure: undefined, revokeAt, stillServed };
   update(bundle, waiting);

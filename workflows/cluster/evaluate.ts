@@ -3,7 +3,7 @@ import { refusedCaChange } from '../../src/certificates/ca-change.ts';
 import type { Postponement } from '../../src/certificates/postponement.ts';
 import type { NextAction } from '../../src/certificates/renewal-policy.ts';
 import { isPending, type RenewalRequest, renewalRequestMessage } from '../../src/certificates/renewal-request.ts';
-import { pendingRevocations, toReplaceFirst } from '../../src/certificates/requested-revocation.ts';
+import { pendingRevocations } from '../../src/certificates/requested-revocation.ts';
 import { scheduleRetry } from '../../src/certificates/scheduled-retry.ts';
 import { objectWriteMessage } from '../../src/certificates/status-messages.ts';
 import type { BundleView } from '../../src/clusters/cluster-view.ts';
@@ -19,7 +19,7 @@ import { isOtherCa, keepWaiting, notBeforeOf, recordFailure, recordLeftovers } f
 import { giveUpTurn, withoutTurn } from './give-up-turn.ts';
 import { orderCertificate, rateLimitFailure } from './order.ts';
 import { newPostponementEvent, postponeNextAttempt, withPostponement } from './postponed-renewal.ts';
-import { revocationWake, settleRevocations } from './revocations.ts';
+import { certificateToReplace, revocationWake, settleRevocations } from './revocations.ts';
 import { initialWake, NOW, ON_CHANGE, readyWake, sleepUntil, type Wake } from './sleep-until.ts';
 
 /** Evaluates, orders what is due and sleeps, until the bundle is unwanted or its cluster stops (cancels the scope). */
@@ -97,7 +97,7 @@ async function evaluate(bundle: Bundle, view: BundleView): Promise<Wake> {
     if (refusal !== undefined) return await recordFailure(bundle, view, scheduled, refusal, caHost);
     recordObjectWrite(bundle, observation.writeError);
     const renewRequested = attempts.requested || isPending(bundle.record.renewalRequest);
-    const revokeAfter = toReplaceFirst(bundle.record)?.serialNumber;
+    const revokeAfter = certificateToReplace(bundle);
     const options = { now: Date.now(), renewRequested, revokeAfter, campaign: campaignOf(bundle) };
     const action = decideRenewal(bundle.record, names.dnsNames, observation, options);
     const lastAttempt = lastAttemptOf(bundle.record);

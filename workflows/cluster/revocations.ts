@@ -3,14 +3,19 @@ import { isCancellation, log, patched } from '@temporalio/workflow';
 import {
   expiryOf,
   isRevoked,
+  latestRevocation,
   mayAddRevocation,
+  notReplaced,
   pendingRevocations,
   type RequestedRevocation,
   type RevocationResult,
+  replacedOne,
   revocationMessage,
+  toReplaceFirst,
   withRevocation,
 } from '../../src/certificates/requested-revocation.ts';
 import { scheduleRetry } from '../../src/certificates/scheduled-retry.ts';
+import { nextServedCheck } from '../../src/certificates/served-wait.ts';
 import type { RevocationEntry } from '../../src/contract/activities.ts';
 import { REVOCATION_REQUESTS } from '../../src/contract/patches.ts';
 import type { RevocationRequest } from '../../src/contract/revocation-request.ts';
@@ -41,6 +46,14 @@ export function acceptRevocation(bundle: Bundle | undefined, request: Revocation
   bundle.changes.notify();
 }
 
+/** Serial number of the certificate in use that is replaced so that it can be revoked; undefined: none is. */
+export function certificateToReplace(bundle: Bundle): string | undefined {
+  const request = toReplaceFirst(bundle.record);
+  // A person put it back, before another order is made for it.
+  if (request?.revokeAt !== undefined) update(bundle, notReplaced(request));
+  return request?.serialNumber;
+}
+
 /** After an evaluation: revokes what may be revoked now. @returns when the bundle wakes. */
 export async function settleRevocations(bundle: Bundle, wake: Wake): Promise<Wake> {
   let next = wake;
@@ -63,10 +76,11 @@ export function revocationWake({ record }: Bundle): Wake {
 
 /** @returns undefined while the certificate has to be replaced first. */
 function schedule(bundle: Bundle, revocation: RequestedRevocation): RequestedRevocation | undefined {
-  const { serialNumber, replaceFirst, delayMs, revokeAt } = revocation;
-  if (!replaceFirst || revokeAt !== undefined) return revocation;
+  const { serialNumber, replaceFirst, revokeAt } = revocation;
+  if (!replaceFirst) return revocation;
   if (bundle.record.certificate?.serialNumber === serialNumber) return undefined;
-  const scheduled = { ...revocation, revokeAt: new Date(Date.now() + delayMs).toISOString() };
+  if (revokeAt !== undefined) return revocation;
+  const scheduled = replacedOne(revocation, Date.now());
   update(bundle, scheduled);
   return scheduled;
 }
@@ -81,7 +95,10 @@ function isDue({ record }: Bundle, { revokeAt, retry }: RequestedRevocation): bo
 async function attempt(bundle: Bundle, revocation: RequestedRevocation): Promise<void> {
   const { serialNumber, retry } = revocation;
   try {
-    await settle(bundle, revocation, await resultOf(bundle, revocation));
+    const result = await resultOf(bundle, revocation);
+    await (result.outcome === 'stillServed'
+      ? waitUntilServed(bundle, revocation, result.message)
+      : settle(bundle, revocation, result));
   } catch (error) {
     if (isCancellation(error)) throw error;
     const failure = failureIn(error);
@@ -92,10 +109,19 @@ async function attempt(bundle: Bundle, revocation: RequestedRevocation): Promise
   }
 }
 
+/** Clients that check revocation would refuse the cluster. At the latest instant, it is revoked all the same. */
+async function waitUntilServed(bundle: Bundle, revocation: RequestedRevocation, stillServed: string): Promise<void> {
+  const { replacedAt = now() } = revocation;
+  const revokeAt = nextServedCheck(replacedAt, latestRevocation(revocation) ?? now(), Date.now());
+  update(bundle, { ...revocation, revokeAt, stillServed, retry: undefined });
+  await bundle.show();
+}
+
 async function resultOf(
   bundle: Bundle,
-  { serialNumber, reason }: RequestedRevocation,
+  revocation: RequestedRevocation,
 ): Promise<Pick<RevocationEntry, 'message'> & { readonly outcome: string }> {
+  const { serialNumber, reason } = revocation;
   const { cluster, name: bundleName, record: known } = bundle;
   const { secretName, dnsNames, requestName } = known;
   const expiry = expiryOf(known, serialNumber);
@@ -113,8 +139,10 @@ async function resultOf(
     ]);
   if (certificate === undefined)
     return { outcome: 'unknown', message: 'Neither its URL nor the certificate is known.' };
+  const latestAt = latestRevocation(revocation);
+  const unlessStillServed = latestAt !== undefined && Date.parse(latestAt) > Date.now() ? true : undefined;
   return await revokeReplaced.executeWithOptions({ summary: `revoke ${serialNumber}, which is not in use` }, [
-    { ...of, certificate },
+    { ...of, certificate, unlessStillServed },
   ]);
 }
 

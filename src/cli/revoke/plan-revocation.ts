@@ -86,7 +86,10 @@ export function planText(plan: RevocationPlan): string {
   const restart = "a new certificate of its API restarts a cluster's kube-apiserver";
   if (!replaceFirst)
     return `This would revoke ${what}, now. It is in use: clients may refuse it until Hive has brought its replacement, which is ordered then, to the cluster; ${restart}.`;
-  const after = delayMs === 0 ? 'at once' : `${Math.round(delayMs / 60_000)} minutes later`;
+  const after =
+    delayMs === 0
+      ? 'at once'
+      : `${Math.round(delayMs / 60_000)} minutes later, or once the cluster serves the new one, a day after that at the latest`;
   return `This would replace ${what}, and revoke it ${after}; ${restart}.`;
 }
 

@@ -48,6 +48,11 @@ test('says what was requested, what is next, and what has become of it', () => {
   const nextAttempt = '2026-12-01T00:02:00.000Z';
   expect(revocationMessage(of('7'))).toMatch(/revoke certificate 7 \(keyCompromise\); it is replaced first/);
   expect(revocationMessage(of('7', { revokeAt: nextAttempt }))).toMatch(/replaced, and revoked at 2026-12-01T00:02/);
+  const waiting = { delayMs: 60_000, replacedAt: '2026-12-01T00:01:00.000Z', revokeAt: nextAttempt };
+  expect(revocationMessage(of('7', waiting))).toMatch(/revoked at 2026-12-01T00:02.*2026-12-02T00:02.* at the latest/);
+  expect(revocationMessage(of('7', { ...waiting, stillServed: 'It serves 7.' }))).toMatch(
+    /It serves 7\. That is checked again at 2026-12-01T00:02.*at 2026-12-02T00:02.* at the latest/,
+  );
   expect(revocationMessage(of('7', { retry: { failure, attempts: 2, nextAttempt } }))).toMatch(
     /The CA does not answer\. Attempt 2 failed; the next one is at 2026-12-01T00:02/,
   );

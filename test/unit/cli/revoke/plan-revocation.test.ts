@@ -32,7 +32,9 @@ describe('plans', () => {
     expect(plan()).toMatchObject({ serialNumber: IN_USE, inUse: true, replaceFirst: true, delayMs: 3 * 3_600_000 });
     expect(plan({ reason: 'keyCompromise' })).toMatchObject({ reason: 1, delayMs: 0 });
     expect(plan({ revokeAfter: '5m' }).delayMs).toBe(300_000);
-    expect(planText(plan())).toMatch(/replace certificate .* and revoke it 180 minutes later/);
+    expect(planText(plan())).toMatch(
+      /replace certificate .* and revoke it 180 minutes later, or once the cluster serves/,
+    );
   });
 
   test('to revoke at once with --now, and one that is not in use, by its hexadecimal serial number', () => {
