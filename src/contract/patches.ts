@@ -41,6 +41,12 @@ export const TURN_GIVEN_UP = 'turn-given-up';
 export const RENEWAL_WINDOWS = 'renewal-windows';
 
 /**
+ * `clusterCertificates`: a certificate that a campaign or an operator had replaced is in the Secret again, and its revocation waits
+ * for another replacement. Asked for only where that is so.
+ */
+export const PUT_BACK = 'put-back';
+
+/**
  * Names of the `patched` markers in workflow code, oldest first. Each is a change of commands that runs in progress do
  * not take part in (docs/decisions/upgrades.md). test/workflows/replay.test.ts compares the list with the histories.
  */
@@ -57,6 +63,7 @@ export const PATCHES = [
   REVOCATION_REQUESTS,
   TURN_GIVEN_UP,
   RENEWAL_WINDOWS,
+  PUT_BACK,
 ] as const satisfies readonly string[];
 
 /** Lower-case words joined by hyphens. @returns undefined when the text does not have that form. */

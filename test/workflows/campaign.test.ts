@@ -1,7 +1,7 @@
 /** Campaigns over the workflows of clusters, on a server whose clock is the real one. */
 import { describe, expect, test } from 'vitest';
-import { campaignAnswered, campaignRequested } from '../../src/contract/campaign-request.ts';
-import { clusterGone, clusterObserved } from '../../src/contract/cluster-certificates.ts';
+import { campaignAnswered, campaignRequested, type PendingCampaign } from '../../src/contract/campaign-request.ts';
+import { clusterGone, clusterObserved, dependencyChanged } from '../../src/contract/cluster-certificates.ts';
 import { clusterWorkflowId } from '../../src/contract/ids.ts';
 import { abortCampaign, pauseCampaign, resumeCampaign, waveWorkflowId } from '../../src/contract/renewal-campaign.ts';
 import { Gate } from '../support/faults/gate.ts';
@@ -238,6 +238,34 @@ describe('a cluster', () => {
       expect((await recordOf(harness, one))?.campaigns?.[0]).toMatchObject({ attempts: 1 });
     }));
 });
+
+test('a certificate that a person has put back is replaced once more, and revoked only after the time from then on', () =>
+  withHarness(async (harness) => {
+    const [one] = await startClusters(harness, 1);
+    if (one === undefined) throw new Error('no cluster');
+    const secretName = `${one.bundle}-cert`;
+    const original = harness.doubles.secrets.get(secretName);
+    if (original === undefined) throw new Error('no Secret');
+    const untilPending = (what: string, holds: (pending: PendingCampaign | undefined) => boolean) =>
+      eventually(
+        what,
+        async () => (await recordOf(harness, one))?.campaigns?.[0],
+        (pending) => holds(pending),
+      );
+    const request = { campaign: 'c', wave: 'campaign/none/w0', item: 0, bundleName: one.bundle, serialNumber: '1' };
+    const revocation = { reason: 1, delayMs: 3_600_000 } as const;
+    await signalsOf(harness, one).signal(campaignRequested, { ...request, revocation });
+    const first = await untilPending('scheduled', (pending) => pending?.replacedAt !== undefined);
+    harness.doubles.secrets.set(secretName, original);
+    await signalsOf(harness, one).signal(dependencyChanged, { what: 'a test' });
+    const again = await untilPending(
+      'scheduled anew',
+      (pending) => pending?.replacedAt !== undefined && pending.replacedAt !== first?.replacedAt,
+    );
+    expect(Date.parse(again?.revokeAt ?? '')).toBe(Date.parse(again?.replacedAt ?? '') + revocation.delayMs);
+    expect(harness.doubles.countOf('placeOrder')).toBe(2);
+    expect(harness.doubles.countOf('revokeReplaced')).toBe(0);
+  }));
 
 test('the same request again orders nothing more, and forged answers change nothing', () =>
   withHarness(async (harness) => {

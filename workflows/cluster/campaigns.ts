@@ -6,7 +6,7 @@ import { scheduleRetry } from '../../src/certificates/scheduled-retry.ts';
 import { nextServedCheck } from '../../src/certificates/served-wait.ts';
 import { lastAttemptOf, nextAttemptOf } from '../../src/contract/bundle-record.ts';
 import { type CampaignRequest, campaignAnswered, type PendingCampaign } from '../../src/contract/campaign-request.ts';
-import { CAMPAIGNS } from '../../src/contract/patches.ts';
+import { CAMPAIGNS, PUT_BACK } from '../../src/contract/patches.ts';
 import { isOwnLimit } from '../../src/failures/failure.ts';
 import { revokeReplaced } from '../activities.ts';
 import { failureIn } from '../failures.ts';
@@ -86,9 +86,12 @@ export function campaignWake(bundle: Bundle): Wake {
 }
 
 /** The request that the certificate in use is replaced for; undefined: there is none. */
-export function campaignToMeet({ record }: Pick<Bundle, 'record'>): PendingCampaign | undefined {
-  const { campaigns = [], certificate } = record;
+export function campaignToMeet(bundle: Bundle): PendingCampaign | undefined {
+  const { campaigns = [], certificate } = bundle.record;
   const due = campaigns.filter(({ serialNumber }) => serialNumber === certificate?.serialNumber);
+  // A person put it back: before another order, or the time since the first replacement would count.
+  for (const request of due)
+    if (request.replacedAt !== undefined && patched(PUT_BACK)) update(bundle, requestOf(request));
   return due.find(({ revocation }) => revocation !== undefined) ?? due[0];
 }
 

@@ -17,7 +17,7 @@ import {
 import { scheduleRetry } from '../../src/certificates/scheduled-retry.ts';
 import { nextServedCheck } from '../../src/certificates/served-wait.ts';
 import type { RevocationEntry } from '../../src/contract/activities.ts';
-import { REVOCATION_REQUESTS } from '../../src/contract/patches.ts';
+import { PUT_BACK, REVOCATION_REQUESTS } from '../../src/contract/patches.ts';
 import type { RevocationRequest } from '../../src/contract/revocation-request.ts';
 import { revokeReplaced, revokeRequested } from '../activities.ts';
 import { failureIn } from '../failures.ts';
@@ -49,9 +49,15 @@ export function acceptRevocation(bundle: Bundle | undefined, request: Revocation
 /** Serial number of the certificate in use that is replaced so that it can be revoked; undefined: none is. */
 export function certificateToReplace(bundle: Bundle): string | undefined {
   const request = toReplaceFirst(bundle.record);
-  // A person put it back, before another order is made for it.
-  if (request?.revokeAt !== undefined) update(bundle, notReplaced(request));
+  if (request?.revokeAt !== undefined) replaceAgain(bundle, request);
   return request?.serialNumber;
+}
+
+/** A person has put it back into the Secret. @returns false in a run in which that happened before there was the marker. */
+function replaceAgain(bundle: Bundle, request: RequestedRevocation): boolean {
+  if (!patched(PUT_BACK)) return false;
+  update(bundle, notReplaced(request));
+  return true;
 }
 
 /** After an evaluation: revokes what may be revoked now. @returns when the bundle wakes. */
@@ -78,7 +84,8 @@ export function revocationWake({ record }: Bundle): Wake {
 function schedule(bundle: Bundle, revocation: RequestedRevocation): RequestedRevocation | undefined {
   const { serialNumber, replaceFirst, revokeAt } = revocation;
   if (!replaceFirst) return revocation;
-  if (bundle.record.certificate?.serialNumber === serialNumber) return undefined;
+  if (bundle.record.certificate?.serialNumber === serialNumber)
+    return revokeAt === undefined || replaceAgain(bundle, revocation) ? undefined : revocation;
   if (revokeAt !== undefined) return revocation;
   const scheduled = replacedOne(revocation, Date.now());
   update(bundle, scheduled);

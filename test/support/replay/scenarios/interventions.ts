@@ -1,5 +1,6 @@
 /** Scenarios in which a person or another workflow intervenes while something is under way. */
 import type { ClusterView } from '../../../../src/clusters/cluster-view.ts';
+import { campaignRequested } from '../../../../src/contract/campaign-request.ts';
 import {
   clusterObserved,
   dependencyChanged,
@@ -11,6 +12,7 @@ import { issuanceWorkflowId } from '../../../../src/contract/ids.ts';
 import { revocationRequested } from '../../../../src/contract/revocation-request.ts';
 import { bundleView, clusterView } from '../../workflows/cluster-views.ts';
 import {
+  DAY_MS,
   type HistoryScenario,
   holdPropagation,
   idOf,
@@ -96,6 +98,37 @@ export const INTERVENTIONS: readonly HistoryScenario[] = [
       await present.signal(revocationRequested, { ...request, serialNumber: '1001', replaceFirst: true });
       await isRevoked('1001');
       await startAndWaitReady(context, view);
+      return [idOf(view)];
+    },
+  },
+  {
+    name: 'certificate-to-be-revoked-put-back',
+    run: async (context) => {
+      const view = clusterView();
+      const handle = await startAndWaitReady(context, view);
+      const secrets = context.doubles.secrets;
+      const [entry] = secrets;
+      if (entry === undefined) throw new Error('no Secret');
+      const request = { bundleName: 'primary', serialNumber: '1000' };
+      const revocation = { reason: 4, delayMs: DAY_MS } as const;
+      await handle.signal(revocationRequested, { ...request, ...revocation, replaceFirst: true });
+      const present = context.client.workflow.getHandle(idOf(view));
+      const wave = { campaign: 'c', wave: 'campaign/none/w0', item: 0 };
+      await present.signal(campaignRequested, { ...request, ...wave, revocation });
+      const isScheduledFor = (serialNumber: string) =>
+        waitForStatus(context, view, `replaced by ${serialNumber}`, ({ bundles }) => {
+          const { certificate, revocations, campaigns } = bundles['primary'] ?? {};
+          const requests = [...(revocations ?? []), ...(campaigns ?? [])];
+          return (
+            certificate?.serialNumber === serialNumber &&
+            requests.length === 2 &&
+            requests.every(({ revokeAt }) => revokeAt !== undefined)
+          );
+        });
+      await isScheduledFor('1001');
+      secrets.set(...entry);
+      await present.signal(dependencyChanged, { what: 'A person has put the old one back.' });
+      await isScheduledFor('1002');
       return [idOf(view)];
     },
   },
