@@ -5,6 +5,7 @@ import type { KeyType } from './acme-client-baseline.ts';
 import { benchBurst } from './burst.ts';
 import { benchCost, type CostBenchOptions } from './cost.ts';
 import { benchDns } from './dns.ts';
+import { benchStatus, type StatusBenchStore } from './fleet-status.ts';
 import { benchIssuance } from './issuance.ts';
 import { benchLifetime } from './lifetime.ts';
 import { benchOnboarding } from './onboarding.ts';
@@ -164,6 +165,24 @@ program
   .action(async (options: { readonly requests: number }) => {
     process.stdout.write(`${JSON.stringify(await benchScrape(options))}\n`);
   });
+
+program
+  .command('status')
+  .description('certman status of N clusters, on the development server and on the Temporal server of production')
+  .option('--clusters <n>', 'number of clusters', count, 10_000)
+  .addOption(new Option('--store <store>', 'of Temporal').choices(['sqlite', 'postgres', 'both']).default('both'))
+  .option('--state <folder>', 'folder for logs', '.certman/bench/status')
+  .action(
+    async (options: {
+      readonly clusters: number;
+      readonly store: StatusBenchStore | 'both';
+      readonly state: string;
+    }) => {
+      const { clusters, store, state } = options;
+      const stores: readonly StatusBenchStore[] = store === 'both' ? ['sqlite', 'postgres'] : [store];
+      process.stdout.write(`${JSON.stringify(await benchStatus({ clusters, stores, stateDir: resolve(state) }))}\n`);
+    },
+  );
 
 program
   .command('sleepers')

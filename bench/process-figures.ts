@@ -7,6 +7,7 @@ const TICKS_PER_SECOND = 100;
 const OWN_FIELDS = [11, 13] as const;
 /** And cutime and cstime, of the children that have ended. */
 const OWN_AND_ENDED_FIELDS = [11, 15] as const;
+const ENDED_FIELDS = [13, 15] as const;
 
 /** Resident memory in MiB, now and at its highest. */
 export interface ProcessMemory {
@@ -34,6 +35,11 @@ export async function processTreeCpuSeconds(pid: number): Promise<number> {
   // A child that ends in between is counted by its parent the next time.
   const times = await Promise.all(children.map((child) => processTreeCpuSeconds(Number(child)).catch(() => 0)));
   return times.reduce((sum, seconds) => sum + seconds, own);
+}
+
+/** CPU time of the children of this process that have ended, in seconds. */
+export async function endedChildrenCpuSeconds(): Promise<number> {
+  return await statSeconds(process.pid, ENDED_FIELDS);
 }
 
 /** Sum of these fields of `/proc/<pid>/stat`, counted from the one after the program's name, which may have spaces. */

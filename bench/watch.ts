@@ -228,6 +228,7 @@ async function countRequests(stack: RunningStack): Promise<() => Promise<WatchRe
       kubernetes: sum('apiserver_request_total', ['LIST', 'GET']),
       kubernetesMb: sum('apiserver_response_sizes_sum', ['LIST', 'GET']) / MIB,
       temporal: [
+        'StartWorkflowExecution',
         'SignalWithStartWorkflowExecution',
         'SignalWorkflowExecution',
         'ListWorkflowExecutions',

@@ -31,6 +31,11 @@ export function isPending(request: RenewalRequest | undefined): request is Renew
   return request !== undefined && request.expired === undefined;
 }
 
+/** As a condition reason. */
+export function renewalRequestReason(request: RenewalRequest): 'Requested' | 'RequestExpired' {
+  return isPending(request) ? 'Requested' : 'RequestExpired';
+}
+
 /** What is left of it once `certificate` is in the Secret: another one fulfils it, also one that a person put there. */
 export function withoutFulfilled(
   request: RenewalRequest | undefined,

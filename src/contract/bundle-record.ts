@@ -1,7 +1,7 @@
 import type { CertificateFacts, Installation, IssuedCertificate } from '../certificates/certificate-facts.ts';
 import type { RenewalPolicy } from '../certificates/planned-renewal.ts';
 import type { Postponement } from '../certificates/postponement.ts';
-import type { RenewalRequest } from '../certificates/renewal-request.ts';
+import { type RenewalRequest, renewalRequestReason } from '../certificates/renewal-request.ts';
 import type { RenewalWindow } from '../certificates/renewal-window.ts';
 import type { RequestedRevocation } from '../certificates/requested-revocation.ts';
 import type { ScheduledRetry } from '../certificates/scheduled-retry.ts';
@@ -185,6 +185,14 @@ export function waitsForTurn(record: BundleRecord): boolean {
 export function failedAttemptsOf(record: BundleRecord): number {
   const attempt = record.state === 'Decommissioning' ? record.blocked : lastAttemptOf(record);
   return attempt?.attempts ?? 0;
+}
+
+/** {@link reasonOf}, but of a bundle without a failure why its renewal waits, or that one was requested. */
+export function shownReasonOf(record: BundleRecord): string {
+  const { state, postponement, renewalRequest } = record;
+  if (failureOf(record) !== undefined || state === 'Decommissioning') return reasonOf(record);
+  if (postponement !== undefined && state === 'Ready') return postponement.reason;
+  return renewalRequest === undefined ? state : renewalRequestReason(renewalRequest);
 }
 
 /** The failure of a bundle, else its state, as a condition reason. */

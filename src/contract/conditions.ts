@@ -1,5 +1,5 @@
 import { expiryLevel } from '../certificates/expiry-level.ts';
-import { isPending, renewalRequestMessage } from '../certificates/renewal-request.ts';
+import { renewalRequestMessage, renewalRequestReason } from '../certificates/renewal-request.ts';
 import { isRevoked, revocationMessage, toReplaceFirst } from '../certificates/requested-revocation.ts';
 import { conditionReason, expiryMessage, failureMessage, objectWriteMessage } from '../certificates/status-messages.ts';
 import type { ReportedCondition } from '../certificates/status-report.ts';
@@ -76,10 +76,8 @@ function renewingCondition(record: BundleRecord): ReportedCondition {
   const code = failureOf(record)?.code;
   if (code === 'certificate/waitsForCanary') return condition('Renewing', true, conditionReason(code), message);
   const { renewalRequest } = record;
-  if (renewalRequest !== undefined) {
-    const reason = isPending(renewalRequest) ? 'Requested' : 'RequestExpired';
-    return condition('Renewing', false, reason, renewalRequestMessage(renewalRequest));
-  }
+  if (renewalRequest !== undefined)
+    return condition('Renewing', false, renewalRequestReason(renewalRequest), renewalRequestMessage(renewalRequest));
   if (renewalTime === undefined) return condition('Renewing', false, 'NotScheduled', message);
   // The default policy needs no explanation.
   const { renewalPolicy, renewalPolicyProblem } = record;

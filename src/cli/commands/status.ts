@@ -3,11 +3,13 @@ import { CLUSTER_ARGUMENT, type ClusterName, parseNamespace, resolveClusterName,
 import { addOutputOptions, addSelectionOptions, type SelectionOptions } from '../kubectl-options.ts';
 import { formatOutput, note, type OutputOptions, print } from '../output.ts';
 import { commandLine } from '../program-name.ts';
+import { MAX_WHOLE_TABLE, withoutThoseAtRest } from '../status/attention.ts';
 import { type FleetReport, formatCluster, formatFleet, sourceText } from '../status/status-view.ts';
 
 interface StatusOptions extends SelectionOptions, OutputOptions {
   readonly watch?: true;
   readonly kubernetes?: true;
+  readonly all?: true;
 }
 
 /** `certman status`: where each certificate is, why, and what happens next. */
@@ -27,6 +29,10 @@ export function statusCommand(): Command {
       'until ^C: redraw every two seconds on a terminal, else print what changes, a line or a document each',
     )
     .option('--kubernetes', 'read the resources of the management cluster only')
+    .option(
+      '--all',
+      `in the table on a terminal, also clusters that need no attention, which it leaves out where there are more than ${MAX_WHOLE_TABLE}`,
+    )
     .addHelpText(
       'after',
       `\nExamples:\n  ${commandLine('status')}\n  ${commandLine('status -l team=payments -o wide')}\n  ${commandLine('status demo -n uhc-production-1 --watch')}`,
@@ -57,12 +63,21 @@ async function showFleet(options: StatusOptions): Promise<void> {
   const { namespace, selector, allNamespaces } = options;
   const isNamespaced = namespace !== undefined && allNamespaces !== true;
   const selection = { namespace: isNamespaced ? parseNamespace(namespace) : undefined, selector };
-  const read = () => readFleet(selection, options);
+  const isShort = isShortTable(options);
+  const read = async () => {
+    const report = await readFleet(selection, options, isShort ? 'counted' : 'listed');
+    return isShort ? withoutThoseAtRest(report, Date.now()) : report;
+  };
   if (options.watch !== true) return print(await formatOutput(options, noted(await read()), formatFleet));
   const [, { watchUntilInterrupted }, { isPassing }] = await importWatch();
   const { fleetStream } = await import('../status/fleet-stream.ts');
   const format = withSource((report: FleetReport) => formatFleet(report, options.output === 'wide'));
   await watchUntilInterrupted({ read, isPassing }, options, format, () => fleetStream(options));
+}
+
+/** People read a table on a terminal; what reads a pipe gets every cluster. */
+function isShortTable({ all, json, output = 'table' }: StatusOptions): boolean {
+  return process.stdout.isTTY && all !== true && json !== true && output === 'table';
 }
 
 function importWatch() {

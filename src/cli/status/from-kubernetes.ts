@@ -36,10 +36,11 @@ const statusSchema = z
   .looseObject({ status: text, conditions: z.array(conditionSchema).max(100).catch([]) })
   .catch({ status: undefined, conditions: [] });
 
-/** Of the conditions `Renewing` and `Revoked` (contract/conditions.ts). */
+/** Of the condition `Renewing` (contract/conditions.ts). */
+const RENEWAL_REQUEST_REASONS: ReadonlySet<string> = new Set(['Requested', 'RequestExpired']);
+/** The same, and of the condition `Revoked`. */
 const REQUEST_REASONS: ReadonlySet<string> = new Set([
-  'Requested',
-  'RequestExpired',
+  ...RENEWAL_REQUEST_REASONS,
   'RevocationRequested',
   'RevokedOnRequest',
 ]);
@@ -147,8 +148,11 @@ function stateOf(object: KubernetesObject): Pick<CertificateRow, 'state' | 'reas
   if (renewing?.status === 'True' && renewing.reason === conditionReason('certificate/waitsForCanary'))
     return from('Waiting', renewing);
   if (renewing?.status === 'True') return from(ready?.status === 'True' ? 'Renewing' : 'Issuing', renewing);
-  if (ready?.status === 'True' && renewing !== undefined && observedPostponement([renewing]) !== undefined)
-    return { ...from('Ready', ready), message: renewing.message ?? '' };
+  if (ready?.status === 'True' && renewing !== undefined) {
+    const { reason, message = '' } = renewing;
+    if (observedPostponement([renewing]) !== undefined) return { ...from('Ready', ready), reason, message };
+    if (reason !== undefined && RENEWAL_REQUEST_REASONS.has(reason)) return { ...from('Ready', ready), reason };
+  }
   if (ready !== undefined) return from(ready.status === 'True' ? 'Ready' : 'Pending', ready);
   return status === 'Success'
     ? { state: 'Ready', message: 'Issued by certman-operator.' }

@@ -1,9 +1,11 @@
 import type { Client } from '@temporalio/client';
 import { decodeTypedSearchAttributes } from '@temporalio/common/lib/converter/payload-search-attributes.js';
+import { optionalTsToMs } from '@temporalio/common/lib/time.js';
 import { summaryMessage } from '../../certificates/status-messages.ts';
-import { failureOf, nextAttemptOf, reasonOf, renewalTimeOf } from '../../contract/bundle-record.ts';
+import type { ClusterIdentity } from '../../clusters/cluster-identity.ts';
+import { failureOf, nextAttemptOf, renewalTimeOf, shownReasonOf } from '../../contract/bundle-record.ts';
 import type { ClusterStatus } from '../../contract/cluster-certificates.ts';
-import { issuanceWorkflowId } from '../../contract/ids.ts';
+import { issuanceWorkflowId, taskQueueOf } from '../../contract/ids.ts';
 import { requestMessages } from '../../contract/requests.ts';
 import {
   CertExpiry,
@@ -13,10 +15,11 @@ import {
   CertRenewAt,
   CertState,
 } from '../../contract/search-attributes.ts';
-import { ListedMemos, workflowPages } from '../../controller/workflow-pages.ts';
+import { type ListedExecution, ListedMemos, workflowPages } from '../../controller/workflow-pages.ts';
 import type { ClusterName } from '../arguments.ts';
 import { findClusterWorkflow, PAGE_TIMEOUT_MS, queryClusterStatus, runningClustersQuery } from '../cluster-workflow.ts';
 import { describeCurrentActivity } from '../issuance-progress.ts';
+import { attentionCondition, MAX_WHOLE_TABLE } from './attention.ts';
 import {
   type CertificateRow,
   type ClusterReport,
@@ -25,32 +28,78 @@ import {
   type FleetRow,
 } from './status-view.ts';
 
+/** Runs are visible some time after they start: a list asks again for those that started so long before its first page. */
+const VISIBILITY_DELAY_MS = 10_000;
+
 /** Every cluster and standalone CertificateRequest that has a workflow, from search attributes: no worker is needed. */
 export async function fleetFromTemporal(
   client: Client,
   managementCluster: string,
   namespace?: string,
 ): Promise<FleetReport> {
-  const clusters: FleetRow[] = [];
+  const query = fleetQuery(managementCluster, namespace);
+  return { source: 'temporal', clusters: await listRows(client, managementCluster, query) };
+}
+
+/** Of a large fleet those that need attention, by a narrower query; the others are counted. Of a small one, all. */
+export async function attentionFromTemporal(
+  client: Client,
+  managementCluster: string,
+  namespace?: string,
+): Promise<FleetReport> {
+  const query = fleetQuery(managementCluster, namespace);
+  const { count } = await client.withDeadline(Date.now() + PAGE_TIMEOUT_MS, () => client.workflow.count(query));
+  if (count <= MAX_WHOLE_TABLE) return await fleetFromTemporal(client, managementCluster, namespace);
+  const narrower = `${query} AND ${attentionCondition(Date.now())}`;
+  const clusters = await listRows(client, managementCluster, narrower);
+  return { source: 'temporal', clusters, atRest: Math.max(0, count - clusters.length) };
+}
+
+/** By the task queue, too: the name of another management cluster may begin with this one's and a slash. */
+function fleetQuery(managementCluster: string, namespace: string | undefined): string {
+  return `${runningClustersQuery(managementCluster, { namespace })} AND TaskQueue = '${taskQueueOf(managementCluster)}'`;
+}
+
+/**
+ * Each workflow once. A list of several pages is no snapshot: a run that continues as new meanwhile goes from a later page
+ * to before the first one. So it asks again for the runs that started since its first page, and the newest run counts.
+ */
+async function listRows(client: Client, managementCluster: string, query: string): Promise<readonly FleetRow[]> {
+  const rows = new Map<string, FleetRow>();
   const memos = new ListedMemos(client);
-  const query = runningClustersQuery(managementCluster, { namespace });
-  for await (const page of workflowPages(client, query, PAGE_TIMEOUT_MS)) {
-    for (const execution of page) {
-      const cluster = await memos.identityOf(managementCluster, execution);
-      if (cluster === undefined) continue;
-      const attributes = decodeTypedSearchAttributes(execution.searchAttributes?.indexedFields);
-      clusters.push({
-        cluster: `${cluster.namespace}/${cluster.name}`,
-        state: attributes.get(CertState) ?? 'Pending',
-        reason: attributes.get(CertReason),
-        dnsNames: attributes.get(CertNames),
-        issuer: attributes.get(CertIssuer),
-        notAfter: attributes.get(CertExpiry)?.toISOString(),
-        renewalTime: attributes.get(CertRenewAt)?.toISOString(),
-      });
+  let pages = 0;
+  let newestStart = 0;
+  const read = async (among: string): Promise<void> => {
+    for await (const page of workflowPages(client, among, PAGE_TIMEOUT_MS)) {
+      pages += 1;
+      newestStart = Math.max(newestStart, startOf(page[0]));
+      for (const execution of page) {
+        const cluster = await memos.identityOf(managementCluster, execution);
+        if (cluster !== undefined) rows.set(execution.execution?.workflowId ?? '', rowOf(cluster, execution));
+      }
     }
-  }
-  return { source: 'temporal', clusters };
+  };
+  await read(query);
+  if (pages > 1) await read(`${query} AND StartTime >= '${new Date(newestStart - VISIBILITY_DELAY_MS).toISOString()}'`);
+  return [...rows.values()];
+}
+
+/** Epoch milliseconds; 0 of none. */
+function startOf(execution: ListedExecution | undefined): number {
+  return optionalTsToMs(execution?.startTime) ?? 0;
+}
+
+function rowOf({ namespace, name }: ClusterIdentity, { searchAttributes }: ListedExecution): FleetRow {
+  const attributes = decodeTypedSearchAttributes(searchAttributes?.indexedFields);
+  return {
+    cluster: `${namespace}/${name}`,
+    state: attributes.get(CertState) ?? 'Pending',
+    reason: attributes.get(CertReason),
+    dnsNames: attributes.get(CertNames),
+    issuer: attributes.get(CertIssuer),
+    notAfter: attributes.get(CertExpiry)?.toISOString(),
+    renewalTime: attributes.get(CertRenewAt)?.toISOString(),
+  };
 }
 
 /** @returns undefined when the cluster has no workflow. @throws as {@link queryClusterStatus}. */
@@ -83,7 +132,7 @@ async function certificateRow(
   return {
     bundle,
     state,
-    reason: reasonOf(record),
+    reason: shownReasonOf(record),
     message: summaryMessage(record),
     since: record.since,
     failure: failureOf(record),

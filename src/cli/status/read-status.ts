@@ -9,7 +9,7 @@ import { assertSameManagementCluster } from '../management-cluster.ts';
 import { commandLine } from '../program-name.ts';
 import { describeSelection, type Selection } from '../selection.ts';
 import { isUnavailable, unavailableMessage, withTemporal } from '../temporal-client.ts';
-import { clusterFromTemporal, fleetFromTemporal } from './from-temporal.ts';
+import { attentionFromTemporal, clusterFromTemporal, fleetFromTemporal } from './from-temporal.ts';
 import type { ClusterReport, FleetReport, ServedRow } from './status-view.ts';
 import { withLabels } from './with-labels.ts';
 
@@ -22,10 +22,20 @@ export interface StatusSource extends KubeConnection {
   readonly kubernetes?: true;
 }
 
-/** The clusters and standalone CertificateRequests that are served: all, or those of a selection. */
-export async function readFleet(selection: Selection, source: StatusSource): Promise<FleetReport> {
+/**
+ * The clusters and standalone CertificateRequests that are served: all, or those of a selection.
+ * @param atRest whether those of a large fleet that need no attention are left out where Temporal can count them.
+ */
+export async function readFleet(
+  selection: Selection,
+  source: StatusSource,
+  atRest: 'listed' | 'counted' = 'listed',
+): Promise<FleetReport> {
   const { managementCluster } = loadSettings(process.env, ['managementCluster']);
   const { namespace } = selection;
+  // Only the API server knows labels: which of the others have them cannot be counted.
+  const isCounted = atRest === 'counted' && selection.selector === undefined;
+  const list = isCounted ? attentionFromTemporal : fleetFromTemporal;
   const crdCheck = new CrdCheck(source);
   const report = await temporalElseKubernetes(
     source,
@@ -33,7 +43,7 @@ export async function readFleet(selection: Selection, source: StatusSource): Pro
       withTemporal(
         crdCheck.beside(async (client) => {
           await assertSameManagementCluster(client, managementCluster, source);
-          return await fleetFromTemporal(client, managementCluster, namespace);
+          return await list(client, managementCluster, namespace);
         }),
       ),
     ({ withKubernetes, fleetFromKubernetes }) =>

@@ -17,6 +17,7 @@ export interface FleetRow {
   /** namespace/name. */
   readonly cluster: string;
   readonly state: string;
+  /** Of the failure, else of a renewal that is postponed or requested, else the state. */
   readonly reason?: string;
   /** RFC 3339. */
   readonly notAfter?: string;
@@ -34,6 +35,8 @@ export interface FleetReport extends ManagementClusterProblems {
   /** Which part of the fleet, for people, such as `in namespace ns`; absent: all of it. */
   readonly among?: string;
   readonly clusters: readonly FleetRow[];
+  /** Clusters that `clusters` leaves out, since nothing about them needs attention; absent: it has all. */
+  readonly atRest?: number;
 }
 
 /** Whether the cluster serves a certificate: the condition `Served`. */
@@ -117,11 +120,24 @@ export function byUrgency(left: FleetRow, right: FleetRow): number {
   return compareUrgency(left, right) || left.cluster.localeCompare(right.cluster);
 }
 
-/** A table, most urgent first. @param wide with exact instants and names. */
+/** A table, most urgent first; where it leaves clusters out, below a line that counts all. @param wide with exact instants and names. */
 export function formatFleet(report: FleetReport, wide = false): string {
-  const { problem } = report;
-  const table = fleetTable(report, wide);
-  return problem === undefined ? table : `${oneLine(problem)}\n\n${table}`;
+  const { problem, clusters, atRest } = report;
+  const heads = [problem === undefined ? [] : oneLine(problem), atRest === undefined ? [] : countsText(report, atRest)];
+  const isLeftOut = atRest !== undefined && clusters.length === 0;
+  return [...heads.flat(), ...(isLeftOut ? [] : [fleetTable(report, wide)])].join('\n\n');
+}
+
+/** `10000 clusters: 12 Failing, 9988 Ready. …` */
+function countsText({ clusters, among }: FleetReport, atRest: number): string {
+  const counts = new Map<string, number>();
+  for (const { state } of clusters.toSorted(byUrgency)) counts.set(state, (counts.get(state) ?? 0) + 1);
+  counts.set('Ready', (counts.get('Ready') ?? 0) + atRest);
+  const fleet = `${clusters.length + atRest} clusters${among === undefined ? '' : ` ${oneLine(among)}`}`;
+  const byState = Array.from(counts, ([state, count]) => `${count} ${state}`).join(', ');
+  const shown =
+    clusters.length === 0 ? 'None needs attention' : `Those that need attention (${clusters.length}) are below`;
+  return `${fleet}: ${byState}. ${shown}; --all shows all.`;
 }
 
 function fleetTable({ clusters, among }: FleetReport, wide: boolean): string {

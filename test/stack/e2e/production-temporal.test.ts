@@ -1,6 +1,8 @@
 /** The server of production, with its store and its visibility in PostgreSQL: certman needs nothing of the development server's. */
 import { readFile } from 'node:fs/promises';
 import { beforeAll, expect, test } from 'vitest';
+import { runningClustersQuery } from '../../../src/cli/cluster-workflow.ts';
+import { attentionCondition } from '../../../src/cli/status/attention.ts';
 import type { ClusterReport, FleetReport } from '../../../src/cli/status/status-view.ts';
 import { taskQueueOf } from '../../../src/contract/ids.ts';
 import { CertNames, CertReason, SEARCH_ATTRIBUTES } from '../../../src/contract/search-attributes.ts';
@@ -67,6 +69,9 @@ test('`certman status` lists the fleet and one cluster from its visibility', asy
     const expected = ['first/first Ready', 'waiting/waiting Waiting'];
     return source === 'temporal' && JSON.stringify(states) === JSON.stringify(expected) ? { clusters } : states.join();
   });
+  const attention = `${runningClustersQuery('hive')} AND ${attentionCondition(Date.now())}`;
+  const found = await collect(lab().client.workflow.list({ query: attention }));
+  expect(found.map(({ workflowId }) => workflowId)).toEqual([expect.stringContaining('/waiting/waiting/')]);
   const [ready] = fleet.clusters.filter(({ state }) => state === 'Ready');
   expect(Date.parse(ready?.renewalTime ?? '')).toBeLessThan(Date.parse(ready?.notAfter ?? ''));
   const report = JSON.parse(await certman(['status', 'first/first', '--json'])) as ClusterReport;

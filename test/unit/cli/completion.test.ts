@@ -22,7 +22,10 @@ describe('at the cursor', () => {
     [['account', 'ro'], ['rollover']],
     [['account', 'show', ''], []],
     [['no-such', ''], []],
-    [['status', '--all'], ['--all-namespaces']],
+    [
+      ['status', '--all'],
+      ['--all-namespaces', '--all'],
+    ],
     [['status', '--no-such='], []],
     [['status', '-o', 'w'], ['wide']],
     [['status', '-o', 'json', 'b'], ['blue']],

@@ -1,22 +1,25 @@
 import { Client, type ConnectionLike } from '@temporalio/client';
 import { defaultPayloadConverter, TypedSearchAttributes } from '@temporalio/common';
 import { encodeUnifiedSearchAttributes } from '@temporalio/common/lib/converter/payload-search-attributes.js';
+import { msToTs } from '@temporalio/common/lib/time.js';
+import Long from 'long';
 import { expect, test } from 'vitest';
-import { fleetFromTemporal } from '../../../src/cli/status/from-temporal.ts';
+import { attentionFromTemporal, fleetFromTemporal } from '../../../src/cli/status/from-temporal.ts';
 import { clusterWorkflowId } from '../../../src/contract/ids.ts';
 import { CertExpiry, CertState } from '../../../src/contract/search-attributes.ts';
 import { workflowPages } from '../../../src/controller/workflow-pages.ts';
 
 const LONG_NAME = 'n'.repeat(250);
 
-function execution(name: string) {
+function execution(name: string, { state = 'Ready', startedAt = 1_000 } = {}) {
   const identity = { managementCluster: 'hive', namespace: 'ns', name, uid: 'u' };
   const attributes = new TypedSearchAttributes([
-    { key: CertState, value: 'Ready' },
+    { key: CertState, value: state },
     { key: CertExpiry, value: new Date('2027-01-01T00:00:00Z') },
   ]);
   return {
     execution: { workflowId: clusterWorkflowId(identity) },
+    startTime: msToTs(startedAt),
     memo: { fields: { name: defaultPayloadConverter.toPayload(name) } },
     searchAttributes: { indexedFields: encodeUnifiedSearchAttributes(undefined, attributes) },
   };
@@ -39,6 +42,65 @@ function clientWithPages(pages: readonly (readonly object[])[], asked: string[])
   return new Client({ connection: connection as unknown as ConnectionLike });
 }
 
+/** @param lists the pages of the first list, of the second and so on. @param queries gets the query of each. */
+function clientWithLists(lists: readonly (readonly (readonly object[])[])[], queries: string[], count = 0): Client {
+  const connection = {
+    plugins: [],
+    withDeadline: (_deadline: number, call: () => unknown) => call(),
+    workflowService: {
+      countWorkflowExecutions: () => Promise.resolve({ count: Long.fromNumber(count), groups: [] }),
+      listWorkflowExecutions: ({
+        query,
+        nextPageToken,
+      }: {
+        readonly query: string;
+        readonly nextPageToken: Uint8Array;
+      }) => {
+        const page = Number(Buffer.from(nextPageToken).toString());
+        if (page === 0) queries.push(query);
+        const pages = lists[queries.length - 1] ?? [];
+        const next = page + 1 < pages.length ? String(page + 1) : '';
+        return Promise.resolve({ executions: pages[page] ?? [], nextPageToken: Buffer.from(next) });
+      },
+    },
+  };
+  return new Client({ connection: connection as unknown as ConnectionLike });
+}
+
+test('a cluster whose run continues as new while the pages are read is there, once, as it is then', async () => {
+  const queries: string[] = [];
+  const startedAt = Date.parse('2026-12-01T00:00:00Z');
+  const list = [[execution('newest', { startedAt }), execution('twice', { state: 'Renewing' })], [execution('oldest')]];
+  const meanwhile = [[execution('lost'), execution('twice')]];
+  const { clusters } = await fleetFromTemporal(clientWithLists([list, meanwhile], queries), 'hive');
+  expect(clusters.map(({ cluster, state }) => `${cluster} ${state}`).sort()).toEqual(
+    ['lost', 'newest', 'oldest', 'twice'].map((name) => `ns/${name} Ready`),
+  );
+  expect(queries[1]).toBe(`${queries[0]} AND StartTime >= '2026-11-30T23:59:50.000Z'`);
+});
+
+test('a list of one page asks once', async () => {
+  const queries: string[] = [];
+  await fleetFromTemporal(clientWithLists([[[execution('a')]]], queries), 'hive');
+  expect(queries).toHaveLength(1);
+});
+
+test('of more than a hundred clusters, it lists those that need attention and counts the others', async () => {
+  const queries: string[] = [];
+  const failing = [[execution('a', { state: 'Failing' })]];
+  const report = await attentionFromTemporal(clientWithLists([failing], queries, 101), 'hive');
+  expect(report).toMatchObject({ atRest: 100, clusters: [{ cluster: 'ns/a', state: 'Failing' }] });
+  expect(queries).toEqual([expect.stringContaining(`CertState != 'Ready'`)]);
+});
+
+test('of a hundred clusters, it lists all', async () => {
+  const queries: string[] = [];
+  const report = await attentionFromTemporal(clientWithLists([[[execution('a')]]], queries, 100), 'hive');
+  expect(report).toMatchObject({ clusters: [{ cluster: 'ns/a' }] });
+  expect(report.atRest).toBeUndefined();
+  expect(queries).toEqual([expect.not.stringContaining('CertState')]);
+});
+
 test('the rows of all pages, each with its search attributes', async () => {
   const asked: string[] = [];
   const pages = [[execution('a'), { execution: { workflowId: 'cluster/other/ns/x/u' } }], [execution('b')], []];
@@ -47,7 +109,8 @@ test('the rows of all pages, each with its search attributes', async () => {
     ['ns/a', 'Ready', '2027-01-01T00:00:00.000Z'],
     ['ns/b', 'Ready', '2027-01-01T00:00:00.000Z'],
   ]);
-  expect(asked).toEqual(['0', '1', '2']);
+  // The list again, of the runs that started meanwhile.
+  expect(asked).toEqual(['0', '1', '2', '0', '1', '2']);
 });
 
 test('a name that the workflow id truncates is whole', async () => {

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import { expect, test } from 'vitest';
-import { clusterFromKubernetes } from '../../../src/cli/status/from-kubernetes.ts';
+import { clusterFromKubernetes, fleetFromKubernetes } from '../../../src/cli/status/from-kubernetes.ts';
 import { CertmanError } from '../../../src/failures/failure.ts';
 import type { KubernetesApi, KubernetesObject } from '../../../src/kubernetes/api/kubernetes-api.ts';
 
@@ -33,3 +33,16 @@ test('what an operator has requested is read from the conditions', async () => {
   const report = await clusterFromKubernetes(withoutHive([request]), SETTINGS, { namespace: 'ns', name: 'alone' });
   expect(report?.certificates[0]?.requests).toEqual(['An operator requested a renewal.']);
 });
+
+test.each(['Frozen', 'RestartBudget', 'Requested', 'RequestExpired'])(
+  'the fleet shows why a renewal waits: %s',
+  async (reason) => {
+    const conditions = [
+      { type: 'Ready', status: 'True', reason: 'Issued', message: 'It is valid.' },
+      { type: 'Renewing', status: 'False', reason, message: 'It waits.' },
+    ];
+    const request = { metadata: { namespace: 'ns', name: 'alone', uid: 'u' }, spec: {}, status: { conditions } };
+    const { clusters } = await fleetFromKubernetes(withoutHive([request]));
+    expect(clusters).toMatchObject([{ cluster: 'ns/alone', state: 'Ready', reason }]);
+  },
+);

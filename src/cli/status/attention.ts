@@ -1,0 +1,32 @@
+/** Which clusters of a large fleet a table on a terminal shows: those that need attention. Pure. */
+import { CertExpiry, CertReason, CertRenewAt, CertState } from '../../contract/search-attributes.ts';
+import type { FleetReport, FleetRow } from './status-view.ts';
+
+/** A table of a fleet with no more clusters shows all of them. */
+export const MAX_WHOLE_TABLE = 100;
+
+/** Reasons of a certificate in use that waits for its renewal: of the workflow, and of the condition `Ready`. */
+const REASONS_AT_REST: ReadonlySet<string | undefined> = new Set([undefined, 'Ready', 'Issued']);
+
+/** Whether it is not Ready, or something is due, postponed or requested. @param now epoch milliseconds. */
+export function needsAttention({ state, reason, notAfter, renewalTime }: FleetRow, now: number): boolean {
+  if (state !== 'Ready' || !REASONS_AT_REST.has(reason)) return true;
+  const due = Date.parse(renewalTime ?? notAfter ?? '');
+  return !(due > now);
+}
+
+/** The same as a condition of a visibility query. A comparison with what is missing is never true in SQL. */
+export function attentionCondition(now: number): string {
+  const at = new Date(now).toISOString();
+  const isMissing = [CertState, CertReason, CertRenewAt, CertExpiry].map(({ name }) => `${name} IS NULL`);
+  const isOther = [CertState, CertReason].map(({ name }) => `${name} != 'Ready'`);
+  return `(${[...isMissing, ...isOther, `${CertRenewAt.name} <= '${at}'`].join(' OR ')})`;
+}
+
+/** The report as a table on a terminal shows it: of a large fleet, without the clusters at rest, which are counted. */
+export function withoutThoseAtRest(report: FleetReport, now: number): FleetReport {
+  const { clusters } = report;
+  if (report.atRest !== undefined || clusters.length <= MAX_WHOLE_TABLE) return report;
+  const shown = clusters.filter((row) => needsAttention(row, now));
+  return { ...report, clusters: shown, atRest: clusters.length - shown.length };
+}

@@ -1,0 +1,66 @@
+import { expect, test } from 'vitest';
+import { attentionCondition, needsAttention, withoutThoseAtRest } from '../../../../src/cli/status/attention.ts';
+import { type FleetReport, type FleetRow, formatFleet } from '../../../../src/cli/status/status-view.ts';
+
+const NOW = Date.parse('2026-12-01T00:00:00Z');
+const AT_REST: FleetRow = {
+  cluster: 'ns/c',
+  state: 'Ready',
+  reason: 'Ready',
+  notAfter: '2027-02-01T00:00:00Z',
+  renewalTime: '2027-01-01T00:00:00Z',
+};
+
+test.each<[boolean, string, Partial<FleetRow>]>([
+  [false, 'at rest', {}],
+  [false, 'at rest, by its resources', { reason: 'Issued' }],
+  [false, 'of certman-operator', { reason: undefined, renewalTime: undefined }],
+  [true, 'failing', { state: 'Failing', reason: 'DnsNotDelegated' }],
+  [true, 'renewed now', { state: 'Renewing', reason: 'Renewing' }],
+  [true, 'paused', { state: 'Paused', reason: 'Paused' }],
+  [true, 'in a state that this version does not know', { state: 'Other' }],
+  [true, 'postponed', { reason: 'Frozen' }],
+  [true, 'a request that has expired', { reason: 'RequestExpired' }],
+  [true, 'late', { renewalTime: '2026-11-30T00:00:00Z' }],
+  [true, 'due at this instant', { renewalTime: '2026-12-01T00:00:00Z' }],
+  [true, 'without a certificate', { notAfter: undefined, renewalTime: undefined }],
+  [true, 'a malformed instant', { renewalTime: 'soon' }],
+])('attention %s: %s', (expected, _what, change) => {
+  expect(needsAttention({ ...AT_REST, ...change }, NOW)).toBe(expected);
+});
+
+test('the query names what is missing: a comparison with it is not true', () => {
+  const condition = attentionCondition(NOW);
+  for (const name of ['CertState', 'CertReason', 'CertRenewAt']) expect(condition).toContain(`${name} IS NULL`);
+  expect(condition).toContain(`CertRenewAt <= '2026-12-01T00:00:00.000Z'`);
+});
+
+function fleetOf(atRest: number, more: readonly FleetRow[] = []): FleetReport {
+  const clusters = Array.from({ length: atRest }, (_, index) => ({ ...AT_REST, cluster: `ns/c${index}` }));
+  return { source: 'kubernetes', clusters: [...clusters, ...more] };
+}
+
+const FAILING: FleetRow = { ...AT_REST, cluster: 'ns/failing', state: 'Failing', reason: 'DnsNotDelegated' };
+
+test('a table of a hundred clusters has all; one of more counts those at rest', () => {
+  expect(withoutThoseAtRest(fleetOf(99, [FAILING]), NOW).clusters).toHaveLength(100);
+  const postponed = { ...AT_REST, cluster: 'ns/postponed', reason: 'OutsideWindow' };
+  const short = withoutThoseAtRest(fleetOf(120, [postponed, FAILING]), NOW);
+  expect(short.clusters.map(({ cluster }) => cluster).sort()).toEqual(['ns/failing', 'ns/postponed']);
+  const [head, , columns, first, second, ...rest] = formatFleet(short).split('\n');
+  expect(head).toBe('122 clusters: 1 Failing, 121 Ready. Those that need attention (2) are below; --all shows all.');
+  expect(columns).toMatch(/^CLUSTER +STATE +REASON/);
+  expect(first).toMatch(/^ns\/failing +Failing +DnsNotDelegated/);
+  expect(second).toMatch(/^ns\/postponed +Ready +OutsideWindow/);
+  expect(rest).toEqual([]);
+});
+
+test('a fleet at rest is one line, also when the server has counted it', () => {
+  const counted = { source: 'temporal', clusters: [], atRest: 10_000, among: 'in namespace ns' } as const;
+  expect(formatFleet(withoutThoseAtRest(counted, NOW))).toBe(
+    '10000 clusters in namespace ns: 10000 Ready. None needs attention; --all shows all.',
+  );
+  expect(formatFleet({ ...counted, problem: 'The CRD is outdated.' })).toMatch(
+    /^The CRD is outdated\.\n\n10000 clusters/,
+  );
+});
