@@ -15,6 +15,7 @@ import { MetricsExposition } from '../observability/metrics-exposition.ts';
 import { issuanceSinks, startTracing, type Tracing } from '../observability/tracing/tracing.ts';
 import { createDataConverter } from '../payloads/data-converter.ts';
 import { PayloadKeyStore } from '../payloads/payload-key-store.ts';
+import { collectWhenIdle } from './collect-when-idle.ts';
 import { composeActivities } from './compose-activities.ts';
 import { claimManagementCluster, ensureWatchWorkflow } from './ensure-watch-workflow.ts';
 import { followCredentials } from './follow-credentials.ts';
@@ -37,6 +38,7 @@ export async function runWorker(configuration: Configuration, logger: Logger, si
   const { metricsAddress, probeAddress } = configuration;
   const servers: RunningServer[] = [];
   const endMemoryWatch = watchMemory({ limit: memoryLimit(), registry: exposition.registry, logger });
+  const endCollection = collectWhenIdle();
   const tracing = await startTracing(configuration.tracing, { registry: exposition.registry, logger });
   try {
     servers.push(
@@ -77,6 +79,7 @@ export async function runWorker(configuration: Configuration, logger: Logger, si
     }
   } finally {
     endMemoryWatch();
+    endCollection();
     await tracing?.close();
     await Promise.all(servers.map((server) => server.close()));
   }
