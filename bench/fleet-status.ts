@@ -52,7 +52,9 @@ export interface StatusBenchRun {
   readonly clusters: number;
   /** `certman status -o json`. */
   readonly jsonSeconds: number;
-  /** CPU time of the command. */
+  /** `certman status` on a terminal. */
+  readonly tableSeconds: number;
+  /** CPU time of the command with `-o json`. */
   readonly commandCpuSeconds: number;
   /** CPU time of the server with its store, meanwhile. */
   readonly serverCpuSeconds: number;
@@ -96,6 +98,7 @@ export async function benchStatus({ clusters, stores, stateDir }: StatusBenchOpt
 const COLUMNS: readonly Column<StatusBenchRun>[] = [
   ['server', ({ store }) => store],
   ['clusters', ({ clusters }) => clusters],
+  ['certman status on a terminal, s', ({ tableSeconds }) => tableSeconds],
   ['certman status -o json, s', ({ jsonSeconds }) => jsonSeconds],
   ['CPU of the command, s', ({ commandCpuSeconds }) => commandCpuSeconds],
   ['CPU of the server, s', ({ serverCpuSeconds }) => serverCpuSeconds],
@@ -127,10 +130,11 @@ async function measureStore(
     await startSleepers(client, clusters, progress);
     const command = (...args: readonly string[]) => runCommand(program, temporal, args);
     const serverCpu = () => sumCpuSeconds(parts);
-    const [json, namespaced, list, attention]: [Timed[], Timed[], Timed[], Timed[]] = [[], [], [], []];
+    const [json, table, namespaced, list, attention] = Array.from({ length: 5 }, (): Timed[] => []) as Timings;
     let bytesPerCluster = 0;
     for (let run = 0; run < RUNS; run += 1) {
       json.push(await timed(serverCpu, () => command('-o', 'json').then((text) => requireClusters(text, clusters))));
+      table.push(await timed(serverCpu, async () => requireTable(await runOnTerminal(program, temporal), clusters)));
       namespaced.push(await timed(serverCpu, () => command('-n', 'uhc-production-1', '-o', 'json')));
       list.push(
         await timed(serverCpu, async () => {
@@ -149,6 +153,7 @@ async function measureStore(
     return {
       store,
       clusters,
+      tableSeconds: middle(table, 'seconds'),
       jsonSeconds: middle(json, 'seconds'),
       commandCpuSeconds: middle(json, 'commandCpu'),
       serverCpuSeconds: middle(json, 'serverCpu'),
@@ -226,6 +231,8 @@ async function startSleepers(client: Client, clusters: number, progress: (text: 
     throw new Error(`not within ${VISIBLE_WITHIN_MS / 1000} s: visibility knows ${clusters} workflows`);
 }
 
+type Timings = [Timed[], Timed[], Timed[], Timed[], Timed[]];
+
 interface Timed {
   readonly seconds: number;
   readonly commandCpu: number;
@@ -250,7 +257,20 @@ async function sumCpuSeconds(parts: readonly Part[]): Promise<number> {
 
 /** @returns what it prints. */
 async function runCommand(program: string, temporal: Temporal, args: readonly string[]): Promise<string> {
-  const { stdout } = await promisify(execFile)(process.execPath, [program, 'status', ...args], {
+  return await execute(process.execPath, [program, 'status', ...args], temporal);
+}
+
+/** By script(1) of util-linux. */
+async function runOnTerminal(program: string, temporal: Temporal): Promise<string> {
+  return await execute(
+    'script',
+    ['-q', '-e', '-c', `'${process.execPath}' '${program}' status`, '/dev/null'],
+    temporal,
+  );
+}
+
+async function execute(file: string, args: readonly string[], temporal: Temporal): Promise<string> {
+  const { stdout } = await promisify(execFile)(file, [...args], {
     env: {
       ...process.env,
       TEMPORAL_ADDRESS: temporal.address,
@@ -262,6 +282,12 @@ async function runCommand(program: string, temporal: Temporal, args: readonly st
     maxBuffer: MAX_OUTPUT_BYTES,
   });
   return stdout;
+}
+
+function requireTable(text: string, clusters: number): void {
+  const failing = Math.floor(clusters / 100);
+  if (!text.startsWith(`${clusters} clusters: ${failing} Failing, ${clusters - failing} Ready.`))
+    throw new Error(`certman status shows on a terminal: ${text.slice(0, 200)}`);
 }
 
 function requireClusters(text: string, clusters: number): void {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { dependencyChanged, renew } from '../../src/contract/cluster-certificates.ts';
+import { CertReason } from '../../src/contract/search-attributes.ts';
 import { startTimeSkippingEnvironment } from '../support/temporal/temporal-server.ts';
 import { eventually } from '../support/vitest/eventually.ts';
 import { activityFailure } from '../support/workflows/activity-doubles.ts';
@@ -49,6 +50,7 @@ test('a renewal waits for the end of a freeze, says so once, and sleeps meanwhil
     await harness.advanceTime(46 * DAY_MS);
     await reasonOfRenewing(harness, 'Frozen');
     expect(doubles.reports.at(-1)).toMatchObject({ state: 'Ready', event: { reason: 'RenewalPostponed' } });
+    expect((await handle.describe()).typedSearchAttributes.get(CertReason)).toBe('Frozen');
     const until = doubles.reports.at(-1)?.renewalTime;
     const evaluations = doubles.countOf('applyCertificateRequests');
     await harness.untilAsleep(view);

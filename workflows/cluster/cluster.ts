@@ -10,7 +10,12 @@ import type { RenewalWindow } from '../../src/certificates/renewal-window.ts';
 import { type ClusterView, clusterDigest, isOlderView, sameView } from '../../src/clusters/cluster-view.ts';
 import { type Gate, gateOf, isUsedElsewhere } from '../../src/clusters/gate.ts';
 import type { RequestObservation } from '../../src/contract/activities.ts';
-import type { BundleRecord, DecommissionStarted } from '../../src/contract/bundle-record.ts';
+import {
+  type BundleRecord,
+  type DecommissionStarted,
+  reasonOf,
+  shownReasonOf,
+} from '../../src/contract/bundle-record.ts';
 import { type CampaignRequest, isCampaignRequest } from '../../src/contract/campaign-request.ts';
 import type {
   ClusterCertificatesInput,
@@ -332,10 +337,15 @@ export class ClusterCertificates implements ClusterContext {
     this.#upsertSearchAttributes();
   }
 
-  /** Each upsert is an event, so nothing is sent when nothing changed. */
+  /**
+   * Each upsert is an event, so nothing is sent when nothing changed. That a renewal is postponed or requested is shown, but
+   * not compared: an upsert for it alone would change the commands of runs in progress, and comes with a change of the state
+   * or the instant anyway.
+   */
   #upsertSearchAttributes(): void {
-    const attributes = searchAttributesOf(Object.values(this.#records()), this.decommissioning);
-    const published = JSON.stringify(attributes);
+    const records = Object.values(this.#records());
+    const attributes = searchAttributesOf(records, this.decommissioning, shownReasonOf);
+    const published = JSON.stringify(searchAttributesOf(records, this.decommissioning, reasonOf));
     if (published === this.#published || attributes.length === 0) return;
     this.#published = published;
     upsertSearchAttributes(attributes);

@@ -3,7 +3,7 @@ import { summaryMessage } from '../../src/certificates/status-messages.ts';
 import { compareUrgency } from '../../src/certificates/urgency.ts';
 import type { ClusterView } from '../../src/clusters/cluster-view.ts';
 import { gateOf, isUsedElsewhere } from '../../src/clusters/gate.ts';
-import { type BundleRecord, reasonOf, renewalTimeOf } from '../../src/contract/bundle-record.ts';
+import { type BundleRecord, renewalTimeOf } from '../../src/contract/bundle-record.ts';
 import { requestMessages } from '../../src/contract/requests.ts';
 import {
   CertExpiry,
@@ -79,10 +79,11 @@ function notesOn({ hibernating, limitedSupport }: ClusterView): readonly (string
   ];
 }
 
-/** Search attributes of the most urgent bundle; without any, only the state of a decommission. */
+/** Search attributes of the most urgent bundle; without any, only the state of a decommission. @param reason of a bundle. */
 export function searchAttributesOf(
   records: readonly BundleRecord[],
   decommissioning: boolean,
+  reason: (record: BundleRecord) => string,
 ): SearchAttributeUpdatePair[] {
   const [shown] = [...records].sort((a, b) => compareUrgency(urgencyOf(a), urgencyOf(b)));
   if (shown === undefined) return decommissioning ? [{ key: CertState, value: 'Decommissioning' }] : [];
@@ -90,7 +91,7 @@ export function searchAttributesOf(
   const renewalTime = renewalTimeOf(shown);
   return [
     { key: CertState, value: state },
-    { key: CertReason, value: reasonOf(shown) },
+    { key: CertReason, value: reason(shown) },
     { key: CertNames, value: dnsNames.length === 0 ? null : dnsNames.slice(0, 10) },
     { key: CertIssuer, value: certificate?.issuerName.slice(0, 200) ?? null },
     { key: CertExpiry, value: certificate === undefined ? null : new Date(certificate.notAfter) },

@@ -120,7 +120,7 @@ export function byUrgency(left: FleetRow, right: FleetRow): number {
   return compareUrgency(left, right) || left.cluster.localeCompare(right.cluster);
 }
 
-/** A table, most urgent first; where it leaves clusters out, below a line that counts all. @param wide with exact instants and names. */
+/** A table, most urgent first; where it leaves clusters out, below lines that count all. @param wide with exact instants and names. */
 export function formatFleet(report: FleetReport, wide = false): string {
   const { problem, clusters, atRest } = report;
   const heads = [problem === undefined ? [] : oneLine(problem), atRest === undefined ? [] : countsText(report, atRest)];
@@ -128,16 +128,15 @@ export function formatFleet(report: FleetReport, wide = false): string {
   return [...heads.flat(), ...(isLeftOut ? [] : [fleetTable(report, wide)])].join('\n\n');
 }
 
-/** `10000 clusters: 12 Failing, 9988 Ready. …` */
+/** Two lines, since a redrawn table cuts what is too long: `10000 clusters: 12 Failing, 9988 Ready.` */
 function countsText({ clusters, among }: FleetReport, atRest: number): string {
   const counts = new Map<string, number>();
   for (const { state } of clusters.toSorted(byUrgency)) counts.set(state, (counts.get(state) ?? 0) + 1);
   counts.set('Ready', (counts.get('Ready') ?? 0) + atRest);
   const fleet = `${clusters.length + atRest} clusters${among === undefined ? '' : ` ${oneLine(among)}`}`;
   const byState = Array.from(counts, ([state, count]) => `${count} ${state}`).join(', ');
-  const shown =
-    clusters.length === 0 ? 'None needs attention' : `Those that need attention (${clusters.length}) are below`;
-  return `${fleet}: ${byState}. ${shown}; --all shows all.`;
+  const shown = clusters.length === 0 ? 'None needs attention' : `Below are the ${clusters.length} that need attention`;
+  return `${fleet}: ${byState}.\n${shown}; --all shows all.`;
 }
 
 function fleetTable({ clusters, among }: FleetReport, wide: boolean): string {

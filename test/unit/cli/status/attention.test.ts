@@ -47,18 +47,19 @@ test('a table of a hundred clusters has all; one of more counts those at rest', 
   const postponed = { ...AT_REST, cluster: 'ns/postponed', reason: 'OutsideWindow' };
   const short = withoutThoseAtRest(fleetOf(120, [postponed, FAILING]), NOW);
   expect(short.clusters.map(({ cluster }) => cluster).sort()).toEqual(['ns/failing', 'ns/postponed']);
-  const [head, , columns, first, second, ...rest] = formatFleet(short).split('\n');
-  expect(head).toBe('122 clusters: 1 Failing, 121 Ready. Those that need attention (2) are below; --all shows all.');
+  const [head, hint, , columns, first, second, ...rest] = formatFleet(short).split('\n');
+  expect(head).toBe('122 clusters: 1 Failing, 121 Ready.');
+  expect(hint).toBe('Below are the 2 that need attention; --all shows all.');
   expect(columns).toMatch(/^CLUSTER +STATE +REASON/);
   expect(first).toMatch(/^ns\/failing +Failing +DnsNotDelegated/);
   expect(second).toMatch(/^ns\/postponed +Ready +OutsideWindow/);
   expect(rest).toEqual([]);
 });
 
-test('a fleet at rest is one line, also when the server has counted it', () => {
+test('a fleet at rest has no table, also when the server has counted it', () => {
   const counted = { source: 'temporal', clusters: [], atRest: 10_000, among: 'in namespace ns' } as const;
   expect(formatFleet(withoutThoseAtRest(counted, NOW))).toBe(
-    '10000 clusters in namespace ns: 10000 Ready. None needs attention; --all shows all.',
+    '10000 clusters in namespace ns: 10000 Ready.\nNone needs attention; --all shows all.',
   );
   expect(formatFleet({ ...counted, problem: 'The CRD is outdated.' })).toMatch(
     /^The CRD is outdated\.\n\n10000 clusters/,
