@@ -7,7 +7,6 @@ import type {
   RequestObservation,
 } from '../src/contract/activities.ts';
 import type { KubernetesApi } from '../src/kubernetes/api/kubernetes-api.ts';
-import { TimeLimit } from '../src/kubernetes/api/time-limit.ts';
 import {
   applyCertificateRequest,
   type CompleteObservation,
@@ -19,6 +18,7 @@ import type { OperatorSettings } from '../src/kubernetes/objects/operator-settin
 import { postponeRenewal, type RenewalControls } from '../src/kubernetes/objects/postpone-renewal.ts';
 import { releasePrimaryObject } from '../src/kubernetes/objects/primary-object.ts';
 import type { ServedBundles } from '../src/kubernetes/objects/served-bundles.ts';
+import { TimeLimit } from '../src/network/time-limit.ts';
 import { StatusReporter } from './status-reporter.ts';
 import { wrapActivity } from './wrap-activity.ts';
 

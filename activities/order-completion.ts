@@ -140,10 +140,12 @@ export class OrderCompletion {
       completed = { certificateUrl, installed };
     } finally {
       const longEnough = Promise.withResolvers<void>();
-      const timer = setTimeout(longEnough.resolve, MAX_WITHDRAWAL_WAIT_MS);
+      const timer = setTimeout(() => {
+        abandoned.abort();
+        longEnough.resolve();
+      }, MAX_WITHDRAWAL_WAIT_MS);
       await Promise.race([withdrawal, longEnough.promise]);
       clearTimeout(timer);
-      abandoned.abort();
     }
     return { ...completed, withdrawn: this.#progress.withdrawn };
   }

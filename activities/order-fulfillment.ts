@@ -8,7 +8,7 @@ import type {
 } from '../src/contract/activities.ts';
 import { clusterWorkflowId } from '../src/contract/ids.ts';
 import { issuedReport } from '../src/contract/issued.ts';
-import { TimeLimit } from '../src/kubernetes/api/time-limit.ts';
+import { TimeLimit } from '../src/network/time-limit.ts';
 import { currentDnsAttempt, type DnsAttempt } from './dns-attempt.ts';
 import { isCompleting, OrderCompletion, type OrderCompletionDeps } from './order-completion.ts';
 import { type DnsProofDeps, publishAndVerify } from './publish-and-verify.ts';

@@ -1,13 +1,13 @@
 import { Context } from '@temporalio/activity';
 import type { ReportStatusInput } from '../src/contract/activities.ts';
 import type { KubernetesApi } from '../src/kubernetes/api/kubernetes-api.ts';
-import { TimeLimit } from '../src/kubernetes/api/time-limit.ts';
 import type { ManagementClusterAccess } from '../src/kubernetes/objects/apply-certificate-request.ts';
 import { BUNDLE_STATUS } from '../src/kubernetes/objects/bundle-status.ts';
 import { type RecordEvent, recordEvent } from '../src/kubernetes/objects/events.ts';
 import { reportStatus } from '../src/kubernetes/objects/report-status.ts';
 import { REQUEST_STATUS } from '../src/kubernetes/objects/request-status.ts';
 import { StatusWriter } from '../src/kubernetes/objects/status-writer.ts';
+import { TimeLimit } from '../src/network/time-limit.ts';
 
 /** Well below the time limits of the activities that record Events beside their work. */
 const EVENT_TIMEOUT_MS = 5_000;

@@ -4,6 +4,7 @@ import { CertmanError, type FailureParts } from '../failures/failure.ts';
 import { guardedConnector } from '../network/guarded-connector.ts';
 import { addressPolicy, type Network } from '../network/public-address.ts';
 import { AddressRefusedError, type ResolveHost } from '../network/resolve-allowed.ts';
+import { TimeLimit } from '../network/time-limit.ts';
 import { parseAcmeUrl } from './url.ts';
 
 /** An order of 100 names has about 12 KB, a chain about 6 KB. */
@@ -79,16 +80,14 @@ export class AcmeTransport {
     const url = parseAcmeUrl(target);
     if (url === undefined) throw notHttpsError(target);
     const { userAgent, timeoutMs = REQUEST_TIMEOUT_MS } = this.#options;
-    const abort = new AbortController();
-    const cancel = (): void => abort.abort(signal?.reason);
-    const expire = (): void => abort.abort(unreachableError(url, `no answer within ${timeoutMs / 1000} s`));
-    const timer = setTimeout(expire, timeoutMs);
-    signal?.addEventListener('abort', cancel, { once: true });
+    const limit = new TimeLimit(timeoutMs, signal, () =>
+      unreachableError(url, `no answer within ${timeoutMs / 1000} s`),
+    );
     try {
       const answer = await request(url, {
         method,
         dispatcher: this.#agent,
-        signal: abort.signal,
+        signal: limit.signal,
         headers: { 'user-agent': userAgent, ...(body && { 'content-type': 'application/jose+json' }) },
         body: body ?? null,
       });
@@ -99,8 +98,7 @@ export class AcmeTransport {
       if (signal?.aborted === true) throw signal.reason;
       throw error instanceof CertmanError ? error : toCertmanError(url, error);
     } finally {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', cancel);
+      limit.end();
     }
   }
 

@@ -1,6 +1,7 @@
 /** DoH (RFC 8484) by POST: HTTP caches must not answer for the DNS (§4.1). Queries share HTTP/2 connections (§5.2). */
 import { Agent, type Dispatcher } from 'undici';
 import { errorCodeOf } from '../failures/error-code.ts';
+import { TimeLimit } from '../network/time-limit.ts';
 import {
   type DnsQuestion,
   decodeCnameResponse,
@@ -42,6 +43,7 @@ export interface DohExchange {
 export function dohExchange(url: string, connections: Dispatcher, timeoutMs = TIMEOUT_MS): DohExchange {
   const { host, origin, pathname, search } = new URL(url);
   const send = async (query: Buffer): Promise<DohAnswer> => {
+    const limit = new TimeLimit(2 * timeoutMs);
     try {
       const answer = await connections.request({
         origin,
@@ -49,7 +51,7 @@ export function dohExchange(url: string, connections: Dispatcher, timeoutMs = TI
         method: 'POST',
         headers: { accept: MEDIA_TYPE, 'content-type': MEDIA_TYPE },
         body: query,
-        signal: AbortSignal.timeout(2 * timeoutMs),
+        signal: limit.signal,
       });
       const message = await readBounded(answer.body);
       if (answer.statusCode !== 200) return { why: `it answered HTTP ${answer.statusCode}` };
@@ -61,6 +63,8 @@ export function dohExchange(url: string, connections: Dispatcher, timeoutMs = TI
     } catch (error) {
       const reason = errorCodeOf(error) ?? (error instanceof Error ? error.name : 'unknown');
       return { why: `it cannot be reached (${reason})` };
+    } finally {
+      limit.end();
     }
   };
   return { name: host, send };

@@ -1,4 +1,5 @@
 import { CertmanError } from '../failures/failure.ts';
+import { TimeLimit } from '../network/time-limit.ts';
 import { abortable } from './abortable.ts';
 import type { CaaApplicant } from './caa.ts';
 import { checkCaa } from './caa-check.ts';
@@ -80,12 +81,14 @@ export class Preflight {
   }
 
   async #inTime(findings: Promise<readonly Finding[]>, signal: AbortSignal): Promise<readonly Finding[]> {
-    const deadline = AbortSignal.timeout(this.#maxDurationMs);
+    const limit = new TimeLimit(this.#maxDurationMs, signal);
     try {
-      return await abortable(findings, AbortSignal.any([signal, deadline]));
+      return await abortable(findings, limit.signal);
     } catch (error) {
-      if (signal.aborted || !deadline.aborted) throw error;
+      if (signal.aborted || !limit.signal.aborted) throw error;
       return [{ kind: 'undecided', why: `the resolvers took longer than ${this.#maxDurationMs} ms` }];
+    } finally {
+      limit.end();
     }
   }
 }

@@ -2,6 +2,7 @@ import { LRUCache } from 'lru-cache';
 import { nameSetDigest } from '../certificates/digest.ts';
 import { normalizeName } from '../certificates/dns-name.ts';
 import { CertmanError } from '../failures/failure.ts';
+import { TimeLimit } from '../network/time-limit.ts';
 import {
   MAX_CERTIFICATES_PER_SET,
   MAX_ORDERS_PER_SET,
@@ -115,9 +116,9 @@ export class RunawayGuard {
     signal: AbortSignal,
   ): Promise<readonly IssuanceOfSet[] | undefined> {
     const found: IssuanceOfSet[] = [];
-    const either = AbortSignal.any([signal, AbortSignal.timeout(LIST_TIMEOUT_MS)]);
+    const limit = new TimeLimit(LIST_TIMEOUT_MS, signal);
     try {
-      for await (const issuance of this.#options.list(nameSet, closedSince, either)) {
+      for await (const issuance of this.#options.list(nameSet, closedSince, limit.signal)) {
         // The digest is short, and others may have found names that have the same.
         if (issuance.dnsNames.every((name) => names.has(normalizeName(name)))) found.push(issuance);
         if (found.length >= MAX_CERTIFICATES_PER_SET) break;
@@ -126,6 +127,8 @@ export class RunawayGuard {
     } catch {
       signal.throwIfAborted();
       return undefined;
+    } finally {
+      limit.end();
     }
   }
 }

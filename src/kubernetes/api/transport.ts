@@ -4,6 +4,7 @@ import { Agent, type Dispatcher, ProxyAgent } from 'undici';
 import { LoadingCache } from '../../cache/loading-cache.ts';
 import { errorCodeOf } from '../../failures/error-code.ts';
 import { CertmanError } from '../../failures/failure.ts';
+import { TimeLimit } from '../../network/time-limit.ts';
 import { type ApiResponse, apiError, toCertmanError } from './api-error.ts';
 import type { StreamOptions } from './kubernetes-api.ts';
 
@@ -138,15 +139,13 @@ export class Transport {
   async #sendOnce(request: ApiRequest): Promise<ApiResponse> {
     const { requests, headers } = await this.#authenticate();
     const { signal, timeoutMs = REQUEST_TIMEOUT_MS } = request;
-    const timeout = new AbortController();
-    const timer = setTimeout(() => timeout.abort(new Error(`no answer within ${timeoutMs / 1000} s`)), timeoutMs);
+    const limit = new TimeLimit(timeoutMs, signal, () => new Error(`no answer within ${timeoutMs / 1000} s`));
     try {
-      const either = AbortSignal.any([timeout.signal, ...(signal === undefined ? [] : [signal])]);
-      const response = await this.#request(requests, headers, request, { signal: either });
+      const response = await this.#request(requests, headers, request, { signal: limit.signal });
       const text = await response.body.text();
       return { ...this.#statusOf(response), text };
     } finally {
-      clearTimeout(timer);
+      limit.end();
     }
   }
 

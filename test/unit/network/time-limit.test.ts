@@ -1,6 +1,6 @@
 import { getEventListeners, once } from 'node:events';
 import { expect, it } from 'vitest';
-import { TimeLimit } from '../../../../src/kubernetes/api/time-limit.ts';
+import { TimeLimit } from '../../../src/network/time-limit.ts';
 
 const LONG_MS = 60_000;
 

@@ -1,0 +1,52 @@
+import { getEventListeners } from 'node:events';
+import { createSecureServer, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2';
+import type { AddressInfo } from 'node:net';
+import { KubeConfig } from '@kubernetes/client-node';
+import { afterEach, expect, it } from 'vitest';
+import { Transport } from '../../../../src/kubernetes/api/transport.ts';
+import { selfSigned } from '../../../support/certificates/self-signed.ts';
+
+const ends: (() => unknown)[] = [];
+
+afterEach(async () => {
+  for (const end of ends.splice(0).toReversed()) await end();
+});
+
+/** A server of HTTP/2 and HTTP/1.1, as an API server is. */
+async function startServer(
+  answer: (request: Http2ServerRequest, response: Http2ServerResponse) => void,
+): Promise<Transport> {
+  const { chainPem, keyPem } = selfSigned({
+    dnsNames: ['localhost'],
+    issuerCommonName: 'localhost',
+    notAfter: new Date('2049-01-01T00:00:00Z'),
+  });
+  const server = createSecureServer({ cert: chainPem, key: keyPem, allowHTTP1: true }, answer);
+  await new Promise<void>((resolve) => server.listen(0, resolve));
+  ends.push(() => server.close());
+  const kubeConfig = new KubeConfig();
+  const url = `https://localhost:${(server.address() as AddressInfo).port}`;
+  kubeConfig.loadFromClusterAndUser(
+    { name: 'server', server: url, caData: Buffer.from(chainPem).toString('base64'), skipTLSVerify: false },
+    { name: 'user', token: 'token' },
+  );
+  const transport = new Transport(kubeConfig);
+  ends.push(() => transport.close());
+  return transport;
+}
+
+it('ends a request that has no answer in time, and says so', async () => {
+  const transport = await startServer(() => undefined);
+  await expect(transport.send({ method: 'GET', path: '/', timeoutMs: 20 })).rejects.toMatchObject({
+    code: 'kubernetes/unreachable',
+    message: expect.stringContaining('no answer within 0.02 s') as string,
+  });
+});
+
+it('throws the reason of its signal, and leaves nothing at it', async () => {
+  const abort = new AbortController();
+  const reason = new Error('the activity is cancelled');
+  const transport = await startServer(() => abort.abort(reason));
+  await expect(transport.send({ method: 'GET', path: '/', signal: abort.signal })).rejects.toBe(reason);
+  expect(getEventListeners(abort.signal, 'abort')).toHaveLength(0);
+});
