@@ -222,7 +222,13 @@ export class Transport {
 
   #dispatcher(tls: TlsOptions, limits: Pick<Agent.Options, 'connections' | 'maxResponseSize'>): Dispatcher {
     const uri = this.#kubeConfig.getCurrentCluster()?.proxyUrl ?? '';
-    const common = { ...limits, keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS, keepAliveMaxTimeout: KEEP_ALIVE_TIMEOUT_MS };
+    const common = {
+      ...limits,
+      // Node's HTTP/2 costs a request more than all else that this client does for it.
+      allowH2: false,
+      keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+      keepAliveMaxTimeout: KEEP_ALIVE_TIMEOUT_MS,
+    };
     if (uri === '') {
       const connect = { ...tls, timeout: CONNECT_TIMEOUT_MS, keepAlive: true, keepAliveInitialDelay: 30_000 };
       return new Agent({ ...common, connect });

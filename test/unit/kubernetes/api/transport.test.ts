@@ -35,6 +35,11 @@ async function startServer(
   return transport;
 }
 
+it('sends requests by HTTP/1.1 to a server that prefers HTTP/2', async () => {
+  const transport = await startServer((request, response) => response.end(request.httpVersion));
+  expect(await transport.send({ method: 'GET', path: '/' })).toMatchObject({ status: 200, text: '1.1' });
+});
+
 it('ends a request that has no answer in time, and says so', async () => {
   const transport = await startServer(() => undefined);
   await expect(transport.send({ method: 'GET', path: '/', timeoutMs: 20 })).rejects.toMatchObject({
