@@ -3,7 +3,7 @@
  * can need it. It is published and withdrawn with the value, in the same change. A value that a crash left behind is found
  * by it, whatever else is lost.
  */
-import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import { createHash, createHmac, type KeyObject, timingSafeEqual } from 'node:crypto';
 import type { TxtRecord } from '../certificates/dns-name.ts';
 
 /** `certman=<expiry, epoch seconds in base 36>.<digest of the value>.<MAC>`: short, since a change has a size limit. */
@@ -22,14 +22,14 @@ export interface OwnerTag {
 }
 
 /** @param key that of the seals. @param record as it is in the zone, its name normalized. */
-export function createOwnerTag(key: Buffer, { name, value }: TxtRecord, expires: Date): string {
+export function createOwnerTag(key: KeyObject, { name, value }: TxtRecord, expires: Date): string {
   const expiry = Math.ceil(expires.getTime() / 1_000).toString(36);
   const digest = digestOf(value);
   return `certman=${expiry}.${digest}.${macOf(key, name, expiry, digest)}`;
 }
 
 /** @returns undefined for a value that is no tag, or one of another name or key. */
-export function readOwnerTag(key: Buffer, name: string, text: string): OwnerTag | undefined {
+export function readOwnerTag(key: KeyObject, name: string, text: string): OwnerTag | undefined {
   const [, expiry, digest, mac] = TAG.exec(text) ?? [];
   if (expiry === undefined || digest === undefined || mac === undefined) return undefined;
   if (!timingSafeEqual(Buffer.from(mac), Buffer.from(macOf(key, name, expiry, digest)))) return undefined;
@@ -46,7 +46,7 @@ function digestOf(value: string): string {
 }
 
 /** Differs from all that seals cover: those are lists of five. */
-function macOf(key: Buffer, name: string, expiry: string, digest: string): string {
+function macOf(key: KeyObject, name: string, expiry: string, digest: string): string {
   const text = JSON.stringify(['owner tag', name, expiry, digest]);
   return createHmac('sha256', key).update(text).digest('base64url').slice(0, MAC_LENGTH);
 }

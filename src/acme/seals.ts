@@ -3,7 +3,7 @@
  * key comes from the account key, so every worker of the account has it. A rollover of the account key keeps it, in the
  * account Secret: orders in progress and certificates issued before stay vouched for.
  */
-import { createHmac, hkdfSync, type KeyObject, timingSafeEqual } from 'node:crypto';
+import { createHmac, createSecretKey, hkdfSync, type KeyObject, timingSafeEqual } from 'node:crypto';
 import type { TxtRecord } from '../certificates/dns-name.ts';
 import type { ClusterIdentity } from '../clusters/cluster-identity.ts';
 import type { TxtRecordPlace } from '../contract/activities.ts';
@@ -45,7 +45,8 @@ type Owner = Pick<ClusterIdentity, 'managementCluster' | 'namespace' | 'name' | 
 /** Seals and verifies under one account. A seal is for one object, by its uid. */
 export class Seals {
   readonly #accountKey: KeyObject;
-  readonly #key: Buffer;
+  /** As a KeyObject: for octets, each HMAC throws and catches an error within Node.js. */
+  readonly #key: KeyObject;
   readonly #others: readonly Seals[];
 
   /**
@@ -54,18 +55,18 @@ export class Seals {
    */
   constructor(accountKey: KeyObject, kept = deriveSealKey(accountKey), others: readonly Seals[] = []) {
     this.#accountKey = accountKey;
-    this.#key = kept;
+    this.#key = createSecretKey(kept);
     this.#others = others;
   }
 
   /** The same, which also verify what others have sealed. */
   accepting(others: readonly Seals[]): Seals {
-    return others.length === 0 ? this : new Seals(this.#accountKey, this.#key, others);
+    return others.length === 0 ? this : new Seals(this.#accountKey, this.#key.export(), others);
   }
 
   /** Whether the other verifies what these seal. */
   equals(other: Seals): boolean {
-    return timingSafeEqual(this.#key, other.#key);
+    return this.#key.equals(other.#key);
   }
 
   /** @returns base64url. */
