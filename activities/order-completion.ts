@@ -10,10 +10,9 @@ import type {
 import { type FailureCode, isFailure } from '../src/failures/failure.ts';
 import { answerChallenges } from '../src/issuance/answer-challenges.ts';
 import { type CaOfOrder, withCaOfOrder } from '../src/issuance/ca-of-order.ts';
-import type { AttemptContext, IssuanceContext } from '../src/issuance/context.ts';
+import type { AttemptContext, IssuanceContext, StagedKeyObject } from '../src/issuance/context.ts';
 import { finalizeOrder } from '../src/issuance/finalize-order.ts';
 import { installCertificate } from '../src/issuance/install-certificate.ts';
-import type { StagedKey } from '../src/kubernetes/objects/staging-secret.ts';
 import { type AcmeActivityDeps, currentAttempt } from './acme.ts';
 import type { DnsSteps } from './dns.ts';
 import { type StepObserver, secondsSince } from './step-observer.ts';
@@ -76,7 +75,7 @@ export class OrderCompletion {
   readonly #dns: DnsSteps;
   readonly #input: CompleteOrderInput;
   readonly #attempt: AttemptContext;
-  readonly #staged = new Map<string, StagedKey>();
+  readonly #staged = new Map<string, StagedKeyObject>();
   /** Whether the attempts before have certainly not finalized. */
   readonly #noneFinalized: boolean;
   readonly #onInstalled: CompletionBegin['onInstalled'];

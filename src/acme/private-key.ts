@@ -11,13 +11,24 @@ export type KeyType = (typeof KEY_TYPES)[number];
 
 const generate = promisify(generateKeyPair);
 
-/** Generates a private key on libuv's thread pool. @returns PKCS#8 PEM. */
-export async function generatePrivateKey(type: KeyType): Promise<string> {
-  const { privateKey } =
+/** A private key, and the same as PKCS#8 PEM, for who would else decode it again. */
+export interface GeneratedKey {
+  readonly key: KeyObject;
+  readonly pem: string;
+}
+
+/** Generates a private key on libuv's thread pool. */
+export async function generateKey(type: KeyType): Promise<GeneratedKey> {
+  const { privateKey: key } =
     type === 'rsa-2048'
       ? await generate('rsa', { modulusLength: 2048 })
       : await generate('ec', { namedCurve: type.toUpperCase() });
-  return privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+  return { key, pem: key.export({ type: 'pkcs8', format: 'pem' }).toString() };
+}
+
+/** As {@link generateKey}. @returns PKCS#8 PEM. */
+export async function generatePrivateKey(type: KeyType): Promise<string> {
+  return (await generateKey(type)).pem;
 }
 
 /** Decodes a certificate's key. @throws CertmanError `kubernetes/secretBroken`, without any content of the Secret. */

@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto';
 import type { AcmeClient } from '../acme/client.ts';
 import type { PersistentRecordSettings } from '../acme/persistent-record.ts';
 import type { KeyType } from '../acme/private-key.ts';
@@ -77,11 +78,16 @@ export interface IssuanceSettings {
   readonly persistentRecords?: PersistentRecordSettings | undefined;
 }
 
+/** A staged key, decoded. */
+export interface StagedKeyObject extends StagedKey {
+  readonly key: KeyObject;
+}
+
 /** An attempt with a client of the CA, whose requests end with the attempt's signal. */
 export interface IssuanceContext extends AttemptContext {
   readonly ca: AcmeClient;
   /** Keys that this attempt has staged, by order URL: it need not read them again. */
-  readonly staged?: Map<string, StagedKey> | undefined;
+  readonly staged?: Map<string, StagedKeyObject> | undefined;
   /** Verify what any of the accounts has sealed; absent: that of `ca` is the only one. */
   readonly seals?: Seals | undefined;
 }

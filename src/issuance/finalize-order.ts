@@ -2,7 +2,7 @@ import type { AcmeClient } from '../acme/client.ts';
 import { createCsr } from '../acme/csr.ts';
 import { certificateLateError } from '../acme/late-certificate.ts';
 import { fetchOrder, type Order, orderFailure, orderPendingError, postFinalize } from '../acme/order.ts';
-import { generatePrivateKey, parsePrivateKey } from '../acme/private-key.ts';
+import { type GeneratedKey, generateKey, parsePrivateKey } from '../acme/private-key.ts';
 import { AcmeProblemError } from '../acme/problems.ts';
 import { waitForOrder } from '../acme/wait-for-order.ts';
 import type { FinalizeOrderInput } from '../contract/activities.ts';
@@ -55,10 +55,19 @@ async function finalize(
   order: Pick<Order, 'url' | 'finalize'>,
   input: FinalizeOrderInput,
 ): Promise<Order> {
-  const makeKey = () => generatePrivateKey(settings.keyType);
-  const onStaged = (key: StagedKey): void => void staged?.set(order.url, key);
+  let made: GeneratedKey | undefined;
+  const makeKey = async (): Promise<string> => {
+    made = await generateKey(settings.keyType);
+    return made.pem;
+  };
+  const onStaged = (stagedKey: StagedKey): void => {
+    if (made !== undefined) staged?.set(order.url, { ...stagedKey, key: made.key });
+  };
   const staging = { request: input.request, orderUrl: order.url, makeKey, onStaged };
-  const csr = await createCsr(parsePrivateKey(await ensureStagingKey(kubernetes.withSignal(signal), staging)), input);
+  const keyPem = await ensureStagingKey(kubernetes.withSignal(signal), staging);
+  // An attempt before may have staged another one.
+  const key = made?.pem === keyPem ? made.key : parsePrivateKey(keyPem);
+  const csr = await createCsr(key, input);
   signal.throwIfAborted();
   // Not cancelled once sent: the CA may have finalized an order whose request was cancelled.
   try {

@@ -67,7 +67,7 @@ export async function installCertificate(
   }
   const offered = { url: certificateUrl, downloaded, leaf };
   const trustedByHive = await context.hiveTrust?.of(kubernetes.withSignal(signal), input);
-  const wanted = { key: parsePrivateKey(keyPem), keyPem, dnsNames, trustedByHive };
+  const wanted = { key: staged?.key ?? parsePrivateKey(keyPem), keyPem, dnsNames, trustedByHive };
   const { chainPem, unusable } = await chooseChain(ca, context.chainGate, offered, wanted);
   if (chainPem === undefined) throw unusableCertificate(input, unusable);
   if (chainPem !== downloaded.chainPem) {

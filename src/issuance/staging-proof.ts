@@ -6,7 +6,7 @@ import type { AcmeClientSource } from '../acme/client-source.ts';
 import { createCsr } from '../acme/csr.ts';
 import { accountRefusedUntil } from '../acme/new-order-limit.ts';
 import { fetchOrder, type Order, orderFailure, orderPendingError, postFinalize } from '../acme/order.ts';
-import { generatePrivateKey, parsePrivateKey } from '../acme/private-key.ts';
+import { generateKey } from '../acme/private-key.ts';
 import { waitForOrder } from '../acme/wait-for-order.ts';
 import type { PlacedOrder, PlaceOrderInput, ProveOrderInput } from '../contract/activities.ts';
 import { CertmanError, isFailure } from '../failures/failure.ts';
@@ -129,7 +129,8 @@ export async function proveOrder(context: IssuanceContext, input: ProveOrderInpu
 }
 
 async function finalize({ ca, settings }: IssuanceContext, order: Order, input: ProveOrderInput): Promise<Order> {
-  const csr = await createCsr(parsePrivateKey(await generatePrivateKey(settings.keyType)), input);
+  const { key } = await generateKey(settings.keyType);
+  const csr = await createCsr(key, input);
   return await postFinalize(ca, order, csr.toString('base64url'));
 }
 

@@ -35,12 +35,33 @@ export function serialNumberOf(certificate: X509Certificate): string {
   return BigInt(`0x${certificate.serialNumber}`).toString();
 }
 
-/** The certificates of a PEM text, in its order; undefined when one cannot be decoded, or there is none. */
+/** Some 10 KB each. */
+const MAX_DECODED = 64;
+/** By PEM, oldest first: the steps of an order decode its chain in turn, and all orders of a CA have the same issuers. */
+const decoded = new Map<string, X509Certificate>();
+
+function decodeBlock(pem: string): X509Certificate | undefined {
+  const known = decoded.get(pem);
+  if (known !== undefined) return known;
+  const { certificate } = decodeCertificate(pem);
+  if (certificate === undefined) return undefined;
+  for (const oldest of decoded.keys()) {
+    if (decoded.size < MAX_DECODED) break;
+    decoded.delete(oldest);
+  }
+  decoded.set(pem, certificate);
+  return certificate;
+}
+
+/**
+ * The certificates of a PEM text, in its order; undefined when one cannot be decoded, or there is none. Equal texts may
+ * give the same object.
+ */
 export function decodeCertificates(pem: string): readonly X509Certificate[] | undefined {
   const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
-  const certificates = blocks.map((block) => decodeCertificate(block).certificate);
-  const decoded = certificates.filter((certificate) => certificate !== undefined);
-  return decoded.length > 0 && decoded.length === blocks.length ? decoded : undefined;
+  const certificates = blocks.map(decodeBlock);
+  const found = certificates.filter((certificate) => certificate !== undefined);
+  return found.length > 0 && found.length === blocks.length ? found : undefined;
 }
 
 /** The common name of a certificate's subject, else all of the subject, on one line. */

@@ -37,9 +37,17 @@ export class TrustStore {
   }
 }
 
+/** By issuer, which live as long as their chain's or trust store's: a signature is verified once. */
+const verified = new WeakMap<X509Certificate, WeakMap<X509Certificate, boolean>>();
+
 /** Whether `issuer` signed `certificate`, by name, key usage and signature. */
 export function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
-  return certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey);
+  const known = verified.get(issuer)?.get(certificate);
+  if (known !== undefined) return known;
+  const isSigned = certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey);
+  const ofIssuer = verified.get(issuer) ?? new WeakMap<X509Certificate, boolean>();
+  verified.set(issuer, ofIssuer.set(certificate, isSigned));
+  return isSigned;
 }
 
 /** Whether a moment is within the validity of a certificate. */
