@@ -1,6 +1,6 @@
 /** Reads the certificate chain that a TLS server presents. Sends nothing but a handshake. */
 import type { X509Certificate } from 'node:crypto';
-import { TLSSocket } from 'node:tls';
+import { createSecureContext, TLSSocket } from 'node:tls';
 import { errorCodeOf } from '../failures/error-code.ts';
 import { oneLine } from '../failures/printable.ts';
 import { guardedConnector } from '../network/guarded-connector.ts';
@@ -43,6 +43,8 @@ export class TlsProbe {
       maxCachedSessions: 0,
       // The chain is compared with the one that is expected, and verified, by the caller. No data are sent.
       rejectUnauthorized: false,
+      // One for all: else each connection parses Node's list of CAs, which nothing is verified by.
+      secureContext: createSecureContext(),
     });
   }
 

@@ -10,12 +10,19 @@ export interface ServerIdentity {
 
 /** Keys of at least 112 bits of security, so no SHA-1 either (SSL_CTX_set_security_level(3)). */
 const CIPHERS = 'DEFAULT@SECLEVEL=2';
-/** It takes 3 ms; a handshake that never ends is a defect. */
+/** Of all that certificates may have. Without the post-quantum exchange of the default: it proves nothing here, and takes 0.5 ms. */
+const CURVES = 'P-256:P-384:P-521';
+/** It takes 2 ms; a handshake that never ends is a defect. */
 const TIMEOUT_MS = 30_000;
 
 /** A client that trusts these certificates, PEM, roots or not; to be reused: hundreds take some 15 ms. */
 export function createTlsClient(trustedPems: readonly string[]): SecureContext {
-  return createSecureContext({ ca: [...trustedPems], allowPartialTrustChain: true, ciphers: CIPHERS });
+  return createSecureContext({
+    ca: [...trustedPems],
+    allowPartialTrustChain: true,
+    ciphers: CIPHERS,
+    ecdhCurve: CURVES,
+  });
 }
 
 /**
