@@ -2,13 +2,20 @@
 
 /** JSON with sorted keys and without `undefined` fields: equal values give equal text. */
 export function canonicalJson(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map((item) => canonicalJson(item ?? null)).join(',')}]`;
+  // Without intermediate lists: the controller and every workflow task compute digests.
+  if (Array.isArray(value)) {
+    let text = '[';
+    for (const item of value) text += `${text.length === 1 ? '' : ','}${canonicalJson(item ?? null)}`;
+    return `${text}]`;
+  }
   if (typeof value === 'object' && value !== null) {
-    const fields = Object.entries(value)
-      .filter(([, field]) => field !== undefined)
-      .sort(([left], [right]) => (left < right ? -1 : 1))
-      .map(([key, field]) => `${JSON.stringify(key)}:${canonicalJson(field)}`);
-    return `{${fields.join(',')}}`;
+    const fields = value as Readonly<Record<string, unknown>>;
+    let text = '{';
+    for (const key of Object.keys(fields).sort()) {
+      const field = fields[key];
+      if (field !== undefined) text += `${text.length === 1 ? '' : ','}${JSON.stringify(key)}:${canonicalJson(field)}`;
+    }
+    return `${text}}`;
   }
   return JSON.stringify(value) ?? 'null';
 }

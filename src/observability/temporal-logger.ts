@@ -1,4 +1,4 @@
-import type { LogMetadata } from '@temporalio/common';
+import type { LogLevel, LogMetadata } from '@temporalio/common';
 import { DefaultLogger } from '@temporalio/worker';
 import type { Logger } from './logging.ts';
 
@@ -17,6 +17,8 @@ const OMITTED_FIELDS = new Set([
   'firstExecutionRunId',
 ]);
 
+const LEVELS: readonly LogLevel[] = ['TRACE', 'DEBUG', 'INFO', 'WARN', 'ERROR'];
+
 /** While Temporal is unavailable, the native core logs these for every poll and heartbeat, many times a second. */
 const NOISY_MESSAGE = /^(gRPC call \w+ retried|Error when recording heartbeat)/;
 const NOISY_INTERVAL_MS = 30_000;
@@ -24,7 +26,8 @@ const NOISY_INTERVAL_MS = 30_000;
 /** Forwards the logs of the SDK, its native core, workflows and activities. For `Runtime.install({ logger })`. */
 export function createTemporalLogger(logger: Logger): DefaultLogger {
   let quietUntil = 0;
-  return new DefaultLogger('TRACE', ({ level, message, meta = {} }) => {
+  // The SDK traces each step of every task: below the level, it then asks for no time and copies no fields.
+  return new DefaultLogger(levelOf(logger), ({ level, message, meta = {} }) => {
     const method = level.toLowerCase() as Lowercase<typeof level>;
     if (NOISY_MESSAGE.test(message)) {
       if (Date.now() < quietUntil) return;
@@ -32,6 +35,11 @@ export function createTemporalLogger(logger: Logger): DefaultLogger {
     }
     if (logger.isLevelEnabled(method)) logger[method](recordOf(meta), message);
   });
+}
+
+/** The least severe level of the SDK that the logger writes. */
+function levelOf(logger: Logger): LogLevel {
+  return LEVELS.find((level) => logger.isLevelEnabled(level.toLowerCase())) ?? 'ERROR';
 }
 
 function recordOf(meta: LogMetadata): Record<string, unknown> {

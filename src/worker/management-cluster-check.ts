@@ -16,7 +16,7 @@ export function createManagementClusterCheck(managementCluster: string): (contex
     inbound: {
       async execute(input, next) {
         const workflowId = info.workflowExecution?.workflowId ?? '';
-        const other = [...managementClustersIn(input.args, MAX_DEPTH)].find((name) => name !== managementCluster);
+        const other = otherManagementClusterIn(input.args, managementCluster, MAX_DEPTH);
         if (isWorkflowOf(managementCluster, workflowId) && other === undefined) return await next(input);
         const whose = other === undefined ? '' : ` and is for the management cluster ${other.slice(0, 100)}`;
         throw toApplicationFailure(
@@ -31,11 +31,14 @@ export function createManagementClusterCheck(managementCluster: string): (contex
   });
 }
 
-/** Every `managementCluster` that the arguments name: that of an identity, wherever an activity takes one. */
-function* managementClustersIn(value: unknown, depth: number): Generator<string> {
-  if (typeof value !== 'object' || value === null || depth < 0) return;
-  for (const [field, inner] of Object.entries(value)) {
-    if (field === 'managementCluster') yield String(inner);
-    else yield* managementClustersIn(inner, depth - 1);
+/** The first `managementCluster` in the arguments that is another one: an activity takes identities in any place. */
+function otherManagementClusterIn(value: unknown, own: string, depth: number): string | undefined {
+  if (typeof value !== 'object' || value === null || depth < 0) return undefined;
+  const fields = value as Readonly<Record<string, unknown>>;
+  for (const field of Object.keys(fields)) {
+    const inner = fields[field];
+    const other = field === 'managementCluster' ? String(inner) : otherManagementClusterIn(inner, own, depth - 1);
+    if (other !== undefined && other !== own) return other;
   }
+  return undefined;
 }
