@@ -1,6 +1,7 @@
 /** What the documents name exists: files, headings, npm scripts, commands with their flags, settings. */
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import { settingsAsMarkdown } from '../../../src/configuration/describe-settings.ts';
 import { whyCertmanRefuses } from '../../support/documents/certman-command.ts';
 import { anchorsIn, commandsIn, linksIn } from '../../support/documents/markdown.ts';
@@ -78,5 +79,20 @@ describe.each(DOCUMENTS)('%s', (document) => {
       if (reason !== undefined) wrong.push(`${command.text}: ${reason}`);
     }
     expect(wrong).toEqual([]);
+  });
+
+  it('names the namespace in each command of Temporal: the CLI’s default is another one than that of deploy/base', () => {
+    const { data } = parse(read('deploy/base/worker-settings.yaml')) as {
+      readonly data: Readonly<Record<string, string>>;
+    };
+    const namespaces = commandsIn(text, ['temporal'])
+      // A span may name a command without its arguments.
+      .filter(({ words, isComplete }) => isComplete || words.some((word) => word.startsWith('--')))
+      .filter(({ words }) => !(words[0] === 'server' || words.includes('codec')))
+      .map((command) => ({
+        command: command.text,
+        namespace: command.words[command.words.indexOf('--namespace') + 1],
+      }));
+    expect(namespaces.filter(({ namespace }) => namespace !== data['TEMPORAL_NAMESPACE'])).toEqual([]);
   });
 });
