@@ -3,7 +3,8 @@ import { Route53 } from '@aws-sdk/client-route-53';
 import { STS } from '@aws-sdk/client-sts';
 import { describe, expect, test } from 'vitest';
 import { dns01RecordName } from '../../../src/certificates/dns-name.ts';
-import { filesBelow, read } from '../repository/files.ts';
+import { route53Region } from '../../../src/dns/route53/region.ts';
+import { filesBelow, filesIn, read } from '../repository/files.ts';
 
 interface Statement {
   readonly Effect: 'Allow' | 'Deny';
@@ -78,4 +79,33 @@ test('the policy of the challenge zone allows the same but to list zones, for TX
 
 test('the policy of the role allows the actions of STS that the code calls', () => {
   expect(actionsOf(policy('assume-role.json'))).toEqual(actionsCalled('sts', STS));
+});
+
+describe('in another partition of AWS', () => {
+  const page = read('docs/operations.md');
+  const rows = [...page.matchAll(/^\| `([a-z]+-(?:[a-z]+-)?)…` .*\| `(aws-[a-z-]+)` \|$/gm)];
+
+  test('each partition whose Route 53 the code addresses has its name in the documents', () => {
+    expect(rows.map(([, prefix]) => prefix)).toEqual(['us-gov-', 'cn-', 'eusc-']);
+    const regions = rows.map(([, prefix]) => route53Region(`${prefix}somewhere-1`));
+    expect(new Set([...regions, route53Region('eu-west-1')]).size).toBe(rows.length + 1);
+    // Route 53 signs in a region of the same partition.
+    for (const [index, [, prefix = '']] of rows.entries()) expect(regions[index]?.startsWith(prefix)).toBe(true);
+  });
+
+  test.each(filesIn('deploy/examples/aws-iam', '.json'))(
+    'the documented substitution changes every ARN of %s',
+    (file) => {
+      const [, from = '', to = ''] = /^sed 's\/(.+)\/(.+)\/' deploy\/examples\/aws-iam\//m.exec(page) ?? [];
+      expect(rows.map(([, , partition]) => `"arn:${partition}:`)).toContain(to);
+      // sed changes the first of a line.
+      const lines = read(`deploy/examples/aws-iam/${file}`)
+        .split('\n')
+        .map((line) => line.replace(from, to));
+      const resources = [...lines.join('\n').matchAll(/"Resource": "(.*)"/g)].map(([, resource = '']) => resource);
+      expect(resources.length).toBeGreaterThan(0);
+      expect(resources.filter((resource) => resource !== '*' && !resource.startsWith(to.slice(1)))).toEqual([]);
+      expect(lines.join('\n')).not.toContain(from);
+    },
+  );
 });
