@@ -12,7 +12,7 @@ const SUCCESS = 0;
 
 type Export = SpanExporter['export'];
 
-/** Counts what an exporter exports and what it loses, and logs seldom that it fails. */
+/** Counts what an exporter exports, what it loses and what never reached it, and logs seldom that it fails. */
 export class CountedExporter implements SpanExporter {
   readonly #exporter: SpanExporter;
   readonly #run: (task: () => void) => void;
@@ -28,11 +28,11 @@ export class CountedExporter implements SpanExporter {
     this.#logger = logger;
     this.#spans = new Counter({
       name: 'certman_trace_spans_total',
-      help: 'Spans of this process, by outcome: exported, or lost because an export failed.',
+      help: 'Spans of this process, by outcome: exported, lost because an export failed, or dropped because too many waited for one.',
       labelNames: ['outcome'],
       registers: [registry],
     });
-    for (const outcome of ['exported', 'lost']) this.#spans.inc({ outcome }, 0);
+    for (const outcome of ['exported', 'lost', 'dropped']) this.#spans.inc({ outcome }, 0);
   }
 
   export(spans: Parameters<Export>[0], onResult: Parameters<Export>[1]): void {
@@ -43,6 +43,11 @@ export class CountedExporter implements SpanExporter {
         onResult(result);
       }),
     );
+  }
+
+  /** Counts spans for which the queue had no room. */
+  countDropped(spans: number): void {
+    this.#spans.inc({ outcome: 'dropped' }, spans);
   }
 
   async forceFlush(): Promise<void> {

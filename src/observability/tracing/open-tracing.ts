@@ -1,5 +1,5 @@
 /** The only place that loads OpenTelemetry's SDK. Everything of it is handed on: nothing is registered for the whole process. */
-import { type Context, ROOT_CONTEXT, TraceFlags, trace } from '@opentelemetry/api';
+import { type Context, createNoopMeter, type MeterProvider, ROOT_CONTEXT, TraceFlags, trace } from '@opentelemetry/api';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto';
 import {
   detectResources,
@@ -28,6 +28,11 @@ const ISSUANCE = 'certificateIssuance';
 const SPAN_LIMITS = { attributeCountLimit: 16, attributeValueLengthLimit: 512 };
 /** Added to the time of one export: the queue is exported before the exporter ends. */
 const CLOSE_MARGIN_MS = 500;
+/**
+ * With the five seconds in which cancelled activities end, less than the ten by which the pod's grace period is longer than
+ * `CERTMAN_SHUTDOWN_GRACE`.
+ */
+const MAX_CLOSE_MS = 4_000;
 
 /** Starts to export spans by OTLP over HTTP. Never waits for the collector. */
 export function openTracing(settings: TracingSettings, tracingContext: TracingContext): Tracing {
@@ -51,6 +56,7 @@ export function openTracing(settings: TracingSettings, tracingContext: TracingCo
         maxQueueSize: settings.maxQueueSize,
         maxExportBatchSize: settings.maxExportBatchSize,
         scheduledDelayMillis: settings.scheduleDelayMs,
+        selfObsMeterProvider: droppedSpansMeter((spans) => exporter.countDropped(spans)),
       }),
     ],
   });
@@ -83,11 +89,25 @@ export function openTracing(settings: TracingSettings, tracingContext: TracingCo
       stopRequests();
       let timer: NodeJS.Timeout | undefined;
       const expired = new Promise<void>((resolve) => {
-        timer = setTimeout(resolve, exportTimeoutMs + CLOSE_MARGIN_MS);
+        timer = setTimeout(resolve, Math.min(exportTimeoutMs + CLOSE_MARGIN_MS, MAX_CLOSE_MS));
       });
       // What cannot be exported is counted and logged by the exporter.
       await Promise.race([provider.shutdown().catch(() => undefined), expired]);
       clearTimeout(timer);
     },
   };
+}
+
+/**
+ * The SDK's own metrics of its queue, of which only the spans that found it full are of interest. Source:
+ * https://opentelemetry.io/docs/specs/semconv/otel/sdk-metrics/#metric-otelsdkprocessorspanprocessed
+ */
+function droppedSpansMeter(onDropped: (spans: number) => void): MeterProvider {
+  const meter = createNoopMeter();
+  meter.createCounter = () => ({
+    add: (spans, attributes) => {
+      if (attributes?.['error.type'] === 'queue_full') onDropped(spans);
+    },
+  });
+  return { getMeter: () => meter };
 }

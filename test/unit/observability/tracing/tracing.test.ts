@@ -229,6 +229,31 @@ test('neither an activity nor the end of the worker waits for a collector that h
   await Promise.all(Array.from({ length: 100 }, () => run(tracing, () => Promise.resolve())));
   await tracing.close();
   expect(collector.requests()).toBeLessThanOrEqual(2);
+  expect(await registry.getSingleMetricAsString('certman_trace_spans_total')).toMatch(/\{outcome="dropped"\} [1-9]/);
+});
+
+test('the end of the worker is bounded by the grace period of its pod, however long an export may take', async () => {
+  collector.respond = 'hang';
+  const tracing = await open({ OTEL_EXPORTER_OTLP_TIMEOUT: '10000' });
+  end(tracing, 'issued');
+  await eventually(
+    'the export',
+    () => Promise.resolve(collector.requests()),
+    (requests) => requests === 1,
+  );
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  try {
+    let isClosed = false;
+    const closing = tracing.close().finally(() => {
+      isClosed = true;
+    });
+    await vi.advanceTimersByTimeAsync(4_000);
+    expect(isClosed).toBe(true);
+    await closing;
+    opened = [];
+  } finally {
+    vi.useRealTimers();
+  }
 });
 
 test('an export has no span, although spans are exported from timers of activities', async () => {
