@@ -130,6 +130,11 @@ export function createMetrics(registry: Registry) {
       help: 'Whether the renewal windows of the ConfigMap are not valid, so that earlier ones apply: 1 or 0; 0 in processes that do not run the controller.',
       registers,
     }) as { set(value: number): void },
+    restartTurnFailures: counter(
+      'certman_restart_turn_failures_total',
+      'Attempts of this process to take a turn to restart a kube-apiserver that failed, by failure code. The renewal waits, as long as is safe.',
+      { code: ['configuration/invalid', 'kubernetes/forbidden'] },
+    ),
     issuersInCanary: new Gauge({
       name: 'certman_issuers_in_canary',
       help: 'Issuers that are new to the management cluster, and on a few clusters first; 0 in processes that do not run the controller.',

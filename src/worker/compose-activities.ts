@@ -26,7 +26,7 @@ import { DnsSources } from '../dns/dns-sources.ts';
 import { Preflight } from '../dns/preflight.ts';
 import { PropagationCheck } from '../dns/propagation-check.ts';
 import { PublicAddresses } from '../dns/public-addresses.ts';
-import type { CertmanError } from '../failures/failure.ts';
+import { CertmanError } from '../failures/failure.ts';
 import { oneLine } from '../failures/printable.ts';
 import { ChainGate } from '../issuance/chain-gate.ts';
 import { HiveTrust } from '../issuance/hive-trust.ts';
@@ -260,10 +260,14 @@ export function composeActivities(
           restarts:
             configuration.restartsAtOnce === 0
               ? undefined
-              : new RestartTurns(operatorNamespace, {
-                  atOnce: configuration.restartsAtOnce,
-                  durationMs: configuration.restartDurationMs,
-                }),
+              : new RestartTurns(
+                  operatorNamespace,
+                  { atOnce: configuration.restartsAtOnce, durationMs: configuration.restartDurationMs },
+                  (error) =>
+                    metrics.restartTurnFailures.inc({
+                      code: error instanceof CertmanError ? error.code : 'internal/unexpected',
+                    }),
+                ),
         },
         releaseTurn: (bundle) => releaseTurns(ca, budget, bundle),
       }),

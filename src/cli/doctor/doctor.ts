@@ -18,6 +18,7 @@ import {
   configMapCheck,
   environmentCheck,
   renewalWindowsCheck,
+  restartsCheck,
   workerSettingsCheck,
 } from './settings-checks.ts';
 import { temporalChecks } from './temporal-checks.ts';
@@ -83,6 +84,7 @@ function allChecks(context: DoctorContext): readonly Check<unknown>[] {
           workerSettingsCheck(kubernetes.client, namespace),
           configMapCheck(kubernetes.client, namespace),
           renewalWindowsCheck(kubernetes.client),
+          restartsCheck(kubernetes.client, configuration),
           ...accounts,
         ]),
     ...temporal.all,

@@ -15,6 +15,7 @@ import {
   SETTINGS_CONFIG_MAP,
 } from '../../kubernetes/objects/operator-settings.ts';
 import { CONFIG_MAPS } from '../../kubernetes/objects/resources.ts';
+import { RESTARTS_CONFIG_MAP, readTurns } from '../../kubernetes/objects/restart-turns.ts';
 import { accountCommand } from '../account/account-command.ts';
 import { unknownSettingText } from '../commands/config.ts';
 import { commandLine } from '../program-name.ts';
@@ -65,6 +66,28 @@ export function renewalWindowsCheck(client: Check<KubernetesClient>): Check<void
       const { windows, freezes } = await windowsIn(client.value.withSignal(signal));
       if (windows.length + freezes.length === 0) return passed('there are none');
       return passed(`${windows.length} windows, ${freezes.length} freezes`);
+    },
+  });
+}
+
+/** The ConfigMap with the turns of restarts, where a limit is set. The check of the rights is whether certman may write it. */
+export function restartsCheck(
+  client: Check<KubernetesClient>,
+  { namespace, restartsAtOnce }: Pick<Configuration, 'namespace' | 'restartsAtOnce'>,
+): Check<void> {
+  return new Check({
+    id: 'settings-restarts',
+    group: GROUP,
+    title: `the ConfigMap ${RESTARTS_CONFIG_MAP} has the turns of restarts`,
+    needs: [client],
+    run: async (signal) => {
+      if (restartsAtOnce === 0) return passed('not needed: CERTMAN_RESTARTS_AT_ONCE sets no limit');
+      const { turns } = await readTurns(client.value.withSignal(signal), namespace);
+      if (turns !== undefined) return passed(`${turns.length} turns, of ${restartsAtOnce} at once`);
+      return warning(
+        `The entry turns of ConfigMap ${namespace}/${RESTARTS_CONFIG_MAP} is not a list of instants, and counts as none.`,
+        `The next renewal that takes a turn writes it anew; until then, remove it: kubectl patch configmap ${RESTARTS_CONFIG_MAP} -n ${namespace} --type=json -p '[{"op":"remove","path":"/data/turns"}]'`,
+      );
     },
   });
 }

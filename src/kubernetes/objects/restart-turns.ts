@@ -2,7 +2,7 @@
 import pLimit from 'p-limit';
 import { z } from 'zod';
 import { CertmanError } from '../../failures/failure.ts';
-import type { KubernetesApi } from '../api/kubernetes-api.ts';
+import type { KubernetesApi, KubernetesObject } from '../api/kubernetes-api.ts';
 import { patchIfUnchanged } from '../api/patch-if-unchanged.ts';
 import { retryOnConflict } from '../api/retry-on-conflict.ts';
 import { CONFIG_MAPS } from './resources.ts';
@@ -37,12 +37,14 @@ export function nextTurn(turns: readonly number[], { atOnce, durationMs }: Resta
 export class RestartTurns {
   readonly limit: RestartLimit;
   readonly #oneAtATime = pLimit(1);
-  readonly #key: { readonly namespace: string; readonly name: string };
+  readonly #namespace: string;
+  readonly #onFailure: (error: unknown) => void;
 
-  /** @param namespace certman's. */
-  constructor(namespace: string, limit: RestartLimit) {
-    this.#key = { namespace, name: RESTARTS_CONFIG_MAP };
+  /** @param namespace certman's. @param onFailure called with what {@link take} throws. */
+  constructor(namespace: string, limit: RestartLimit, onFailure: (error: unknown) => void = () => undefined) {
+    this.#namespace = namespace;
     this.limit = limit;
+    this.#onFailure = onFailure;
   }
 
   /**
@@ -51,41 +53,60 @@ export class RestartTurns {
    * @returns the next turn, taken or not. @throws CertmanError `configuration/invalid` without the ConfigMap; `kubernetes/…`.
    */
   async take(kubernetes: KubernetesApi, now: number, accept: (turn: number) => boolean): Promise<number> {
-    return await this.#oneAtATime(() => this.#take(kubernetes, now, accept));
+    try {
+      return await this.#oneAtATime(() => this.#take(kubernetes, now, accept));
+    } catch (error) {
+      this.#onFailure(error);
+      throw error;
+    }
   }
 
   async #take(kubernetes: KubernetesApi, now: number, accept: (turn: number) => boolean): Promise<number> {
     return await retryOnConflict(MAX_ATTEMPTS, async () => {
-      const found = await kubernetes.get(CONFIG_MAPS, this.#key);
-      if (found === undefined) throw this.#missing();
-      const turns = turnsIn(dataSchema.parse(found['data'])[TURNS_ENTRY]);
+      const { turns = [], metadata } = await readTurns(kubernetes, this.#namespace);
       const turn = nextTurn(turns, this.limit, now);
       if (!accept(turn)) return turn;
       const kept = [...turns, turn].sort((one, other) => one - other).slice(-this.limit.atOnce);
       const data = { [TURNS_ENTRY]: JSON.stringify(kept.map((at) => new Date(at).toISOString())) };
-      const written = await patchIfUnchanged(kubernetes, CONFIG_MAPS, found.metadata, { '/data': data });
-      if (written === undefined) throw this.#missing();
+      const written = await patchIfUnchanged(kubernetes, CONFIG_MAPS, metadata, { '/data': data });
+      if (written === undefined) throw missing(this.#namespace);
       return turn;
-    });
-  }
-
-  #missing(): CertmanError {
-    const { namespace, name } = this.#key;
-    return new CertmanError({
-      code: 'configuration/invalid',
-      message: `ConfigMap ${namespace}/${name} does not exist, in which certman records the turns of renewals that restart a kube-apiserver.`,
-      remedy: `Create it: kubectl create configmap ${name} -n ${namespace}. Or set CERTMAN_RESTARTS_AT_ONCE=0: renewals then have no turns.`,
     });
   }
 }
 
-/** What cannot be read counts as no turns: the worst is that too many renewals start once. */
-function turnsIn(text: unknown): readonly number[] {
-  if (typeof text !== 'string') return [];
+/** The ConfigMap with the turns. */
+export interface FoundTurns {
+  /** Epoch milliseconds, ascending; undefined: the entry is not a list of instants. */
+  readonly turns: readonly number[] | undefined;
+  readonly metadata: KubernetesObject['metadata'];
+}
+
+/**
+ * Reads the turns. What is not a list of instants counts as none: the worst is that too many renewals start once.
+ * @param namespace certman's. @throws CertmanError `configuration/invalid` without the ConfigMap; `kubernetes/…`.
+ */
+export async function readTurns(kubernetes: KubernetesApi, namespace: string): Promise<FoundTurns> {
+  const found = await kubernetes.get(CONFIG_MAPS, { namespace, name: RESTARTS_CONFIG_MAP });
+  if (found === undefined) throw missing(namespace);
+  return { turns: turnsIn(dataSchema.parse(found['data'] ?? {})[TURNS_ENTRY]), metadata: found.metadata };
+}
+
+function missing(namespace: string): CertmanError {
+  return new CertmanError({
+    code: 'configuration/invalid',
+    message: `ConfigMap ${namespace}/${RESTARTS_CONFIG_MAP} does not exist, in which certman records the turns of renewals that restart a kube-apiserver.`,
+    remedy: `Create it: kubectl create configmap ${RESTARTS_CONFIG_MAP} -n ${namespace}. Or set CERTMAN_RESTARTS_AT_ONCE=0: renewals then have no turns.`,
+  });
+}
+
+function turnsIn(entry: unknown): readonly number[] | undefined {
+  if (entry === undefined) return [];
+  if (typeof entry !== 'string') return undefined;
   try {
-    const parsed = turnsSchema.safeParse(JSON.parse(text));
-    return parsed.success ? parsed.data.map((at) => Date.parse(at)).sort((one, other) => one - other) : [];
+    const parsed = turnsSchema.safeParse(JSON.parse(entry));
+    return parsed.success ? parsed.data.map((at) => Date.parse(at)).sort((one, other) => one - other) : undefined;
   } catch {
-    return [];
+    return undefined;
   }
 }

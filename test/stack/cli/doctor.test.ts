@@ -72,8 +72,8 @@ test.each([
   ],
   [
     'another namespace of certman',
-    { CERTMAN_NAMESPACE: 'elsewhere' },
-    ['settings-configmap', 'settings-renewal-windows', 'settings-account', 'kubernetes-rights'],
+    { CERTMAN_NAMESPACE: 'elsewhere', CERTMAN_RESTARTS_AT_ONCE: '5' },
+    ['settings-configmap', 'settings-renewal-windows', 'settings-restarts', 'settings-account', 'kubernetes-rights'],
   ],
 ] as const)('names what is wrong with %s', async (_name, more, failed) => {
   expect(namesOf(await failedChecks(more))).toEqual(failed);

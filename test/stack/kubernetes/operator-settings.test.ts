@@ -3,7 +3,7 @@ import { readAwsCredentials } from '../../../src/kubernetes/objects/aws-credenti
 import { createOperatorSettings } from '../../../src/kubernetes/objects/operator-settings.ts';
 import { RenewalWindowsConfig } from '../../../src/kubernetes/objects/renewal-windows-config.ts';
 import { CONFIG_MAPS, SECRETS } from '../../../src/kubernetes/objects/resources.ts';
-import { RestartTurns } from '../../../src/kubernetes/objects/restart-turns.ts';
+import { RestartTurns, readTurns } from '../../../src/kubernetes/objects/restart-turns.ts';
 import { useManagementCluster } from '../../support/kubernetes/management-cluster.ts';
 
 const managementCluster = useManagementCluster();
@@ -155,8 +155,13 @@ test('however many workers ask at once, no more turns than set are within the du
   const { admin } = managementCluster();
   const limit = { atOnce: 2, durationMs: 60_000 };
   const take = (turns: RestartTurns, now: number) => turns.take(admin, now, (turn) => turn < 200_000);
-  const workers = [new RestartTurns(namespace, limit), new RestartTurns(namespace, limit)];
+  const failures: unknown[] = [];
+  const workers = [
+    new RestartTurns(namespace, limit, (error) => failures.push(error)),
+    new RestartTurns(namespace, limit),
+  ];
   await expect(take(workers[0] as RestartTurns, 1_000)).rejects.toMatchObject({ code: 'configuration/invalid' });
+  expect(failures).toMatchObject([{ code: 'configuration/invalid' }]);
   await admin.apply(CONFIG_MAPS, { metadata: { namespace, name: 'certman-restarts' } });
   const taken = await Promise.all([1, 2, 3].flatMap(() => workers.map((worker) => take(worker, 1_000))));
   expect(taken.sort((one, other) => one - other)).toEqual([1_000, 1_000, 61_000, 61_000, 121_000, 121_000]);
@@ -164,4 +169,10 @@ test('however many workers ask at once, no more turns than set are within the du
   // Refused: it is not taken.
   const refused = () => (workers[1] as RestartTurns).take(admin, 181_500, () => false);
   expect([await refused(), await refused()]).toEqual([181_500, 181_500]);
+  expect(await readTurns(admin, namespace)).toMatchObject({ turns: [121_000, 181_500] });
+  // What a person has broken counts as no turns, and is mended by the next one.
+  await admin.apply(CONFIG_MAPS, { metadata: { namespace, name: 'certman-restarts' }, data: { turns: 'soon' } });
+  expect((await readTurns(admin, namespace)).turns).toBeUndefined();
+  expect(await take(workers[1] as RestartTurns, 190_000)).toBe(190_000);
+  expect(await readTurns(admin, namespace)).toMatchObject({ turns: [190_000] });
 });

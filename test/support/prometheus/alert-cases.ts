@@ -133,6 +133,13 @@ export const ALERT_CASES: readonly AlertCase[] = [
     fires: { certman_renewal_windows_invalid: '1x1500' },
     quiet: [{ certman_renewal_windows_invalid: NEVER }],
   },
+  {
+    alert: 'CertmanRestartTurnsFailing',
+    at: '30m',
+    fires: { 'certman_restart_turn_failures_total{code="configuration/invalid"}': '0x5 1x2 2x5 3x1500' },
+    quiet: [{ 'certman_restart_turn_failures_total{code="configuration/invalid"}': ONCE }],
+    labels: { code: 'configuration/invalid' },
+  },
   counts('CertmanDecommissionIncomplete', 'certman_decommissions_total{outcome="incomplete"}', {
     outcome: 'incomplete',
   }),
