@@ -2,6 +2,7 @@
 import { execFile } from 'node:child_process';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { Client, Connection } from '@temporalio/client';
 import { TypedSearchAttributes } from '@temporalio/common';
@@ -79,6 +80,7 @@ const MANAGEMENT_CLUSTER = 'bench-status';
 const RUNS = 3;
 const STARTS_AT_ONCE = 32;
 const DAY_MS = 86_400_000;
+const PAUSE_BEFORE_LAST_MS = 12_000;
 const VISIBLE_WITHIN_MS = 120_000;
 /** Of a large fleet, as JSON. */
 const MAX_OUTPUT_BYTES = 1024 * 1024 * 1024;
@@ -222,7 +224,10 @@ async function startSleepers(client: Client, clusters: number, progress: (text: 
     started += 1;
     if (started % 1_000 === 0) progress(`${started} workflows started`);
   };
-  await Promise.all(Array.from({ length: clusters }, (_, index) => limit(() => start(index + 1))));
+  await Promise.all(Array.from({ length: clusters - 1 }, (_, index) => limit(() => start(index + 1))));
+  // A list asks again for what started shortly before its newest run: of a fleet at rest, for that one.
+  await sleep(PAUSE_BEFORE_LAST_MS);
+  await start(clusters);
   const visible = async (): Promise<true | undefined> => {
     const { count } = await client.workflow.count(runningClustersQuery(MANAGEMENT_CLUSTER));
     return count >= clusters ? true : undefined;

@@ -72,6 +72,7 @@ describe.skipIf(executable === undefined)('the Temporal Web UI', () => {
       'expiring before an instant': [cluster],
       'renewal due before an instant; with now, those that are late': [cluster],
       'decommissioning blocked': [],
+      'renewal postponed': [],
       paused: [],
       'one cluster, with its orders': [cluster, order],
       'every cluster of one namespace': [cluster, order],
