@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { purgeLater } from './purge-later.ts';
 
 interface Loader<Value> {
   readonly load: () => Promise<Value>;
@@ -10,9 +11,13 @@ function wholeMs(ttlMs: number): number {
   return Math.max(1, Math.floor(ttlMs));
 }
 
-/** An LRU cache that loads on demand. Concurrent callers share one load; a failure reaches all and is not cached. */
+/**
+ * An LRU cache that loads on demand. Concurrent callers share one load; a failure reaches all and is not cached. What is old
+ * is removed.
+ */
 export class LoadingCache<Value extends object | string | boolean> {
   readonly #entries: LRUCache<string, Value, Loader<Value>>;
+  readonly #purgeLater: () => void;
 
   constructor(options: { readonly max: number; readonly ttlMs: number }) {
     this.#entries = new LRUCache({
@@ -26,15 +31,18 @@ export class LoadingCache<Value extends object | string | boolean> {
         return value;
       },
     });
+    this.#purgeLater = purgeLater(this.#entries, options.ttlMs);
   }
 
   /** @param ttlMs absent: the cache's own. @throws what `load` rejects with. */
   get(key: string, load: () => Promise<Value>, ttlMs?: (value: Value) => number): Promise<Value> {
+    this.#purgeLater();
     return this.#entries.forceFetch(key, { context: { load, ttlMs } });
   }
 
   set(key: string, value: Value, ttlMs: number): void {
     this.#entries.set(key, value, { ttl: wholeMs(ttlMs) });
+    this.#purgeLater();
   }
 
   /** The next caller loads anew; callers that wait for a load get its value, which is not cached. */

@@ -20,6 +20,7 @@ import { composeActivities } from './compose-activities.ts';
 import { claimManagementCluster, ensureWatchWorkflow } from './ensure-watch-workflow.ts';
 import { followCredentials } from './follow-credentials.ts';
 import { installRuntime } from './install-runtime.ts';
+import { limitBufferPool } from './limit-buffer-pool.ts';
 import { memoryLimit } from './memory-limit.ts';
 import { watchMemory } from './memory-watch.ts';
 import { checkRetention, registerSearchAttributes, waitForSearchAttributes } from './namespace-setup.ts';
@@ -32,6 +33,7 @@ import { findWorkflowCode, loadEncodingWorkflowCode } from './workflow-code.ts';
 
 /** Runs until `signal` is aborted; activities get the grace period. @throws what prevented the start or ended it. */
 export async function runWorker(configuration: Configuration, logger: Logger, signal: AbortSignal): Promise<void> {
+  limitBufferPool();
   const exposition = new MetricsExposition();
   collectDefaultMetrics({ register: exposition.registry, eventLoopMonitoringPrecision: 50 });
   const health = new WorkerHealth();

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { LRUCache } from 'lru-cache';
+import { purgeLater } from '../../cache/purge-later.ts';
 import { isFailure } from '../../failures/failure.ts';
 import type { KubernetesApi, KubernetesObject, ObjectKey, ObjectMeta, ResourceType } from '../api/kubernetes-api.ts';
 import { patchIfUnchanged } from '../api/patch-if-unchanged.ts';
@@ -8,6 +9,8 @@ import { retryOnConflict } from '../api/retry-on-conflict.ts';
 const MAX_ATTEMPTS = 5;
 /** Those under way: a status that is written once in weeks is read again for it. */
 const MAX_CACHED = 500;
+/** An order takes less. */
+const CACHED_MS = 5 * 60_000;
 
 /** The fields of a status. */
 export type Status = Readonly<Record<string, unknown>>;
@@ -35,14 +38,20 @@ interface CachedObject {
 /** Writes statuses with optimistic concurrency, without a read where this process has seen the object lately. */
 export class StatusWriter<Desired> {
   readonly #kind: StatusKind<Desired>;
-  readonly #cache = new LRUCache<string, CachedObject>({ max: MAX_CACHED });
+  readonly #cache = new LRUCache<string, CachedObject>({ max: MAX_CACHED, ttl: CACHED_MS });
+  readonly #purgeLater = purgeLater(this.#cache, CACHED_MS);
 
   constructor(kind: StatusKind<Desired>) {
     this.#kind = kind;
   }
 
   cache(object: KubernetesObject): void {
-    this.#cache.set(cacheKeyOf(object.metadata), this.#compact(object));
+    this.#keep(cacheKeyOf(object.metadata), this.#compact(object));
+  }
+
+  #keep(cacheKey: string, seen: CachedObject): void {
+    this.#cache.set(cacheKey, seen);
+    this.#purgeLater();
   }
 
   #compact({ metadata, status }: KubernetesObject): CachedObject {
@@ -76,7 +85,7 @@ export class StatusWriter<Desired> {
       const status = build(seen.status, desired);
       if (isDeepStrictEqual(seen.status, status)) {
         if (performance.now() - seen.at >= trustMs) return await attempt();
-        this.#cache.set(cacheKey, seen);
+        this.#keep(cacheKey, seen);
         return seen.metadata;
       }
       const { namespace, name, resourceVersion } = seen.metadata;
