@@ -411,6 +411,8 @@ export interface KnownFacts extends Pick<StatusReport, 'caHost' | 'suggestedWind
   readonly fingerprint?: string;
   /** The turn of its renewal to restart the kube-apiserver (RFC 3339). */
   readonly restartTurn?: string;
+  /** What its renewal was postponed by before. */
+  readonly postponement?: Pick<Postponement, 'reason' | 'until'>;
 }
 
 /** A bundle to evaluate. */

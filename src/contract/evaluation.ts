@@ -46,7 +46,17 @@ export type ObservedFacts = Pick<
 export function knownFactsOf(facts: BundleFacts): KnownFacts {
   const { caHost, suggestedWindow, renewalPolicy, revokedSerialNumber, installation, certificate, restartTurn } = facts;
   const fingerprint = certificate?.fingerprint;
-  return { caHost, suggestedWindow, renewalPolicy, revokedSerialNumber, installation, fingerprint, restartTurn };
+  const postponement = facts.postponement && { reason: facts.postponement.reason, until: facts.postponement.until };
+  return {
+    caHost,
+    suggestedWindow,
+    renewalPolicy,
+    revokedSerialNumber,
+    installation,
+    fingerprint,
+    restartTurn,
+    postponement,
+  };
 }
 
 /**

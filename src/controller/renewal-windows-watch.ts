@@ -30,6 +30,7 @@ export class RenewalWindowsWatch {
   readonly #config: RenewalWindowsConfig;
   /** Changes are handled in their order. */
   readonly #oneAtATime = pLimit(1);
+  /** The last valid ones. */
   #rules: RenewalWindows | undefined;
   /** What is wrong with the entry. */
   #problem: string | undefined;
@@ -48,21 +49,18 @@ export class RenewalWindowsWatch {
     const before = this.#rules;
     const problemBefore = this.#problem;
     const { rules, problem } = await this.#config.apply(configMap);
-    this.#rules = rules;
+    this.#rules = rules ?? before;
     this.#problem = problem?.message;
     this.#context.metrics.renewalWindowsInvalid.set(problem === undefined ? 0 : 1);
     const reported = problemBefore === this.#problem ? undefined : this.#report(configMap, problem);
-    if (signals) await this.#signalChange(before, rules, problemBefore !== undefined && problem === undefined);
+    // Those that are not valid concern renewals that become due, and none that waits.
+    if (signals && rules !== undefined) await this.#signalChange(before, rules, problemBefore !== undefined);
     await reported;
   }
 
-  /** @param isRepaired workers that had read no valid rules have postponed without any. */
-  async #signalChange(
-    before: RenewalWindows | undefined,
-    rules: RenewalWindows | undefined,
-    isRepaired: boolean,
-  ): Promise<void> {
-    const isUnknown = isRepaired || before === undefined || rules === undefined;
+  /** @param isRepaired there were no valid rules, by which renewals were postponed. */
+  async #signalChange(before: RenewalWindows | undefined, rules: RenewalWindows, isRepaired: boolean): Promise<void> {
+    const isUnknown = isRepaired || before === undefined;
     const changed = isUnknown ? undefined : changedRules(before, rules);
     if (changed?.length === 0) return;
     await this.#signal(await this.#postponed(), changed);

@@ -127,7 +127,7 @@ export function createMetrics(registry: Registry) {
     ),
     renewalWindowsInvalid: new Gauge({
       name: 'certman_renewal_windows_invalid',
-      help: 'Whether the renewal windows of the ConfigMap are not valid, so that earlier ones apply: 1 or 0; 0 in processes that do not run the controller.',
+      help: 'Whether the renewal windows of the ConfigMap are not valid, so that planned renewals wait: 1 or 0; 0 in processes that do not run the controller.',
       registers,
     }) as { set(value: number): void },
     restartTurnFailures: counter(

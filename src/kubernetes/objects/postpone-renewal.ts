@@ -21,6 +21,12 @@ const MAX_CLOCK_SKEW_MS = 60_000;
 /** Renewals that wait as long as is safe start in the last part of that, so that they do not start together. */
 const LATEST_SPREAD = { share: 0.2, maxMs: 86_400_000 };
 
+/**
+ * Renewals that waited for something that ends before its time, such as a freeze that is removed, start within this of each
+ * other: else those of weeks would start, and restart kube-apiservers, in the same minutes.
+ */
+const EARLY_END_SPREAD_MS = 3_600_000;
+
 /** What postpones planned renewals. */
 export interface RenewalControls {
   readonly windows: Pick<RenewalWindowsConfig, 'read'>;
@@ -60,7 +66,7 @@ export async function postponeRenewal(
   const { rules } = await windows.read(kubernetes);
   if (rules === undefined) return { ...observation, postponement: withoutRules(renewal) };
   const postpone = await postponeBy(rulesFor(rules, cluster.labels));
-  const postponement = postpone(renewal);
+  const postponement = postpone(renewal) ?? afterEarlyEnd(renewal, known.postponement);
   if (postponement !== undefined) return { ...observation, postponement };
   if (restarts === undefined || !restartsApiServer(cluster, dnsNames)) return observation;
   return { ...observation, ...(await turnOf(kubernetes, restarts, postpone, renewal, known.restartTurn)) };
@@ -84,6 +90,25 @@ async function postponeBy(rules: RenewalWindows): Promise<Postpone> {
   if (rules.windows.length === 0 && rules.freezes.length === 0) return () => undefined;
   const { postponeByWindows } = await import('../../renewal-windows/postpone.ts');
   return (renewal) => postponeByWindows(rules, renewal);
+}
+
+/** Each renewal has its own place in the hour, and keeps it at later evaluations. None starts later than it would have. */
+function afterEarlyEnd(
+  { plannedAt, latest, now, fraction }: DueRenewal,
+  before: KnownFacts['postponement'],
+): Postponement | undefined {
+  if (before === undefined || before.reason === 'RestartBudget') return undefined;
+  const until = Math.min(Date.parse(before.until), latest);
+  // Whole seconds, as instants are shown.
+  const place = Math.floor((now + fraction * EARLY_END_SPREAD_MS) / 1000) * 1000;
+  const at = until - now <= EARLY_END_SPREAD_MS ? until : place;
+  if (!(at > now)) return undefined;
+  return {
+    reason: before.reason,
+    plannedTime: new Date(plannedAt).toISOString(),
+    until: new Date(at).toISOString(),
+    message: 'what it waited for has changed; such renewals start within an hour',
+  };
 }
 
 /** Names that are not below a wildcard are those of the API server. Nothing is known of what a standalone request is for. */

@@ -12,8 +12,7 @@ export const WINDOWS_ENTRY = 'renewal_windows';
 /** Characters of the entry: a hundred rules of each kind, with selectors. */
 export const MAX_WINDOWS_LENGTH = 64 * 1024;
 
-const REMEDY =
-  'Correct them: certman windows check. Until then, the last valid ones apply; a worker that has not read any postpones planned renewals as far as is safe.';
+const REMEDY = 'Correct them: certman windows check. Until then, planned renewals that are due wait as far as is safe.';
 
 const dataSchema = z.record(z.string(), z.unknown()).catch({});
 
@@ -62,15 +61,17 @@ async function parseYaml(text: string) {
   return parseRenewalWindows(found);
 }
 
-/** The rules that apply. */
+/** The rules that apply, or what is wrong with the entry. */
 export interface AppliedWindows {
-  /** Undefined: the entry is not valid, and this process has read no valid one. */
+  /** Undefined: the entry is not valid. */
   readonly rules: RenewalWindows | undefined;
-  /** What is wrong with the entry; the rules are then the last valid ones. */
   readonly problem?: CertmanError;
 }
 
-/** Reads the rules, and keeps the last valid ones. */
+/**
+ * Reads the rules. Earlier ones count for nothing: this worker may never have read the last valid ones, and would renew in a
+ * freeze that others know.
+ */
 export class RenewalWindowsConfig {
   readonly #namespace: string;
   #text: string | undefined;
@@ -81,17 +82,11 @@ export class RenewalWindowsConfig {
     this.#namespace = namespace;
   }
 
-  /** The last ones that were read, where they cannot be read now. @throws CertmanError `kubernetes/…` where none were. */
+  /** @throws CertmanError `kubernetes/…` */
   async read(kubernetes: Pick<KubernetesApi, 'get'>): Promise<AppliedWindows> {
-    let found: KubernetesObject | undefined;
-    try {
-      found = await kubernetes.get(CONFIG_MAPS, { namespace: this.#namespace, name: SETTINGS_CONFIG_MAP });
-    } catch (error) {
-      // A renewal that is due need not wait for the ConfigMap.
-      if (error instanceof CertmanError && this.#applied?.rules !== undefined) return this.#applied;
-      throw error;
-    }
-    return await this.apply(found);
+    return await this.apply(
+      await kubernetes.get(CONFIG_MAPS, { namespace: this.#namespace, name: SETTINGS_CONFIG_MAP }),
+    );
   }
 
   /** The rules in a ConfigMap that was read; undefined: it does not exist. */
@@ -103,7 +98,7 @@ export class RenewalWindowsConfig {
       this.#applied = { rules: await parseWindowsText(text, where, REMEDY) };
     } catch (error) {
       if (!(error instanceof CertmanError)) throw error;
-      this.#applied = { rules: this.#applied?.rules, problem: error };
+      this.#applied = { rules: undefined, problem: error };
     }
     this.#text = text;
     return this.#applied;

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { CertificateFacts } from '../../../src/certificates/certificate-facts.ts';
-import type { RequestObservation } from '../../../src/contract/activities.ts';
+import type { KnownFacts, RequestObservation } from '../../../src/contract/activities.ts';
 import type { KubernetesApi } from '../../../src/kubernetes/api/kubernetes-api.ts';
 import { postponeRenewal, type RenewalControls } from '../../../src/kubernetes/objects/postpone-renewal.ts';
 import { nextTurn, type RestartTurns } from '../../../src/kubernetes/objects/restart-turns.ts';
@@ -37,6 +37,8 @@ interface Given {
   /** The next turn that there is. */
   readonly turn?: number;
   readonly restartTurn?: string;
+  /** What it was postponed by before. */
+  readonly before?: KnownFacts['postponement'];
   readonly names?: readonly string[];
   readonly standalone?: true;
   readonly requestName?: string;
@@ -52,6 +54,7 @@ async function decide({
   labels = {},
   turn,
   restartTurn,
+  before,
   names = dnsNames,
   standalone,
   requestName = 'c1-primary',
@@ -92,6 +95,7 @@ async function decide({
   const known = {
     fingerprint: inSecret.fingerprint,
     ...(restartTurn !== undefined && { restartTurn }),
+    ...(before && { postponement: before }),
     ...(suggestedWindow && { suggestedWindow: { certId: certificate.certId ?? '', ...suggestedWindow } }),
   };
   const found = await postponeRenewal(kubernetes, controls, { cluster, bundle, known, now }, held);
@@ -115,7 +119,32 @@ test('a freeze postpones what it selects', async () => {
   expect(Date.parse(postponement?.until ?? '')).toBeGreaterThanOrEqual(Date.parse(FREEZE.to));
 });
 
-test('a worker that has read no valid windows waits as long as is safe', async () => {
+test('renewals that waited for a freeze that is removed start within an hour, each at its own place', async () => {
+  const before = { reason: 'Frozen', until: FREEZE.to } as const;
+  const names = Array.from({ length: 40 }, (_, index) => `c${index}`);
+  const found = await Promise.all(names.map((requestName) => decide({ before, requestName })));
+  const instants = found.map(({ postponement }) => Date.parse(postponement?.until ?? '') - DUE_AT);
+  for (const at of instants) {
+    expect(at).toBeGreaterThan(0);
+    expect(at).toBeLessThanOrEqual(HOUR_MS);
+  }
+  expect(new Set(instants).size).toBe(names.length);
+  expect(Math.max(...instants) - Math.min(...instants)).toBeGreaterThan(HOUR_MS / 2);
+  // The next evaluation leaves it where it is, and starts it then.
+  const [{ postponement } = { postponement: undefined }] = found;
+  const kept = { reason: 'Frozen', until: postponement?.until ?? '' } as const;
+  const again = await decide({ before: kept, requestName: 'c0', now: DUE_AT + 1_000 });
+  expect(again.postponement).toEqual(postponement);
+  const started = await decide({ before: kept, requestName: 'c0', now: Date.parse(kept.until) });
+  expect(started.postponement).toBeUndefined();
+});
+
+test('what waited for its turn to restart does not wait once the limit is lifted', async () => {
+  const before = { reason: 'RestartBudget', until: iso(DUE_AT + DAY_MS) } as const;
+  expect((await decide({ before })).postponement).toBeUndefined();
+});
+
+test('while the windows are not valid, a renewal waits as long as is safe', async () => {
   const { postponement } = await decide({ windows: null });
   expect(postponement).toMatchObject({ reason: 'InvalidWindows' });
   expectLatest(postponement?.until);

@@ -10,10 +10,20 @@ function answering(get: () => Promise<KubernetesObject | undefined>): Pick<Kuber
   return { get };
 }
 
-test('a ConfigMap that cannot be read leaves the last rules, and is a failure where none were read', async () => {
+const withWindows = (renewal_windows: string): KubernetesObject => ({
+  metadata: { name: 'certman-operator' },
+  data: { renewal_windows },
+});
+
+test('rules that were read before apply neither while the ConfigMap cannot be read nor while it is not valid', async () => {
   const config = new RenewalWindowsConfig('ns');
+  const valid = withWindows('windows: [{ name: nights, schedule: "0 22 * * *", duration: 6h }]');
+  const read = (found: KubernetesObject) => config.read(answering(() => Promise.resolve(found)));
+  expect((await read(valid)).rules?.windows).toHaveLength(1);
   await expect(config.read(answering(unavailable))).rejects.toMatchObject({ code: 'kubernetes/unreachable' });
-  const data = { renewal_windows: 'windows: [{ name: nights, schedule: "0 22 * * *", duration: 6h }]' };
-  await config.read(answering(() => Promise.resolve({ metadata: { name: 'certman-operator' }, data })));
-  expect((await config.read(answering(unavailable))).rules?.windows).toHaveLength(1);
+  expect(await read(withWindows('windows: nights'))).toMatchObject({
+    rules: undefined,
+    problem: { code: 'configuration/invalid' },
+  });
+  expect((await read(valid)).rules?.windows).toHaveLength(1);
 });
