@@ -17,7 +17,8 @@ export type ToolName =
   | 'temporal-server'
   | 'temporal-sql-tool'
   | 'temporal-test-server'
-  | 'promtool';
+  | 'promtool'
+  | 'prometheus';
 
 /** How an executable is built from the pinned files in `local/tools/<folder>`. */
 export type Recipe =
@@ -172,6 +173,20 @@ export const TOOLS: { readonly [Name in ToolName]: Tool & { readonly name: Name 
     // Beside the API server, most of whose packages it shares; alone some 130.
     buildCpuSeconds: 40,
     onPath: { command: 'promtool', args: ['--version'], pattern: /promtool, version (\S+)/ },
+  },
+  prometheus: {
+    name: 'prometheus',
+    version: PROMETHEUS,
+    recipe: {
+      kind: 'go',
+      folder: 'prometheus',
+      // Those parts of the server that a test of queries needs: no package more than promtool.
+      package: 'certman.local/tools/prometheus',
+      stamps: { 'github.com/prometheus/common/version.Version': PROMETHEUS },
+      tags: ['remove_all_sd'],
+    },
+    buildCpuSeconds: 2,
+    onPath: { command: 'prometheus', args: ['--version'], pattern: /prometheus, version (\S+)/ },
   },
 };
 

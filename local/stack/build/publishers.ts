@@ -74,11 +74,12 @@ export function publishedFileOf(tool: ToolName, at: Platform): PublishedFile | u
     case 'temporal-sql-tool':
       // Only tests and a bench start them, and they compile the packages of the CLI: one build makes all three.
       return undefined;
-    case 'promtool': {
+    case 'promtool':
+    case 'prometheus': {
       const folder = `prometheus-${version}.${platform}`;
       const release = github('prometheus/prometheus', version);
       const checksum = { url: `${release}/sha256sums.txt`, form: 'list' } as const;
-      return { url: `${release}/${folder}.tar.gz`, checksum, member: `${folder}/promtool` };
+      return { url: `${release}/${folder}.tar.gz`, checksum, member: `${folder}/${tool}` };
     }
     case 'moto':
     case 'temporal-test-server':

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { ALERT_CASES, targetOf } from '../../support/prometheus/alert-cases.ts';
 import { exposedMetrics } from '../../support/prometheus/exposed-metrics.ts';
-import { allExpressions, allRules, dashboard } from '../../support/prometheus/monitoring-component.ts';
+import { allExpressions, allRules, dashboard, dashboardText } from '../../support/prometheus/monitoring-component.ts';
 import { readExpression } from '../../support/prometheus/promql.ts';
 import { read } from '../repository/files.ts';
 
@@ -85,6 +85,32 @@ describe('the dashboard', () => {
           expect([title, x < 24, taken.has(`${x} ${y}`)]).toEqual([title, true, false]);
           taken.add(`${x} ${y}`);
         }
+    }
+  });
+
+  test('has the one data source that the user chooses, in variables and panels, and variables that are defined', () => {
+    const [source, ...queried] = templating.list;
+    expect(source).toMatchObject({ name: 'datasource', type: 'datasource', query: 'prometheus' });
+    for (const { type, query, definition, datasource } of queried) {
+      expect([type, query]).toEqual(['query', { query: definition, refId: expect.any(String) }]);
+      expect(datasource).toBeDefined();
+    }
+    const shown = panels.filter(({ type }) => type !== 'row');
+    expect(shown.filter(({ datasource, targets }) => datasource === undefined || targets.length === 0)).toEqual([]);
+    const defined = templating.list.map(({ name }) => name);
+    const used = [...dashboardText().matchAll(/\$\{?(\w+)/g)].map(([, name = '']) => name);
+    expect(used.filter((name) => !defined.includes(name))).toEqual([]);
+  });
+
+  test('names series by labels that their expressions keep, each target by its own letter', () => {
+    for (const { title, targets } of panels) {
+      expect([title, new Set(targets.map(({ refId }) => refId)).size]).toEqual([title, targets.length]);
+      for (const { expr, legendFormat } of targets) {
+        const { grouped } = readExpression(expr.replaceAll(/\$\w+/g, 'demo'));
+        const named = [...legendFormat.matchAll(/\{\{(\w+)\}\}/g)].map(([, label = '']) => label);
+        const kept = grouped.length === 0 ? TARGET_LABELS : grouped;
+        expect([title, named.filter((label) => !kept.includes(label))]).toEqual([title, []]);
+      }
     }
   });
 

@@ -25,6 +25,10 @@ const ADDRESSES: readonly (readonly [ToolName, string])[] = [
     'promtool',
     'https://github.com/prometheus/prometheus/releases/download/vVERSION/prometheus-VERSION.linux-amd64.tar.gz',
   ],
+  [
+    'prometheus',
+    'https://github.com/prometheus/prometheus/releases/download/vVERSION/prometheus-VERSION.linux-amd64.tar.gz',
+  ],
   ['temporal', 'https://github.com/temporalio/cli/releases/download/vVERSION/temporal_cli_VERSION_linux_amd64.tar.gz'],
 ];
 
