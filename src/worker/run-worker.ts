@@ -1,6 +1,5 @@
 import { hostname } from 'node:os';
 import { Client } from '@temporalio/client';
-import { Worker } from '@temporalio/worker';
 import { collectDefaultMetrics } from 'prom-client';
 import { type Configuration, loadTemporal } from '../configuration/load-configuration.ts';
 import { SETTINGS } from '../configuration/settings.ts';
@@ -27,6 +26,7 @@ import { checkRetention, registerSearchAttributes, waitForSearchAttributes } fro
 import { RenewableConnection } from './renewable-connection.ts';
 import { SharedWorker, sharedWorkerOptions } from './shared-worker.ts';
 import { connectOnce, connectToTemporal } from './temporal-connection.ts';
+import { TemporalWorker } from './temporal-worker.ts';
 import { WorkerHealth } from './worker-health.ts';
 import { workerOptions } from './worker-options.ts';
 import { findWorkflowCode, loadEncodingWorkflowCode } from './workflow-code.ts';
@@ -121,7 +121,7 @@ async function runTemporalWorker(
     health.notReady('The worker is being created.');
     const { workflowBundle } = configuration;
     const code = keys === undefined ? findWorkflowCode(workflowBundle) : await loadEncodingWorkflowCode(workflowBundle);
-    const worker = await Worker.create({
+    const worker = await TemporalWorker.create({
       ...workerOptions(configuration, identity),
       ...code,
       activities,
@@ -133,7 +133,7 @@ async function runTemporalWorker(
     connection.attach(worker);
     shared.createWith(async () => {
       const options = { ...sharedWorkerOptions(configuration, identity), ...code, dataConverter };
-      const created = await Worker.create({ ...options, connection: connection.current });
+      const created = await TemporalWorker.create({ ...options, connection: connection.current });
       connection.attach(created);
       return created;
     });

@@ -1,0 +1,156 @@
+import { UnexpectedError } from '@temporalio/worker';
+import type { Workflow, WorkflowCreateOptions, WorkflowCreator } from '@temporalio/worker/lib/workflow/interface.js';
+import type { WorkflowInfo } from '@temporalio/workflow';
+import { LRUCache } from 'lru-cache';
+
+/** Silent checks of a thread that has work before it counts as stuck: not one look at a clock, since a process can be stopped. */
+const MAX_SILENT_CHECKS = 5;
+/** Five of them are the time-out of a workflow task, after which the server gives it to another worker. */
+const CHECK_INTERVAL_MS = 2_000;
+/** Runs that were under way in a thread that was stuck. */
+const MAX_SUSPECTS = 1_000;
+
+/** A thread that runs workflows, and how it is ended whatever it does. */
+export interface WorkflowThread {
+  readonly creator: WorkflowCreator;
+  readonly terminate: () => Promise<unknown>;
+}
+
+/** How the threads of workflows are started. */
+export interface WorkflowThreads {
+  /** Without a limit on what each call into a workflow takes. */
+  readonly startUnlimited: () => Promise<WorkflowThread>;
+  /** With the SDK's, which costs each call 0.1 ms. */
+  readonly startLimited: () => Promise<WorkflowCreator>;
+  /** Receives what the stuck thread had under way: one of these does not return. */
+  readonly onStuck: (workflows: readonly Pick<WorkflowInfo, 'workflowId' | 'runId' | 'workflowType'>[]) => void;
+  /** Default 2 s. */
+  readonly checkIntervalMs?: number | undefined;
+}
+
+/**
+ * Runs workflows in a thread without the SDK's limit of 5 s for each call into a workflow: Node.js starts a thread for each
+ * limit. The thread as a whole is watched instead. One that is stuck is ended and replaced: its workflows fail their next
+ * task, and are replayed; those that were under way then run with the SDK's limit, which ends the one that does not return.
+ */
+export class WatchedWorkflowCreator implements WorkflowCreator {
+  readonly #threads: WorkflowThreads;
+  readonly #suspects = new LRUCache<string, true>({ max: MAX_SUSPECTS });
+  #current: Promise<WatchedThread>;
+  #limited: Promise<WorkflowCreator> | undefined;
+
+  private constructor(threads: WorkflowThreads, first: WorkflowThread) {
+    this.#threads = threads;
+    this.#current = Promise.resolve(this.#watch(first));
+  }
+
+  /** Starts the first thread. @throws what the SDK throws when the code of the workflows cannot be loaded. */
+  static async start(threads: WorkflowThreads): Promise<WatchedWorkflowCreator> {
+    return new WatchedWorkflowCreator(threads, await threads.startUnlimited());
+  }
+
+  async createWorkflow(options: WorkflowCreateOptions): Promise<Workflow> {
+    if (!this.#suspects.has(options.info.runId)) return await (await this.#current).createWorkflow(options);
+    this.#limited ??= this.#threads.startLimited();
+    return await (await this.#limited).createWorkflow(options);
+  }
+
+  async destroy(): Promise<void> {
+    const current = await this.#current;
+    await Promise.all([current.destroy(), this.#limited?.then((creator) => creator.destroy())]);
+  }
+
+  /** @throws UnexpectedError, which ends the worker: it could run no workflow any more. */
+  async #startAnother(): Promise<WatchedThread> {
+    try {
+      return this.#watch(await this.#threads.startUnlimited());
+    } catch (cause) {
+      throw new UnexpectedError('No thread can be started for the workflows, in place of one that was stuck', cause);
+    }
+  }
+
+  #watch(thread: WorkflowThread): WatchedThread {
+    return new WatchedThread(thread, this.#threads.checkIntervalMs ?? CHECK_INTERVAL_MS, (underWay) => {
+      for (const { runId } of underWay) this.#suspects.set(runId, true);
+      this.#current = this.#startAnother();
+      // The next workflow to be created has its error.
+      this.#current.catch(() => undefined);
+      this.#threads.onStuck(underWay);
+    });
+  }
+}
+
+class WatchedThread {
+  readonly #thread: WorkflowThread;
+  readonly #checkIntervalMs: number;
+  readonly #onStuck: (underWay: readonly WorkflowInfo[]) => void;
+  /** By request, in the order in which the thread takes them. */
+  readonly #underWay = new Map<object, WorkflowInfo | undefined>();
+  #checks: NodeJS.Timeout | undefined;
+  #silentChecks = 0;
+  #isLost = false;
+
+  constructor(thread: WorkflowThread, checkIntervalMs: number, onStuck: (underWay: readonly WorkflowInfo[]) => void) {
+    this.#thread = thread;
+    this.#checkIntervalMs = checkIntervalMs;
+    this.#onStuck = onStuck;
+  }
+
+  async createWorkflow(options: WorkflowCreateOptions): Promise<Workflow> {
+    const { info } = options;
+    const workflow = await this.#request(info, () => this.#thread.creator.createWorkflow(options));
+    return {
+      activate: (activation) => this.#request(info, () => workflow.activate(activation)),
+      // The SDK asks for them also after an activation that has failed.
+      getAndResetSinkCalls: async () =>
+        await this.#request(info, () => workflow.getAndResetSinkCalls()).catch((error: unknown) => {
+          if (!this.#isLost) throw error;
+          return [];
+        }),
+      dispose: () => this.#request(info, () => workflow.dispose()).catch(() => undefined),
+    };
+  }
+
+  async destroy(): Promise<void> {
+    await this.#request(undefined, () => this.#thread.creator.destroy()).catch((error: unknown) => {
+      if (!this.#isLost) throw error;
+    });
+  }
+
+  async #request<Result>(info: WorkflowInfo | undefined, send: () => Promise<Result>): Promise<Result> {
+    if (this.#isLost) throw lostThreadError();
+    const request = {};
+    this.#underWay.set(request, info);
+    this.#checks ??= setInterval(() => this.#check(), this.#checkIntervalMs).unref();
+    try {
+      return await send();
+    } catch (error) {
+      // The SDK's own error would end the worker.
+      throw this.#isLost ? lostThreadError() : error;
+    } finally {
+      this.#underWay.delete(request);
+      this.#silentChecks = 0;
+    }
+  }
+
+  #check(): void {
+    this.#silentChecks += 1;
+    if (this.#underWay.size > 0 && this.#silentChecks <= MAX_SILENT_CHECKS) return;
+    clearInterval(this.#checks);
+    this.#checks = undefined;
+    this.#silentChecks = 0;
+    if (this.#underWay.size === 0) return;
+    this.#isLost = true;
+    const underWay = new Map([...this.#underWay.values()].flatMap((info) => (info ? [[info.runId, info]] : [])));
+    this.#onStuck([...underWay.values()]);
+    // Requests under way fail.
+    void this.#thread.terminate();
+  }
+}
+
+/** Fails a workflow task, which the server then gives out again. */
+function lostThreadError(): Error {
+  return new Error(
+    'The thread of the workflows was ended because a workflow did not return. This one is replayed in another thread.',
+  );
+}
