@@ -17,6 +17,7 @@ import {
   requestClaimed,
 } from '../src/contract/cluster-certificates.ts';
 import { clusterMemo } from '../src/contract/cluster-memo.ts';
+import { renewalWithdrawn } from '../src/contract/renewal-withdrawal.ts';
 import { revocationRequested } from '../src/contract/revocation-request.ts';
 import type { Bundle } from './cluster/bundle.ts';
 import { dismissCampaigns } from './cluster/campaigns.ts';
@@ -70,6 +71,9 @@ function setup(input: ClusterCertificatesInput): ClusterCertificates {
   });
   setHandler(revocationRequested, (request) => cluster.onRevocationRequested(request), {
     description: 'An operator asks to revoke a certificate.',
+  });
+  setHandler(renewalWithdrawn, (withdrawal) => cluster.onRenewalWithdrawn(withdrawal), {
+    description: 'An operator withdraws a requested renewal.',
   });
   setHandler(clusterStatus, () => cluster.status(), {
     description: 'The state of each bundle, the reason, and what happens next.',

@@ -13,6 +13,8 @@ export interface RenewalRequest {
   readonly serialNumber?: string;
   /** It has expired: the message of the last failed attempt. */
   readonly expired?: string;
+  /** An operator has withdrawn it: when. */
+  readonly withdrawnAt?: string;
 }
 
 /** A request at `now` (epoch milliseconds). One that is kept already lasts longer: there is never more than one. */
@@ -28,11 +30,17 @@ export function requestRenewal(
 
 /** Whether attempts are made for it. */
 export function isPending(request: RenewalRequest | undefined): request is RenewalRequest {
-  return request !== undefined && request.expired === undefined;
+  return request !== undefined && request.expired === undefined && request.withdrawnAt === undefined;
+}
+
+/** The same, withdrawn at `now` (epoch milliseconds). */
+export function withdrawn(request: RenewalRequest, now: number): RenewalRequest {
+  return { ...request, withdrawnAt: new Date(now).toISOString() };
 }
 
 /** As a condition reason. */
-export function renewalRequestReason(request: RenewalRequest): 'Requested' | 'RequestExpired' {
+export function renewalRequestReason(request: RenewalRequest): 'Requested' | 'RequestExpired' | 'RequestWithdrawn' {
+  if (request.withdrawnAt !== undefined) return 'RequestWithdrawn';
   return isPending(request) ? 'Requested' : 'RequestExpired';
 }
 
@@ -45,7 +53,9 @@ export function withoutFulfilled(
 }
 
 /** What people read of it, as a sentence. */
-export function renewalRequestMessage({ requestedAt, until, expired }: RenewalRequest): string {
+export function renewalRequestMessage({ requestedAt, until, expired, withdrawnAt }: RenewalRequest): string {
+  if (withdrawnAt !== undefined)
+    return `The renewal that an operator requested at ${requestedAt} was withdrawn at ${withdrawnAt}. To request it again: certman renew.`;
   if (expired === undefined)
     return `An operator requested a renewal at ${requestedAt}: it is attempted until ${until}, or until another certificate is in the Secret.`;
   return `The renewal that an operator requested at ${requestedAt} expired at ${until}. The last attempt: ${expired} To request it again: certman renew.`;

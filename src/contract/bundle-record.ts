@@ -192,7 +192,9 @@ export function shownReasonOf(record: BundleRecord): string {
   const { state, postponement, renewalRequest } = record;
   if (failureOf(record) !== undefined || state === 'Decommissioning') return reasonOf(record);
   if (postponement !== undefined && state === 'Ready') return postponement.reason;
-  return renewalRequest === undefined ? state : renewalRequestReason(renewalRequest);
+  // One that was withdrawn needs no attention.
+  const isShown = renewalRequest !== undefined && renewalRequest.withdrawnAt === undefined;
+  return isShown ? renewalRequestReason(renewalRequest) : state;
 }
 
 /** The failure of a bundle, else its state, as a condition reason. */

@@ -46,6 +46,9 @@ export const RENEWAL_WINDOWS = 'renewal-windows';
  */
 export const PUT_BACK = 'put-back';
 
+/** `clusterCertificates`: a requested renewal is withdrawn. Asked for only where one is. */
+export const RENEWAL_WITHDRAWN = 'renewal-withdrawn';
+
 /**
  * Names of the `patched` markers in workflow code, oldest first. Each is a change of commands that runs in progress do
  * not take part in (docs/decisions/upgrades.md). test/workflows/replay.test.ts compares the list with the histories.
@@ -64,6 +67,7 @@ export const PATCHES = [
   TURN_GIVEN_UP,
   RENEWAL_WINDOWS,
   PUT_BACK,
+  RENEWAL_WITHDRAWN,
 ] as const satisfies readonly string[];
 
 /** Lower-case words joined by hyphens. @returns undefined when the text does not have that form. */

@@ -18,6 +18,7 @@ import {
   renewalWindowChanged,
 } from '../../src/contract/cluster-certificates.ts';
 import { clusterWorkflowId } from '../../src/contract/ids.ts';
+import { renewalWithdrawn } from '../../src/contract/renewal-withdrawal.ts';
 import { eventually } from '../support/vitest/eventually.ts';
 import { activityFailure } from '../support/workflows/activity-doubles.ts';
 import { bundleView, clusterView } from '../support/workflows/cluster-views.ts';
@@ -450,6 +451,37 @@ test('a requested renewal that fails is attempted again, also in a new request, 
     expect((await issuedAndReady(harness, view, 2)).renewalRequest).toBeUndefined();
     await evaluateAgain(harness, view);
     expect(doubles.issued).toHaveLength(2);
+  });
+});
+
+test('a requested renewal that is withdrawn is attempted no more, and the certificate is Ready again', async () => {
+  await withHarness(async (harness) => {
+    const view = await begun(harness);
+    const { doubles } = harness;
+    doubles.override('placeOrder', () =>
+      Promise.reject(activityFailure('acme/unreachable', 'The CA does not answer.')),
+    );
+    const handle = handleOf(harness, view);
+    await expect(handle.executeUpdate(renew, { args: [{}] })).rejects.toMatchObject({
+      cause: { type: 'acme/unreachable' },
+    });
+    for (const bundleNames of [undefined, 'primary', [7], ['other']])
+      await handle.signal(renewalWithdrawn, { bundleNames } as never);
+    expect((await record(harness, view)).renewalRequest?.withdrawnAt).toBeUndefined();
+    await handle.signal(renewalWithdrawn, { bundleNames: ['primary'] });
+    const { renewalRequest } = await eventually(
+      'ready',
+      () => record(harness, view),
+      ({ state }) => state === 'Ready',
+    );
+    expect(renewalRequest?.withdrawnAt).toBeDefined();
+    expect(doubles.reports.map(({ event }) => event?.reason)).toContain('RenewalRequestWithdrawn');
+    expect(doubles.reports.at(-1)?.conditions.find(({ type }) => type === 'Renewing')).toMatchObject({
+      reason: 'RequestWithdrawn',
+    });
+    doubles.override('placeOrder', undefined);
+    await evaluateAgain(harness, view);
+    expect(doubles.issued).toHaveLength(1);
   });
 });
 

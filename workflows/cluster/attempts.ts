@@ -13,6 +13,8 @@ export class Attempts {
   finished = 0;
   lastOutcome: AttemptOutcome | undefined;
   renewals = 0;
+  /** Whether the withdrawal of the request has to be shown. */
+  isWithdrawalUnshown = false;
   /** Whether {@link cancelIfOutdated} cancelled the last order. If not, a person did. */
   outdated = false;
   #underWay: { readonly names: string; readonly scope: CancellationScope } | undefined;
@@ -35,6 +37,12 @@ export class Attempts {
   /** Fails the update that requested a renewal, which cannot be attempted now. */
   rejectRequest(): void {
     if (this.requested) this.finish('failed');
+  }
+
+  /** The request is withdrawn: its update fails, unless an order is under way. */
+  withdrawRequest(): void {
+    this.isWithdrawalUnshown = true;
+    if (this.#underWay === undefined) this.rejectRequest();
   }
 
   async run<T>(view: BundleView, order: () => Promise<T>): Promise<T> {

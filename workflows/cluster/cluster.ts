@@ -27,6 +27,7 @@ import type {
 } from '../../src/contract/cluster-certificates.ts';
 import { VIEW_DIGEST, viewDigestIn } from '../../src/contract/cluster-memo.ts';
 import { BUNDLES_TOGETHER } from '../../src/contract/patches.ts';
+import { isRenewalWithdrawal, type RenewalWithdrawal } from '../../src/contract/renewal-withdrawal.ts';
 import { isRevocationRequest, type RevocationRequest } from '../../src/contract/revocation-request.ts';
 import type { RateLimitState } from '../../src/rate-limit/exact-set-limit.ts';
 import { Bundle, type ClusterContext } from './bundle.ts';
@@ -38,6 +39,7 @@ import { observeAlone } from './observe-alone.ts';
 import { ObserveTogether } from './observe-together.ts';
 import { acceptRevocation } from './revocations.ts';
 import { clusterDetails, searchAttributesOf, situationMessage } from './visibility.ts';
+import { withdrawRenewal } from './withdraw-renewal.ts';
 
 /** Renewals after which a run continues as new: its history is that of one renewal cycle. */
 const MAX_RENEWALS_PER_RUN = 1;
@@ -167,6 +169,14 @@ export class ClusterCertificates implements ClusterContext {
   onRevocationRequested(request: RevocationRequest): void {
     if (!isRevocationRequest(request) || this.stopping) return;
     acceptRevocation(this.#bundles.get(request.bundleName), request);
+  }
+
+  onRenewalWithdrawn(withdrawal: RenewalWithdrawal): void {
+    if (!isRenewalWithdrawal(withdrawal) || this.stopping) return;
+    for (const name of withdrawal.bundleNames) {
+      const bundle = this.#bundles.get(name);
+      if (bundle !== undefined) withdrawRenewal(bundle);
+    }
   }
 
   onCampaignWithdrawn(wave: string): void {

@@ -21,6 +21,7 @@ import { orderCertificate, rateLimitFailure } from './order.ts';
 import { newPostponementEvent, postponeNextAttempt, withPostponement } from './postponed-renewal.ts';
 import { certificateToReplace, revocationWake, settleRevocations } from './revocations.ts';
 import { initialWake, NOW, ON_CHANGE, readyWake, sleepUntil, type Wake } from './sleep-until.ts';
+import { showWithdrawal } from './withdraw-renewal.ts';
 
 /** Evaluates, orders what is due and sleeps, until the bundle is unwanted or its cluster stops (cancels the scope). */
 export async function runBundle(bundle: Bundle): Promise<void> {
@@ -79,6 +80,7 @@ async function evaluate(bundle: Bundle, view: BundleView): Promise<Wake> {
   // Only where it is due: an await costs other bundles of the task their place in one evaluation.
   if (isPending(renewalRequest) && Date.parse(renewalRequest.until) <= Date.now())
     await expireRequest(bundle, renewalRequest);
+  if (attempts.isWithdrawalUnshown) await showWithdrawal(bundle);
   const scheduled = nextAttemptOf(bundle.record);
   let caHost: string | undefined;
   try {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client, WorkflowHandle } from '@temporalio/client';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import type { RenewedCertificate } from '../../contract/cluster-certificates.ts';
 import { CLUSTER_ARGUMENT, resolveClusterName, UsageError } from '../arguments.ts';
 import { addOutputOptions, addTargetOptions } from '../kubectl-options.ts';
@@ -12,6 +12,7 @@ const POLL_INTERVAL_MS = 500;
 
 interface RenewOptions extends RenewSelectionOptions, OutputOptions {
   readonly exceedLimit?: true;
+  readonly withdraw?: true;
 }
 
 /** `certman renew`: orders a new certificate now, ahead of schedule. */
@@ -20,7 +21,8 @@ export function renewCommand(): Command {
     .summary('renew certificates of clusters now')
     .description(
       'Orders new certificates for a cluster or a standalone CertificateRequest now, and waits until they are in their Secrets. The renewal continues when this command is interrupted, and a renewal that fails is attempted again, for a week, until there is another certificate.\n' +
-        'With -l or --all, for all that are selected, ten at once; those that were not asked for yet when it is interrupted are not renewed.',
+        'With -l or --all, for all that are selected, ten at once; those that were not asked for yet when it is interrupted are not renewed.\n' +
+        'With --withdraw, requests that are pending are attempted no more, and nothing is ordered.',
     )
     .argument('[cluster]', CLUSTER_ARGUMENT);
   addTargetOptions(command);
@@ -31,13 +33,19 @@ export function renewCommand(): Command {
       '--exceed-limit',
       'of one cluster: also where the limit of certificates for exactly these names is used up, as for a compromised key; the CA may still refuse',
     )
+    .addOption(
+      new Option('--withdraw', 'withdraw requests that are pending; an order under way goes on').conflicts(
+        'exceedLimit',
+      ),
+    )
     .addHelpText(
       'after',
-      `\nExamples:\n  ${commandLine('renew demo -n uhc-production-1 --bundle primary')}\n  ${commandLine('renew -l team=payments -A --dry-run')}`,
+      `\nExamples:\n  ${commandLine('renew demo -n uhc-production-1 --bundle primary')}\n  ${commandLine('renew -l team=payments -A --dry-run')}\n  ${commandLine('renew demo -n uhc-production-1 --withdraw')}`,
     )
     .action(async (text: string | undefined, options: RenewOptions) => {
       if (options.exceedLimit === true && (text === undefined || isSelection(options)))
         throw new UsageError('--exceed-limit is for one cluster: name it');
+      if (options.withdraw === true) return await withdraw(text, options);
       const isOne = text !== undefined && options.dryRun !== true && !isSelection(options);
       await (isOne ? renewOne(text, options) : renewSeveral(text, options));
     });
@@ -53,6 +61,16 @@ async function renewSeveral(text: string | undefined, options: RenewOptions): Pr
     import('../targets.ts'),
   ]);
   const results = await renewSelection(text, options);
+  print(await formatOutput(options, { results }, () => formatResults(results)));
+  throwIfFailed(results);
+}
+
+async function withdraw(text: string | undefined, options: RenewOptions): Promise<void> {
+  const [{ withdrawRenewals }, { formatResults, throwIfFailed }] = await Promise.all([
+    import('../withdraw-renewals.ts'),
+    import('../targets.ts'),
+  ]);
+  const results = await withdrawRenewals(text, options);
   print(await formatOutput(options, { results }, () => formatResults(results)));
   throwIfFailed(results);
 }

@@ -41,6 +41,7 @@ const RENEWAL_REQUEST_REASONS: ReadonlySet<string> = new Set(['Requested', 'Requ
 /** The same, and of the condition `Revoked`. */
 const REQUEST_REASONS: ReadonlySet<string> = new Set([
   ...RENEWAL_REQUEST_REASONS,
+  'RequestWithdrawn',
   'RevocationRequested',
   'RevokedOnRequest',
 ]);

@@ -92,6 +92,10 @@ test('a selection is renewed, after a preview that renews nothing', async () => 
   const done = await certman([...all, '--yes']);
   expect(done.code, done.output).toBe(0);
   expect(done.output).toContain('primary renewed, expires');
+  const withdrawn = await certman([...all, '--withdraw', '--yes', '-o', 'json']);
+  expect(JSON.parse(withdrawn.output)).toEqual({
+    results: [{ cluster: `${cluster.namespace}/${cluster.name}`, outcome: 'no requested renewal is pending' }],
+  });
   await expect.poll(async () => (await historyOf()).certificates.length).toBe(3);
 });
 

@@ -4,6 +4,7 @@ import {
   type RenewalRequest,
   renewalRequestMessage,
   requestRenewal,
+  withdrawn,
   withoutFulfilled,
 } from '../../../src/certificates/renewal-request.ts';
 import { CERTIFICATE } from '../../support/workflows/bundle-records.ts';
@@ -40,4 +41,13 @@ test('says until when it is attempted, and once it has expired, why it was not f
   const expired = { ...request, expired: 'The CA does not answer.' };
   expect(isPending(expired)).toBe(false);
   expect(renewalRequestMessage(expired)).toMatch(/expired at 2026-12-08.*The CA does not answer\..*certman renew/);
+});
+
+test('is not pending once it is withdrawn, says when it was, and begins anew when it is requested again', () => {
+  const request = withdrawn(requestRenewal(undefined, CERTIFICATE, NOW), NOW + DAY_MS);
+  expect(isPending(request)).toBe(false);
+  expect(renewalRequestMessage(request)).toMatch(/requested at 2026-12-01.* was withdrawn at 2026-12-02/);
+  expect(requestRenewal(request, CERTIFICATE, NOW + 2 * DAY_MS)).toEqual(
+    requestRenewal(undefined, CERTIFICATE, NOW + 2 * DAY_MS),
+  );
 });

@@ -43,4 +43,7 @@ test('the condition Renewing has a request that is pending, and one that has exp
     );
   expect(renewing()).toMatchObject({ status: 'False', reason: 'Requested' });
   expect(renewing('The CA is away.')).toMatchObject({ status: 'False', reason: 'RequestExpired' });
+  const withdrawn = { ...RENEWAL, withdrawnAt: '2026-12-02T00:00:00.000Z' };
+  const conditions = conditionsFor(recordOf(READY, { certificate: CERTIFICATE, renewalRequest: withdrawn }), 0);
+  expect(conditions.find(({ type }) => type === 'Renewing')).toMatchObject({ reason: 'RequestWithdrawn' });
 });

@@ -9,6 +9,7 @@ import {
   requestClaimed,
 } from '../../../../src/contract/cluster-certificates.ts';
 import { issuanceWorkflowId } from '../../../../src/contract/ids.ts';
+import { renewalWithdrawn } from '../../../../src/contract/renewal-withdrawal.ts';
 import { revocationRequested } from '../../../../src/contract/revocation-request.ts';
 import { bundleView, clusterView } from '../../workflows/cluster-views.ts';
 import {
@@ -69,6 +70,19 @@ export const INTERVENTIONS: readonly HistoryScenario[] = [
       context.doubles.override('placeOrder', undefined);
       await handle.signal(dependencyChanged, { what: 'The account Secret changed.' });
       return await waitForContinueAsNew(context, view);
+    },
+  },
+  {
+    name: 'requested-renewal-withdrawn',
+    run: async (context) => {
+      const view = clusterView();
+      const handle = await startAndWaitReady(context, view);
+      context.doubles.override('placeOrder', () => rejectNonRetryable('acme/unreachable', 'The CA does not answer.'));
+      await handle.executeUpdate(renew, { args: [{}] }).catch(() => undefined);
+      await waitForState(context, view, 'Failing');
+      await handle.signal(renewalWithdrawn, { bundleNames: ['primary'] });
+      await waitForState(context, view, 'Ready');
+      return [idOf(view)];
     },
   },
   {
