@@ -41,4 +41,6 @@ export interface IssuedCertificate {
   readonly leaf?: string;
   /** By `installCertificate`: without it, the certificate is never revoked by this entry. */
   readonly seal?: string;
+  /** RFC 3339: when certman had the CA revoke it. */
+  readonly revokedAt?: string;
 }

@@ -11,6 +11,7 @@ import type { FailureInfo } from '../failures/failure.ts';
 import type { RateLimitState } from '../rate-limit/exact-set-limit.ts';
 import type { DecommissionRules, RevocationEntry, SealedTxtRecord } from './activities.ts';
 import type { PendingCampaign } from './campaign-request.ts';
+import type { KnownCertificate } from './known-certificates.ts';
 
 /** What a workflow records about a bundle in every state, and carries from run to run. Instants are RFC 3339. */
 export interface BundleFacts {
@@ -102,6 +103,8 @@ export interface BundleDecommissionStarted extends DecommissionStarted {
 export interface BundleDecommissionResult {
   readonly bundleName: string;
   readonly revocations: readonly RevocationEntry[];
+  /** Those that it had; absent: by an earlier version. */
+  readonly certificates?: readonly KnownCertificate[];
   /** Names of the objects that were deleted. */
   readonly removed: readonly string[];
   /** What could not be done, in order. */

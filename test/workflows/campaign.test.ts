@@ -63,6 +63,7 @@ test('replaces first the canary, then wave after wave; each is revoked once the 
     const record = second && (await recordOf(harness, second));
     expect(record?.campaigns).toBeUndefined();
     expect(record?.certificate?.serialNumber).not.toBe('2');
+    expect(record?.issued.find(({ serialNumber }) => serialNumber === '2')?.revokedAt).toBeDefined();
     const orders = harness.doubles.calls.filter(({ activity }) => activity === 'placeOrder');
     for (const { input } of orders) expect(input).toMatchObject({ urgent: true });
   }));

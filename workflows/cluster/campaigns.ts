@@ -6,6 +6,7 @@ import { scheduleRetry } from '../../src/certificates/scheduled-retry.ts';
 import { nextServedCheck } from '../../src/certificates/served-wait.ts';
 import { lastAttemptOf, nextAttemptOf } from '../../src/contract/bundle-record.ts';
 import { type CampaignRequest, campaignAnswered, type PendingCampaign } from '../../src/contract/campaign-request.ts';
+import { withRevokedAt } from '../../src/contract/known-certificates.ts';
 import { CAMPAIGNS, PUT_BACK } from '../../src/contract/patches.ts';
 import { isOwnLimit } from '../../src/failures/failure.ts';
 import { revokeReplaced } from '../activities.ts';
@@ -125,6 +126,8 @@ async function revoke(bundle: Bundle, request: PendingCampaign): Promise<Campaig
       [{ cluster: cluster.view.identity, bundleName, secretName, dnsNames, certificate, reason, unlessStillServed }],
     );
     if (outcome === 'stillServed') return waitUntilServed(bundle, request, message, latestAt);
+    if (outcome === 'revoked' || outcome === 'alreadyRevoked')
+      bundle.learn({ issued: withRevokedAt(bundle.record.issued, request.serialNumber, now()) });
     return replaced(bundle, request, outcome === 'revoked' ? 'revoked' : `${outcome}: ${short(message)}`);
   } catch (error) {
     if (isCancellation(error)) throw error;

@@ -13,6 +13,7 @@ import {
   type DecommissionStarted,
   waitsForTurn,
 } from '../../src/contract/bundle-record.ts';
+import { knownCertificates } from '../../src/contract/known-certificates.ts';
 import { PERSISTENT_RECORDS } from '../../src/contract/patches.ts';
 import type { FailureInfo } from '../../src/failures/failure.ts';
 import { decommissionRules, removeBundle, revokeCertificates, withdrawTxtRecords } from '../activities.ts';
@@ -101,7 +102,12 @@ export async function decommissionBundle(
     if (outcome.kind === 'failed') failures.push(outcome.failure);
     else done = { ...done, ...outcome.value };
   }
-  const result: BundleDecommissionResult = { bundleName: bundle.name, ...done, failures };
+  const result: BundleDecommissionResult = {
+    bundleName: bundle.name,
+    ...done,
+    certificates: knownCertificates(record),
+    failures,
+  };
   const message =
     failures.length === 0 ? 'Decommissioned.' : `Given up: ${failures.map((failure) => failure.message).join(' ')}`;
   bundle.enter({ state: 'Decommissioning', started, result }, { message });

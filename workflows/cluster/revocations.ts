@@ -17,6 +17,7 @@ import {
 import { scheduleRetry } from '../../src/certificates/scheduled-retry.ts';
 import { nextServedCheck } from '../../src/certificates/served-wait.ts';
 import type { RevocationEntry } from '../../src/contract/activities.ts';
+import { withRevokedAt } from '../../src/contract/known-certificates.ts';
 import { PUT_BACK, REVOCATION_REQUESTS } from '../../src/contract/patches.ts';
 import type { RevocationRequest } from '../../src/contract/revocation-request.ts';
 import { revokeReplaced, revokeRequested } from '../activities.ts';
@@ -162,6 +163,7 @@ async function settle(
   update(bundle, settled);
   const { serialNumber } = revocation;
   const revoked = isRevoked(settled);
+  if (revoked) bundle.learn({ issued: withRevokedAt(bundle.record.issued, serialNumber, now()) });
   if (revoked && bundle.record.certificate?.serialNumber === serialNumber)
     bundle.learn({ revokedSerialNumber: serialNumber });
   await bundle.show({

@@ -4,6 +4,7 @@ import { isRevoked as isRevocationDone } from '../../certificates/requested-revo
 import type { BundleRecord } from '../../contract/bundle-record.ts';
 import type { CertificateIssuanceResult } from '../../contract/certificate-issuance.ts';
 import type { DecommissionResult } from '../../contract/cluster-certificates.ts';
+import { type KnownCertificate, knownCertificates } from '../../contract/known-certificates.ts';
 
 /** An order, as Temporal keeps it. Instants are RFC 3339. */
 export interface CompletedOrder {
@@ -75,9 +76,7 @@ const WHY: Readonly<Record<OrderReason, string>> = {
 export function certificateHistory(sources: HistorySources): readonly HistoryEntry[] {
   const ordered = sources.orders.map((order) => entryOf(order, sources));
   const known = new Set(ordered.map(({ serialNumber }) => serialNumber));
-  const recorded = Object.entries(sources.bundles ?? {}).flatMap(([bundle, record]) =>
-    recordedOnly(bundle, record, known, sources),
-  );
+  const recorded = recordedOnly(sources).filter(({ serialNumber }) => !known.has(serialNumber));
   return [...ordered, ...recorded].toSorted((left, right) => timeOf(right) - timeOf(left));
 }
 
@@ -148,48 +147,47 @@ function isRevoked(
   decommissions: readonly DecommissionResult[],
 ): boolean {
   if (successor?.reason === 'Revoked' || record?.revokedSerialNumber === serialNumber) return true;
+  if (record?.issued.some((one) => one.serialNumber === serialNumber && one.revokedAt !== undefined)) return true;
   const requested = record?.revocations?.find((one) => one.serialNumber === serialNumber);
   if (requested !== undefined && isRevocationDone(requested)) return true;
   const ongoing = record?.state === 'Decommissioning' && record.result !== undefined ? [record.result] : [];
-  return [...decommissions.flatMap(({ bundles }) => bundles), ...ongoing].some(({ revocations }) =>
-    revocations.some(
-      (entry) =>
-        entry.serialNumber === serialNumber && (entry.outcome === 'revoked' || entry.outcome === 'alreadyRevoked'),
-    ),
+  return [...decommissions.flatMap(({ bundles }) => bundles), ...ongoing].some(
+    ({ revocations, certificates = [] }) =>
+      revocations.some(
+        (entry) =>
+          entry.serialNumber === serialNumber && (entry.outcome === 'revoked' || entry.outcome === 'alreadyRevoked'),
+      ) || certificates.some((one) => one.serialNumber === serialNumber && one.revokedAt !== undefined),
   );
 }
 
-/** What the record lists beside: older than Temporal's retention, or adopted. */
-function recordedOnly(
-  bundle: string,
-  record: BundleRecord,
-  known: ReadonlySet<string>,
-  sources: HistorySources,
-): readonly HistoryEntry[] {
-  const { certificate } = record;
-  const listed = record.issued.filter(({ serialNumber }) => !known.has(serialNumber));
-  const isListed =
-    certificate === undefined ||
-    known.has(certificate.serialNumber) ||
-    listed.some(({ serialNumber }) => serialNumber === certificate.serialNumber);
-  const all: readonly (Identified & { readonly certificateUrl?: string })[] = isListed
-    ? listed
-    : [certificate, ...listed];
-  return all.map(({ serialNumber, notAfter, certificateUrl }) => {
-    const facts = certificate?.serialNumber === serialNumber ? certificate : undefined;
-    const isAdopted = certificateUrl === undefined;
-    return {
-      bundle,
-      serialNumber,
-      issuer: facts?.issuerName,
-      notBefore: facts?.notBefore,
-      notAfter,
-      dnsNames: facts?.dnsNames,
-      caHost: facts === undefined ? undefined : record.caHost,
-      reason: isAdopted ? 'Adopted' : undefined,
-      why: isAdopted ? 'was in the Secret; certman did not order it' : 'ordered longer ago than Temporal keeps',
-      by: isAdopted ? undefined : 'certman',
-      fate: fateOf(bundle, { serialNumber, notAfter }, undefined, sources),
-    };
-  });
+/** What records and decommissions list beside: older than Temporal's retention, or adopted. Each once. */
+function recordedOnly(sources: HistorySources): readonly HistoryEntry[] {
+  const { bundles = {}, decommissions } = sources;
+  const ofRecords = Object.entries(bundles).flatMap(([bundle, record]) =>
+    knownCertificates(record).map((one) => entryOfRecorded(bundle, one, sources)),
+  );
+  const ofDecommissions = decommissions.flatMap(({ bundles: removed }) =>
+    removed.flatMap(({ bundleName, certificates = [] }) =>
+      certificates.map((one) => entryOfRecorded(bundleName, one, sources)),
+    ),
+  );
+  const bySerialNumber = new Map([...ofDecommissions, ...ofRecords].map((entry) => [entry.serialNumber, entry]));
+  return [...bySerialNumber.values()];
+}
+
+function entryOfRecorded(bundle: string, known: KnownCertificate, sources: HistorySources): HistoryEntry {
+  const { serialNumber, notAfter, issuerName, notBefore, dnsNames, caHost, adopted } = known;
+  return {
+    bundle,
+    serialNumber,
+    issuer: issuerName,
+    notBefore,
+    notAfter,
+    dnsNames,
+    caHost,
+    reason: adopted === true ? 'Adopted' : undefined,
+    why: adopted === true ? 'was in the Secret; certman did not order it' : 'ordered longer ago than Temporal keeps',
+    by: adopted === true ? undefined : 'certman',
+    fate: fateOf(bundle, { serialNumber, notAfter }, undefined, sources),
+  };
 }

@@ -3,6 +3,7 @@ import { type CompletedOrder, certificateHistory } from '../../../src/cli/histor
 import { formatHistory } from '../../../src/cli/history/history-text.ts';
 import { requestIn } from '../../../src/cli/history/requested-by.ts';
 import type { BundleRecord } from '../../../src/contract/bundle-record.ts';
+import { knownCertificates } from '../../../src/contract/known-certificates.ts';
 
 const NOW = Date.parse('2026-11-29T00:00:00Z');
 
@@ -74,6 +75,36 @@ describe('the certificates of a cluster', () => {
       ['9', 'its renewal was due', 'certman', 'in use', undefined],
       ['1', 'no certificate in the Secret', 'certman', 'revoked', '2'],
     ]);
+  });
+
+  it('are revoked where a campaign had them revoked, which the list of those that certman issued says', () => {
+    const issued = [
+      { serialNumber: '1', notAfter: '2027-02-01T00:00:00Z', certificateUrl: 'u', revokedAt: '2026-11-21T00:00:00Z' },
+    ];
+    const orders = [order('1', 1), order('2', 20, { reason: 'CampaignRequested' })];
+    const history = certificateHistory({
+      orders,
+      bundles: { primary: record('2', { issued }) },
+      decommissions: [],
+      now: NOW,
+    });
+    expect(history.map(({ serialNumber, fate }) => [serialNumber, fate])).toEqual([
+      ['2', 'in use'],
+      ['1', 'revoked'],
+    ]);
+  });
+
+  it('are those that a decommissioned cluster had adopted, too', () => {
+    const { certificates } = { certificates: knownCertificates(record('77', { issued: [] })) };
+    const revocations = [{ serialNumber: '77', outcome: 'revoked', message: '' }] as const;
+    const identity = { managementCluster: 'hive', namespace: 'ns', name: 'c1', uid: 'u' };
+    const bundle = { bundleName: 'primary', revocations, certificates, removed: [], failures: [] };
+    const decommission = { cluster: identity, bundles: [bundle], finalizerRemoved: true };
+    expect(certificateHistory({ orders: [], decommissions: [decommission], now: NOW })).toEqual([
+      expect.objectContaining({ serialNumber: '77', reason: 'Adopted', issuer: 'R3', fate: 'revoked' }),
+    ]);
+    const ordered = certificateHistory({ orders: [order('77', 1)], decommissions: [decommission], now: NOW });
+    expect(ordered.map(({ reason, fate }) => [reason, fate])).toEqual([['RenewalDue', 'revoked']]);
   });
 
   it('are those of the record too, where Temporal no longer has the order, or certman did not order them', () => {
