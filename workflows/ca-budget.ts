@@ -9,7 +9,13 @@ import {
   reserveOrders,
 } from '../src/contract/ca-budget.ts';
 import { Account } from './budget/account.ts';
-import { requireReserveRequest } from './budget/reserve-request.ts';
+import {
+  isFailedAuthorizations,
+  isOrderRefusal,
+  isReleasedOrders,
+  requireReserveRequest,
+} from './budget/reserve-request.ts';
+import { onSignal } from './on-signal.ts';
 
 /** Orders that did not come are dropped so often while no other order asks. */
 const PRUNE_INTERVAL = '6 hours';
@@ -21,15 +27,24 @@ export async function caBudget(input: CaBudgetInput): Promise<never> {
     description: 'When orders may be placed.',
     validator: requireReserveRequest,
   });
-  setHandler(orderRefused, (refusal) => account.onOrderRefused(refusal), {
-    description: 'The CA has refused an order by one of its limits.',
-  });
-  setHandler(authorizationsFailed, (failed) => account.onAuthorizationsFailed(failed), {
-    description: 'The CA could not authorize names.',
-  });
-  setHandler(ordersReleased, (released) => account.onOrdersReleased(released), {
-    description: 'Orders are not wanted any more.',
-  });
+  onSignal(
+    orderRefused,
+    isOrderRefusal,
+    (refusal) => account.onOrderRefused(refusal),
+    'The CA has refused an order by one of its limits.',
+  );
+  onSignal(
+    authorizationsFailed,
+    isFailedAuthorizations,
+    (failed) => account.onAuthorizationsFailed(failed),
+    'The CA could not authorize names.',
+  );
+  onSignal(
+    ordersReleased,
+    isReleasedOrders,
+    (released) => account.onOrdersReleased(released),
+    'Orders are not wanted any more.',
+  );
   setHandler(budgetStatus, (request) => account.status(request), {
     description: 'What is left of each limit, and who waits.',
   });

@@ -1,6 +1,7 @@
 /** One wave of a campaign: asks the workflows of its clusters, and collects what has become of each certificate. */
 import { allHandlersFinished, condition, continueAsNew, setHandler, workflowInfo } from '@temporalio/workflow';
-import { campaignAnswered } from '../src/contract/campaign-request.ts';
+import { isWaveEnding } from '../src/contract/campaign-messages.ts';
+import { campaignAnswered, isCampaignAnswer } from '../src/contract/campaign-request.ts';
 import {
   beginWave,
   type CampaignWaveInput,
@@ -9,6 +10,7 @@ import {
   waveStatus,
 } from '../src/contract/renewal-campaign.ts';
 import { Wave } from './campaign/wave.ts';
+import { onSignal } from './on-signal.ts';
 
 /** A wave that never begins ends with its campaign. This is for one whose campaign was terminated. */
 const MAX_WAIT = '31 days';
@@ -20,16 +22,20 @@ const REPORT_INTERVAL_MS = 30_000;
 export async function campaignWave(input: CampaignWaveInput): Promise<WaveStatus> {
   const wave = new Wave(input);
   setHandler(beginWave, () => wave.begin(), { description: 'The turn of this wave has come.' });
-  setHandler(
+  onSignal(
     endWave,
+    isWaveEnding,
     (ending) => {
       wave.ending = ending;
     },
-    { description: 'The campaign ends.' },
+    'The campaign ends.',
   );
-  setHandler(campaignAnswered, ({ item, outcome }) => wave.onAnswer(item, outcome), {
-    description: 'What has become of a certificate.',
-  });
+  onSignal(
+    campaignAnswered,
+    isCampaignAnswer,
+    ({ item, outcome }) => wave.onAnswer(item, outcome),
+    'What has become of a certificate.',
+  );
   setHandler(waveStatus, () => wave.status(), { description: 'Every certificate, with its outcome so far.' });
   const isEnding = (): boolean => wave.ending !== undefined;
   await condition(() => wave.begun || isEnding(), MAX_WAIT, { summary: 'wait for the turn of this wave' });

@@ -1,6 +1,11 @@
 /** The only writer of one cluster's certificates. A standalone CertificateRequest is a cluster of one bundle. */
 import { allHandlersFinished, condition, makeContinueAsNewFunc, setHandler } from '@temporalio/workflow';
-import { campaignRequested, campaignWithdrawn } from '../src/contract/campaign-request.ts';
+import {
+  campaignRequested,
+  campaignWithdrawn,
+  isCampaignRequest,
+  isCampaignWithdrawal,
+} from '../src/contract/campaign-request.ts';
 import {
   type ClusterCertificatesInput,
   certificateRevoked,
@@ -17,8 +22,17 @@ import {
   requestClaimed,
 } from '../src/contract/cluster-certificates.ts';
 import { clusterMemo } from '../src/contract/cluster-memo.ts';
-import { renewalWithdrawn } from '../src/contract/renewal-withdrawal.ts';
-import { revocationRequested } from '../src/contract/revocation-request.ts';
+import {
+  isClusterView,
+  isDependencyChange,
+  isHandedOver,
+  isMovedWindow,
+  isOrderMove,
+  isRequestClaim,
+  isRevokedCertificate,
+} from '../src/contract/cluster-messages.ts';
+import { isRenewalWithdrawal, renewalWithdrawn } from '../src/contract/renewal-withdrawal.ts';
+import { isRevocationRequest, revocationRequested } from '../src/contract/revocation-request.ts';
 import type { Bundle } from './cluster/bundle.ts';
 import { dismissCampaigns } from './cluster/campaigns.ts';
 import { ClusterCertificates } from './cluster/cluster.ts';
@@ -27,6 +41,7 @@ import { decommissionRemovedBundle } from './cluster/decommission-bundle.ts';
 import { runBundle } from './cluster/evaluate.ts';
 import { handOver } from './cluster/hand-over.ts';
 import { handleRelease, handleRenew, validateRelease, validateRenew } from './cluster/updates.ts';
+import { onSignal } from './on-signal.ts';
 
 /** Runs until the cluster is decommissioned, or a standalone request is claimed. */
 export async function clusterCertificates(input: ClusterCertificatesInput): Promise<DecommissionResult> {
@@ -37,44 +52,75 @@ export async function clusterCertificates(input: ClusterCertificatesInput): Prom
 /** Registers every handler before the first await. */
 function setup(input: ClusterCertificatesInput): ClusterCertificates {
   const cluster = new ClusterCertificates(input);
-  setHandler(clusterObserved, (view) => cluster.onClusterObserved(view), {
-    description: 'The ClusterDeployment, or the standalone CertificateRequest, has changed.',
-  });
+  onSignal(
+    clusterObserved,
+    isClusterView,
+    (view) => cluster.onClusterObserved(view),
+    'The ClusterDeployment, or the standalone CertificateRequest, has changed.',
+  );
   setHandler(clusterGone, () => cluster.onClusterGone(), {
     description: 'It is gone from the API server: decommission it.',
   });
-  setHandler(requestClaimed, (claim) => cluster.onRequestClaimed(claim), {
-    description: 'The standalone request belongs to a ClusterDeployment now: hand it over.',
-  });
-  setHandler(certificatesHandedOver, (handedOver) => cluster.onCertificatesHandedOver(handedOver), {
-    description: 'Older certificates of a request that this ClusterDeployment has claimed: revoke them at the end.',
-  });
-  setHandler(dependencyChanged, () => cluster.notifyAll(), {
-    description: 'A dependency of its certificates has changed: re-evaluate now.',
-  });
-  setHandler(renewalWindowChanged, ({ bundleName, window }) => cluster.onRenewalWindowChanged(bundleName, window), {
-    description: 'The CA has moved the renewal window of a certificate (RFC 9773).',
-  });
-  setHandler(
-    certificateRevoked,
-    ({ bundleName, serialNumber }) => cluster.onCertificateRevoked(bundleName, serialNumber),
-    { description: 'The CA has revoked a certificate: replace it.' },
+  onSignal(
+    requestClaimed,
+    isRequestClaim,
+    (claim) => cluster.onRequestClaimed(claim),
+    'The standalone request belongs to a ClusterDeployment now: hand it over.',
   );
-  setHandler(orderMoved, (move) => cluster.onOrderMoved(move), {
-    description: 'The budget of the CA has moved the instant of an order that waits.',
-  });
-  setHandler(campaignRequested, (request) => cluster.onCampaignRequested(request), {
-    description: 'A campaign asks to replace a certificate.',
-  });
-  setHandler(campaignWithdrawn, ({ wave }) => cluster.onCampaignWithdrawn(wave), {
-    description: 'A campaign was aborted.',
-  });
-  setHandler(revocationRequested, (request) => cluster.onRevocationRequested(request), {
-    description: 'An operator asks to revoke a certificate.',
-  });
-  setHandler(renewalWithdrawn, (withdrawal) => cluster.onRenewalWithdrawn(withdrawal), {
-    description: 'An operator withdraws a requested renewal.',
-  });
+  onSignal(
+    certificatesHandedOver,
+    isHandedOver,
+    (handedOver) => cluster.onCertificatesHandedOver(handedOver),
+    'Older certificates of a request that this ClusterDeployment has claimed: revoke them at the end.',
+  );
+  onSignal(
+    dependencyChanged,
+    isDependencyChange,
+    () => cluster.notifyAll(),
+    'A dependency of its certificates has changed: re-evaluate now.',
+  );
+  onSignal(
+    renewalWindowChanged,
+    isMovedWindow,
+    ({ bundleName, window }) => cluster.onRenewalWindowChanged(bundleName, window),
+    'The CA has moved the renewal window of a certificate (RFC 9773).',
+  );
+  onSignal(
+    certificateRevoked,
+    isRevokedCertificate,
+    ({ bundleName, serialNumber }) => cluster.onCertificateRevoked(bundleName, serialNumber),
+    'The CA has revoked a certificate: replace it.',
+  );
+  onSignal(
+    orderMoved,
+    isOrderMove,
+    (move) => cluster.onOrderMoved(move),
+    'The budget of the CA has moved the instant of an order that waits.',
+  );
+  onSignal(
+    campaignRequested,
+    isCampaignRequest,
+    (request) => cluster.onCampaignRequested(request),
+    'A campaign asks to replace a certificate.',
+  );
+  onSignal(
+    campaignWithdrawn,
+    isCampaignWithdrawal,
+    ({ wave }) => cluster.onCampaignWithdrawn(wave),
+    'A campaign was aborted.',
+  );
+  onSignal(
+    revocationRequested,
+    isRevocationRequest,
+    (request) => cluster.onRevocationRequested(request),
+    'An operator asks to revoke a certificate.',
+  );
+  onSignal(
+    renewalWithdrawn,
+    isRenewalWithdrawal,
+    (withdrawal) => cluster.onRenewalWithdrawn(withdrawal),
+    'An operator withdraws a requested renewal.',
+  );
   setHandler(clusterStatus, () => cluster.status(), {
     description: 'The state of each bundle, the reason, and what happens next.',
   });

@@ -13,12 +13,14 @@ import {
 } from '@temporalio/workflow';
 import type { Activities, WatchCheckpoint } from '../src/contract/activities.ts';
 import {
+  isTakeover,
   type ManagementClusterWatchInput,
   type WatchStatus,
   watchStatus,
   watchTakenOver,
 } from '../src/contract/management-cluster-watch.ts';
 import { PRIORITIES } from '../src/contract/priorities.ts';
+import { onSignal } from './on-signal.ts';
 
 const MAX_TAKEOVERS_PER_RUN = 200;
 
@@ -39,13 +41,14 @@ export async function managementClusterWatch({
   setHandler(watchStatus, () => status, {
     description: 'The worker that watches the management cluster, since when, and the last failure.',
   });
-  setHandler(
+  onSignal(
     watchTakenOver,
+    isTakeover,
     ({ worker }) => {
       takeoversOfRun += 1;
       show({ holder: { worker, since: new Date(Date.now()).toISOString() }, takeovers: status.takeovers + 1 });
     },
-    { description: 'A worker has taken over the watch.' },
+    'A worker has taken over the watch.',
   );
   show(status);
 

@@ -8,6 +8,7 @@ import {
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
+import { isReportedProgress } from '../src/contract/campaign-messages.ts';
 import {
   abortCampaign,
   addWave,
@@ -20,6 +21,7 @@ import {
   waveProgressed,
 } from '../src/contract/renewal-campaign.ts';
 import { Campaign, PREPARATION_MS } from './campaign/campaign.ts';
+import { onSignal } from './on-signal.ts';
 
 /** In which its waves end once it is over: milliseconds, if a worker runs. */
 const END_TIMEOUT = '1 hour';
@@ -43,13 +45,16 @@ export async function renewalCampaign(input: RenewalCampaignInput): Promise<Camp
     description: 'Goes on after a pause or a stop.',
     validator: () => campaign.requireHeld(),
   });
-  setHandler(abortCampaign, (request) => campaign.abort(`${String(request?.by).slice(0, 200)} aborted it.`), {
+  setHandler(abortCampaign, ({ by }) => campaign.abort(`${by.slice(0, 200)} aborted it.`), {
     description: 'Ends it; what has not begun is withdrawn.',
-    validator: (_request) => campaign.requireUnended(),
+    validator: (request) => campaign.requireAbortable(request),
   });
-  setHandler(waveProgressed, ({ number, progress }) => campaign.onProgress(number, progress), {
-    description: 'How far a wave is.',
-  });
+  onSignal(
+    waveProgressed,
+    isReportedProgress,
+    ({ number, progress }) => campaign.onProgress(number, progress),
+    'How far a wave is.',
+  );
   setHandler(campaignStatus, () => campaign.status(), { description: 'How far it is.' });
   try {
     campaign.publish();

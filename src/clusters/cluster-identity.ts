@@ -20,3 +20,14 @@ export interface ClusterIdentity extends ClusterRef {
 export function identityOf(managementCluster: string, { kind, namespace, name, uid }: ClusterRef): ClusterIdentity {
   return { managementCluster, namespace, name, uid, kind };
 }
+
+/** Whether two identities are of one object. */
+export function isSameObject(left: ClusterIdentity, right: ClusterIdentity): boolean {
+  return (
+    left.managementCluster === right.managementCluster &&
+    left.namespace === right.namespace &&
+    left.name === right.name &&
+    left.uid === right.uid &&
+    left.kind === right.kind
+  );
+}

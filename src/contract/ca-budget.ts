@@ -55,14 +55,34 @@ export interface ReserveRequest {
 /** When these may be placed, in their order. One that got a later instant asks again then, with the same id. */
 export const reserveOrders = defineUpdate<readonly Reservation[], [ReserveRequest]>('reserveOrders');
 /** The CA refused an order by this limit until `until` (RFC 3339). */
-export const orderRefused =
-  defineSignal<[{ readonly order: BudgetOrder; readonly counted: Counted; readonly until: string }]>('orderRefused');
+export const orderRefused = defineSignal<[OrderRefusal]>('orderRefused');
 /** The CA could not authorize these names, without `*.`. */
-export const authorizationsFailed = defineSignal<[{ readonly names: readonly string[] }]>('authorizationsFailed');
+export const authorizationsFailed = defineSignal<[FailedAuthorizations]>('authorizationsFailed');
 /** These orders (`BudgetOrder.id`) are not wanted any more: their turns are free. */
-export const ordersReleased = defineSignal<[{ readonly ids: readonly string[] }]>('ordersReleased');
+export const ordersReleased = defineSignal<[ReleasedOrders]>('ordersReleased');
 /** What is left of each limit, and who waits. */
 export const budgetStatus = defineQuery<BudgetStatus, [BudgetStatusRequest]>('budgetStatus');
+
+/** Argument of `orderRefused`. */
+export interface OrderRefusal {
+  readonly order: BudgetOrder;
+  /** The limit that refused it. */
+  readonly counted: Counted;
+  /** RFC 3339. */
+  readonly until: string;
+}
+
+/** Argument of `authorizationsFailed`. */
+export interface FailedAuthorizations {
+  /** Without `*.` */
+  readonly names: readonly string[];
+}
+
+/** Argument of `ordersReleased`. */
+export interface ReleasedOrders {
+  /** `BudgetOrder.id` */
+  readonly ids: readonly string[];
+}
 
 /** Argument of `budgetStatus`. */
 export interface BudgetStatusRequest {

@@ -3,6 +3,7 @@ import { defineSignal } from '@temporalio/workflow';
 import type { CampaignOutcome } from '../campaigns/outcome.ts';
 import { type CrlReason, isCrlReason } from '../certificates/crl-reason.ts';
 import type { FailureInfo } from '../failures/failure.ts';
+import { fieldsOf, isAbsentOr, isCount, isInstant, isText } from './shape.ts';
 
 /** How the old certificate is revoked, once the new one is in its Secret. */
 export interface CampaignRevocation {
@@ -42,22 +43,57 @@ export interface PendingCampaign extends CampaignRequest {
   readonly sent?: string;
 }
 
-const MAX_TEXT_LENGTH = 600;
 const MAX_DELAY_MS = 30 * 24 * 3_600_000;
 
-/** Whether a signal has the shape of a request: any client of the namespace can send one. */
+/** Whether a signal has the shape of a request. */
 export function isCampaignRequest(request: unknown): request is CampaignRequest {
-  const { campaign, wave, item, bundleName, serialNumber, revocation }: Partial<CampaignRequest> = Object(request);
-  if (![campaign, wave, bundleName, serialNumber].every(isText) || !Number.isInteger(item)) return false;
-  if (revocation === undefined) return true;
-  const { reason, delayMs, latestAt }: Partial<CampaignRevocation> = Object(revocation);
-  const isDelay = typeof delayMs === 'number' && delayMs >= 0 && delayMs <= MAX_DELAY_MS;
-  const isBound = latestAt === undefined || !Number.isNaN(Date.parse(latestAt));
-  return isDelay && isBound && isCrlReason(reason);
+  const { campaign, wave, item, bundleName, serialNumber, revocation } = fieldsOf<CampaignRequest>(request);
+  const texts = [campaign, wave, bundleName, serialNumber];
+  return texts.every((text) => isText(text, 600)) && isCount(item) && isAbsentOr(revocation, isCampaignRevocation);
 }
 
-function isText(value: unknown): boolean {
-  return typeof value === 'string' && value !== '' && value.length <= MAX_TEXT_LENGTH;
+function isCampaignRevocation(revocation: unknown): revocation is CampaignRevocation {
+  const { reason, delayMs, latestAt } = fieldsOf<CampaignRevocation>(revocation);
+  const isDelay = typeof delayMs === 'number' && delayMs >= 0 && delayMs <= MAX_DELAY_MS;
+  return isDelay && isAbsentOr(latestAt, isInstant) && isCrlReason(reason);
+}
+
+/** Whether a signal has the shape of a withdrawal. */
+export function isCampaignWithdrawal(withdrawal: unknown): withdrawal is { readonly wave: string } {
+  return isText(fieldsOf<{ readonly wave: string }>(withdrawal).wave);
+}
+
+/** Whether a signal has the shape of an answer. */
+export function isCampaignAnswer(answer: unknown): answer is CampaignAnswer {
+  const { item, outcome } = fieldsOf<CampaignAnswer>(answer);
+  return isCount(item) && isOutcome(outcome);
+}
+
+function isOutcome(value: unknown): value is CampaignOutcome {
+  const { kind, serialNumber, at, revocation, until, code, message } =
+    fieldsOf<Record<'kind' | 'serialNumber' | 'at' | 'revocation' | 'until' | 'code' | 'message', unknown>>(value);
+  switch (kind as CampaignOutcome['kind']) {
+    case 'replaced':
+      return isText(serialNumber) && isInstant(at) && isAbsentOr(revocation, isText);
+    case 'revoking':
+      return isText(serialNumber) && isInstant(at) && isInstant(until) && isAbsentOr(message, isText);
+    case 'waiting':
+      return isInstant(until) && isText(message);
+    case 'failing':
+      return isText(code) && isText(message);
+    case 'blocked':
+    case 'skipped':
+      return isText(message);
+    default:
+      return false;
+  }
+}
+
+/** Argument of `campaignAnswered`. */
+export interface CampaignAnswer {
+  /** Its number in the wave. */
+  readonly item: number;
+  readonly outcome: CampaignOutcome;
 }
 
 /** A campaign asks for a certificate. The same request again is answered again. */
@@ -65,5 +101,4 @@ export const campaignRequested = defineSignal<[CampaignRequest]>('campaignReques
 /** A campaign was aborted: its requests are withdrawn. An order under way goes on. */
 export const campaignWithdrawn = defineSignal<[{ readonly wave: string }]>('campaignWithdrawn');
 /** To a wave: what has become of a certificate. */
-export const campaignAnswered =
-  defineSignal<[{ readonly item: number; readonly outcome: CampaignOutcome }]>('campaignAnswered');
+export const campaignAnswered = defineSignal<[CampaignAnswer]>('campaignAnswered');

@@ -20,13 +20,11 @@ export const certificatesHandedOver = defineSignal<[HandedOverCertificates]>('ce
 /** A dependency of the certificates changed (account, credentials, zone, Secret): re-evaluate now. */
 export const dependencyChanged = defineSignal<[{ readonly what: string }]>('dependencyChanged');
 /** The CA moved the renewal window of a bundle's certificate (RFC 9773). */
-export const renewalWindowChanged =
-  defineSignal<[{ readonly bundleName: string; readonly window: RenewalWindow }]>('renewalWindowChanged');
+export const renewalWindowChanged = defineSignal<[MovedWindow]>('renewalWindowChanged');
 /** The budget of the CA has moved the instant of an order that waits for it. */
 export const orderMoved = defineSignal<[OrderMove]>('orderMoved');
 /** A certificate is on its CA's revocation list (RFC 5280 §5) and must be replaced. */
-export const certificateRevoked =
-  defineSignal<[{ readonly bundleName: string; readonly serialNumber: string }]>('certificateRevoked');
+export const certificateRevoked = defineSignal<[RevokedCertificate]>('certificateRevoked');
 /** Gives up what the decommission of a deleted cluster, else of removed bundles, cannot do; returns once it is over. */
 export const release = defineUpdate<ReleaseResult>('release');
 /** Renews now. Returns when the new certificate is in its Secret, and fails with the failure of the attempt. */
@@ -48,6 +46,18 @@ export interface HandedOverCertificates {
   readonly issued: readonly IssuedCertificate[];
   /** As in the record of a bundle. */
   readonly unclaimedOrders: readonly string[];
+}
+
+/** Argument of `renewalWindowChanged`. */
+export interface MovedWindow {
+  readonly bundleName: string;
+  readonly window: RenewalWindow;
+}
+
+/** Argument of `certificateRevoked`. */
+export interface RevokedCertificate {
+  readonly bundleName: string;
+  readonly serialNumber: string;
 }
 
 /** Argument of `orderMoved`. */

@@ -1,8 +1,21 @@
 import { defineQuery, defineSignal } from '@temporalio/workflow';
 import type { WatchCheckpoint } from './activities.ts';
+import { fieldsOf, isText } from './shape.ts';
 
 /** Sent by the watch's activity when it starts. */
-export const watchTakenOver = defineSignal<[{ readonly worker: string }]>('watchTakenOver');
+export const watchTakenOver = defineSignal<[WatchTakeover]>('watchTakenOver');
+
+/** Argument of `watchTakenOver`. */
+export interface WatchTakeover {
+  /** Name of its pod. */
+  readonly worker: string;
+}
+
+/** Whether a signal has the shape of a takeover. */
+export function isTakeover(takeover: unknown): takeover is WatchTakeover {
+  return isText(fieldsOf<WatchTakeover>(takeover).worker);
+}
+
 /** The worker that watches, and the last failure. */
 export const watchStatus = defineQuery<WatchStatus>('watchStatus');
 

@@ -122,8 +122,14 @@ export const abortCampaign = defineUpdate<void, [{ readonly by: string }]>('abor
 /** How far it is. */
 export const campaignStatus = defineQuery<CampaignStatus>('campaignStatus');
 /** From a wave: how far it is. */
-export const waveProgressed =
-  defineSignal<[{ readonly number: number; readonly progress: WaveProgress }]>('waveProgressed');
+export const waveProgressed = defineSignal<[ReportedProgress]>('waveProgressed');
+
+/** Argument of `waveProgressed`. */
+export interface ReportedProgress {
+  /** Of the wave. */
+  readonly number: number;
+  readonly progress: WaveProgress;
+}
 
 /** Input of `campaignWave`. */
 export interface CampaignWaveInput {
@@ -150,9 +156,15 @@ export interface CarriedWave {
 /** Begins: asks the workflows of its clusters. */
 export const beginWave = defineSignal('beginWave');
 /** Ends it. `withdraw`: what has not begun is withdrawn. */
-export const endWave = defineSignal<[{ readonly withdraw: boolean }]>('endWave');
+export const endWave = defineSignal<[WaveEnding]>('endWave');
 /** Every certificate, with its outcome so far. */
 export const waveStatus = defineQuery<WaveStatus>('waveStatus');
+
+/** Argument of `endWave`. */
+export interface WaveEnding {
+  /** What has not begun is withdrawn. */
+  readonly withdraw: boolean;
+}
 
 /** Result of the query `waveStatus`, and of the workflow. */
 export interface WaveStatus {

@@ -4,9 +4,12 @@ import {
   type BudgetStatusRequest,
   bundleOfOrder,
   type CaBudgetInput,
+  type FailedAuthorizations,
   LIMIT_KINDS,
   type LimitKindUsage,
   MAX_TURN_WAIT_MS,
+  type OrderRefusal,
+  type ReleasedOrders,
   type ReserveRequest,
   type WorkerLimits,
 } from '../../src/contract/ca-budget.ts';
@@ -16,9 +19,7 @@ import { caLimitsFrom } from '../../src/rate-limit/account-limits.ts';
 import type { BudgetOrder } from '../../src/rate-limit/budget-order.ts';
 import { type BudgetUsage, CaBudget, type Reservation, type WaitingOrder } from '../../src/rate-limit/ca-budget.ts';
 import type { CaBudgetState } from '../../src/rate-limit/ca-budget-state.ts';
-import { COUNTED, type Counted } from '../../src/rate-limit/ca-limits.ts';
 import { turnMessage } from '../../src/rate-limit/turn-text.ts';
-import { areTexts, isOrder } from './reserve-request.ts';
 
 /** Of the 2,000 that the server allows in a run. */
 const MAX_REQUESTS_PER_RUN = 1_500;
@@ -63,23 +64,21 @@ export class Account {
     return question.answers ?? [];
   }
 
-  onOrderRefused({ order, counted, until }: OrderRefused): void {
+  onOrderRefused({ order, counted, until }: OrderRefusal): void {
     const now = Date.now();
     const at = Date.parse(until);
     // Absurd otherwise: a CA's limits have periods of a week at most.
-    if (!isOrder(order) || !COUNTED.includes(counted) || !(at > now && at <= now + MAX_TURN_WAIT_MS)) return;
+    if (!(at > now && at <= now + MAX_TURN_WAIT_MS)) return;
     this.#budget.refused(order, counted, at, now);
     log.warn('The CA has refused an order, which moves others', { counted, until, order: order.id });
     this.#isChanged = true;
   }
 
-  onAuthorizationsFailed({ names }: { readonly names: readonly string[] }): void {
-    if (!Array.isArray(names) || !areTexts(names)) return;
+  onAuthorizationsFailed({ names }: FailedAuthorizations): void {
     for (const name of names) this.#budget.failed(name, Date.now());
   }
 
-  onOrdersReleased({ ids }: { readonly ids: readonly string[] }): void {
-    if (!Array.isArray(ids) || !areTexts(ids)) return;
+  onOrdersReleased({ ids }: ReleasedOrders): void {
     // Only a run that gets the signal has the marker.
     if (!patched(ORDERS_RELEASED)) return;
     for (const id of ids) this.#budget.release(id);
@@ -203,13 +202,6 @@ function kindUsage(
   );
   const { burst, left, intervalMs } = tightest;
   return { kind, waiting: queue.filter(isOfKind).length, burst, left, intervalMs };
-}
-
-/** Argument of `orderRefused`. */
-interface OrderRefused {
-  readonly order: BudgetOrder;
-  readonly counted: Counted;
-  readonly until: string;
 }
 
 function budgetWith(limits: WorkerLimits, state: CaBudgetState | undefined): CaBudget {

@@ -1,6 +1,14 @@
 import { ApplicationFailure } from '@temporalio/workflow';
-import { MAX_ORDERS_IN_REQUEST, type ReserveRequest } from '../../src/contract/ca-budget.ts';
+import {
+  type FailedAuthorizations,
+  MAX_ORDERS_IN_REQUEST,
+  type OrderRefusal,
+  type ReleasedOrders,
+  type ReserveRequest,
+} from '../../src/contract/ca-budget.ts';
+import { fieldsOf, isInstant, isListOf } from '../../src/contract/shape.ts';
 import { type BudgetOrder, URGENCIES } from '../../src/rate-limit/budget-order.ts';
+import { COUNTED, type Counted } from '../../src/rate-limit/ca-limits.ts';
 import type { RateLimit } from '../../src/rate-limit/gcra.ts';
 
 /**
@@ -25,13 +33,35 @@ function isLimit(limit: RateLimit | undefined): boolean {
 }
 
 /** Whether the model can work with an order. */
-export function isOrder(order: BudgetOrder | undefined): boolean {
-  if (!Array.isArray(order?.domains) || !Array.isArray(order.names)) return false;
-  const { id, namespace, nameSet, urgency, domains, names } = order;
-  return URGENCIES.includes(urgency) && areTexts([id, namespace, nameSet, ...domains, ...names]);
+function isOrder(order: unknown): order is BudgetOrder {
+  const { id, namespace, nameSet, urgency, domains, names } = fieldsOf<BudgetOrder>(order);
+  return (
+    URGENCIES.includes(urgency as BudgetOrder['urgency']) &&
+    [id, namespace, nameSet].every(isModelText) &&
+    [domains, names].every(areTexts)
+  );
 }
 
-/** Whether these are texts of bounded length and number. */
-export function areTexts(texts: readonly unknown[]): boolean {
-  return texts.length <= 1_000 && texts.every((text) => typeof text === 'string' && text.length <= 600);
+/** Argument of `orderRefused`. */
+export function isOrderRefusal(refusal: unknown): refusal is OrderRefusal {
+  const { order, counted, until } = fieldsOf<OrderRefusal>(refusal);
+  return isOrder(order) && COUNTED.includes(counted as Counted) && isInstant(until);
+}
+
+/** Argument of `authorizationsFailed`. */
+export function isFailedAuthorizations(failed: unknown): failed is FailedAuthorizations {
+  return areTexts(fieldsOf<FailedAuthorizations>(failed).names);
+}
+
+/** Argument of `ordersReleased`. */
+export function isReleasedOrders(released: unknown): released is ReleasedOrders {
+  return areTexts(fieldsOf<ReleasedOrders>(released).ids);
+}
+
+function areTexts(texts: unknown): boolean {
+  return isListOf(texts, 1_000, isModelText);
+}
+
+function isModelText(text: unknown): boolean {
+  return typeof text === 'string' && text.length <= 600;
 }

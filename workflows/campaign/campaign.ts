@@ -19,6 +19,7 @@ import {
   totalOf,
 } from '../../src/campaigns/outcome.ts';
 import { exceedsThreshold, thresholdText } from '../../src/campaigns/stop-threshold.ts';
+import { isAbortRequest } from '../../src/contract/campaign-messages.ts';
 import {
   beginWave,
   type CampaignItem,
@@ -31,6 +32,7 @@ import {
   waveWorkflowId,
 } from '../../src/contract/renewal-campaign.ts';
 import { CertState } from '../../src/contract/search-attributes.ts';
+import { isCount } from '../../src/contract/shape.ts';
 import { campaignWave } from '../campaign-wave.ts';
 import { campaignDetails } from './details.ts';
 import { areItems } from './wave.ts';
@@ -134,14 +136,15 @@ export class Campaign {
   }
 
   /** @throws ApplicationFailure `campaign/rejected`: a validator. */
-  requireWave(number: number, items: readonly CampaignItem[]): void {
+  requireWave(number: unknown, items: unknown): void {
     if (this.#phase !== 'Preparing') reject(`It is ${this.#phase}: no wave can be added.`);
-    const isNext = Number.isInteger(number) && number >= 0 && number <= this.#waves.length && number < MAX_WAVES;
+    const isNext = isCount(number) && number <= this.#waves.length && number < MAX_WAVES;
     if (!isNext || !areItems(items)) reject('This is no wave.');
   }
 
   /** @throws ApplicationFailure `campaign/rejected`: a validator. */
-  requireComplete(waves: number): void {
+  requireComplete(waves: unknown): void {
+    if (!isCount(waves)) return reject('This is no number of waves.');
     if (this.#phase !== 'Preparing' && this.#prepared) return;
     if (this.#phase !== 'Preparing') reject(`It is ${this.#phase}.`);
     if (waves < 1 || this.#waves.length !== waves || this.#adding.size > 0)
@@ -172,7 +175,8 @@ export class Campaign {
     this.#enter(this.#begun === this.#waves.length ? 'Finishing' : 'Running');
   }
 
-  requireUnended(): void {
+  requireAbortable(request: unknown): void {
+    if (!isAbortRequest(request)) reject('It does not say who aborts it.');
     if (this.#endedAt !== undefined || this.isAborted) reject(`It is ${this.#phase}.`);
   }
 
@@ -182,7 +186,7 @@ export class Campaign {
 
   onProgress(number: number, progress: WaveProgress): void {
     const known = this.#waves[number];
-    if (known === undefined || known.ended === true || !isProgress(progress, totalOf(known.counts))) return;
+    if (known === undefined || known.ended === true || totalOf(progress.counts) !== totalOf(known.counts)) return;
     this.#waves[number] = progress;
     this.#accepted = Math.min(this.#accepted, this.counts.failing);
     this.changes += 1;
@@ -383,17 +387,6 @@ export class Campaign {
 
 function hasReplaced({ replaced, revoking }: CampaignCounts): boolean {
   return replaced + revoking > 0;
-}
-
-/** @param total certificates of the wave. */
-function isProgress({ counts, waitsUntil, lastReplaced }: Partial<WaveProgress>, total: number): boolean {
-  // Also where a kind is missing: the sum is then no number.
-  if (typeof counts !== 'object' || totalOf(counts) !== total) return false;
-  const instants = [waitsUntil, lastReplaced].filter((instant) => instant !== undefined);
-  return (
-    Object.values(counts).every((count) => Number.isInteger(count) && count >= 0) &&
-    instants.every((instant) => !Number.isNaN(Date.parse(instant)))
-  );
 }
 
 function reject(message: string): never {

@@ -10,6 +10,7 @@ import {
   type WaveStatus,
   waveProgressed,
 } from '../../src/contract/renewal-campaign.ts';
+import { fieldsOf, isListOf, isText } from '../../src/contract/shape.ts';
 
 const HOUR_MS = 3_600_000;
 
@@ -64,8 +65,8 @@ export class Wave {
 
   onAnswer(item: number, outcome: CampaignOutcome): void {
     const before = this.#outcomes[item];
-    // It comes from any client of the namespace; and nothing follows a final one.
-    if (this.#input.items[item] === undefined || !isOutcome(outcome) || isFinal(before)) return;
+    // Nothing follows a final one.
+    if (this.#input.items[item] === undefined || isFinal(before)) return;
     this.#outcomes[item] = outcome;
     const { requested } = countOutcomes(this.#outcomes, true);
     if (requested === 0 || (outcome.kind === 'failing' && before?.kind !== 'failing')) this.#isPressing = true;
@@ -192,42 +193,12 @@ export class Wave {
 
 /** Whether a wave can work with these. They come from any client of the namespace. */
 export function areItems(items: unknown): items is readonly CampaignItem[] {
-  if (!Array.isArray(items) || items.length === 0 || items.length > MAX_WAVE_SIZE) return false;
-  return (items as readonly Partial<CampaignItem>[]).every((item) =>
-    [item?.workflowId, item?.cluster, item?.bundleName, item?.serialNumber].every(isText),
-  );
+  return isListOf(items, MAX_WAVE_SIZE, isItem) && items.length > 0;
 }
 
-function isOutcome(outcome: CampaignOutcome | undefined): boolean {
-  if (outcome === undefined) return false;
-  switch (outcome.kind) {
-    case 'replaced':
-      return isText(outcome.serialNumber) && isInstant(outcome.at);
-    case 'revoking':
-      return (
-        isText(outcome.serialNumber) &&
-        isInstant(outcome.at) &&
-        isInstant(outcome.until) &&
-        (outcome.message === undefined || isText(outcome.message))
-      );
-    case 'waiting':
-      return isInstant(outcome.until) && isText(outcome.message);
-    case 'failing':
-      return isText(outcome.code) && isText(outcome.message);
-    case 'blocked':
-    case 'skipped':
-      return isText(outcome.message);
-    default:
-      return false;
-  }
-}
-
-function isText(value: unknown): boolean {
-  return typeof value === 'string' && value !== '' && value.length <= 600;
-}
-
-function isInstant(value: unknown): boolean {
-  return isText(value) && !Number.isNaN(Date.parse(value as string));
+function isItem(item: unknown): item is CampaignItem {
+  const { workflowId, cluster, bundleName, serialNumber } = fieldsOf<CampaignItem>(item);
+  return [workflowId, cluster, bundleName, serialNumber].every((text) => isText(text, 600));
 }
 
 function repeatMs(time: number): number {

@@ -1,5 +1,6 @@
 import {
   CancellationScope,
+  log,
   patched,
   setCurrentDetails,
   upsertMemo,
@@ -7,6 +8,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { RenewalWindow } from '../../src/certificates/renewal-window.ts';
+import { isSameObject } from '../../src/clusters/cluster-identity.ts';
 import { type ClusterView, clusterDigest, isOlderView, sameView } from '../../src/clusters/cluster-view.ts';
 import { type Gate, gateOf, isUsedElsewhere } from '../../src/clusters/gate.ts';
 import type { RequestObservation } from '../../src/contract/activities.ts';
@@ -16,7 +18,7 @@ import {
   reasonOf,
   shownReasonOf,
 } from '../../src/contract/bundle-record.ts';
-import { type CampaignRequest, isCampaignRequest } from '../../src/contract/campaign-request.ts';
+import type { CampaignRequest } from '../../src/contract/campaign-request.ts';
 import type {
   ClusterCertificatesInput,
   ClusterStatus,
@@ -27,8 +29,8 @@ import type {
 } from '../../src/contract/cluster-certificates.ts';
 import { VIEW_DIGEST, viewDigestIn } from '../../src/contract/cluster-memo.ts';
 import { BUNDLES_TOGETHER } from '../../src/contract/patches.ts';
-import { isRenewalWithdrawal, type RenewalWithdrawal } from '../../src/contract/renewal-withdrawal.ts';
-import { isRevocationRequest, type RevocationRequest } from '../../src/contract/revocation-request.ts';
+import type { RenewalWithdrawal } from '../../src/contract/renewal-withdrawal.ts';
+import type { RevocationRequest } from '../../src/contract/revocation-request.ts';
 import type { RateLimitState } from '../../src/rate-limit/exact-set-limit.ts';
 import { Bundle, type ClusterContext } from './bundle.ts';
 import { acceptCampaign, withdrawCampaigns } from './campaigns.ts';
@@ -46,6 +48,9 @@ const MAX_RENEWALS_PER_RUN = 1;
 
 /** Decommissioned bundles whose rate limit use is remembered. */
 const MAX_FORGOTTEN_BUNDLES = 10;
+
+/** Certificates of a bundle, as JSON: a tenth of what a payload may have. */
+const MAX_HANDED_OVER_LENGTH = 200_000;
 
 /** The part of a release result that is about the finalizer. */
 export type FinalizerResult = Pick<ReleaseResult, 'finalizer' | 'blockedBy'>;
@@ -118,6 +123,10 @@ export class ClusterCertificates implements ClusterContext {
     // Signals can arrive out of order after a retry, or late from a controller that was cut off. A deletion is final, and
     // no move starts after it.
     const before = this.view;
+    if (!isSameObject(view.identity, before.identity)) {
+      log.warn('The view of another object was dropped', { ...view.identity });
+      return;
+    }
     const isLate = before.relocation !== 'outgoing' && view.relocation === 'outgoing';
     if (before.deleting && (isLate || !view.deleting)) return;
     if (this.claimedBy !== undefined || isOlderView(view, before)) return;
@@ -159,7 +168,6 @@ export class ClusterCertificates implements ClusterContext {
   }
 
   async onCampaignRequested(request: CampaignRequest): Promise<void> {
-    if (!isCampaignRequest(request)) return;
     // The name of a CertificateRequest, by which a campaign selects, is in lower case.
     const wanted = request.bundleName.toLowerCase();
     const bundle = [...this.#bundles.values()].find(({ name }) => name.toLowerCase() === wanted);
@@ -167,12 +175,12 @@ export class ClusterCertificates implements ClusterContext {
   }
 
   onRevocationRequested(request: RevocationRequest): void {
-    if (!isRevocationRequest(request) || this.stopping) return;
+    if (this.stopping) return;
     acceptRevocation(this.#bundles.get(request.bundleName), request);
   }
 
   onRenewalWithdrawn(withdrawal: RenewalWithdrawal): void {
-    if (!isRenewalWithdrawal(withdrawal) || this.stopping) return;
+    if (this.stopping) return;
     for (const name of withdrawal.bundleNames) {
       const bundle = this.#bundles.get(name);
       if (bundle !== undefined) withdrawRenewal(bundle);
@@ -204,10 +212,14 @@ export class ClusterCertificates implements ClusterContext {
     const { record } = bundle;
     const known = new Set(record.issued.map(({ serialNumber }) => serialNumber));
     const orders = new Set([...(record.unclaimedOrders ?? []), ...unclaimedOrders]);
-    bundle.learn({
+    const facts = {
       issued: [...issued.filter(({ serialNumber }) => !known.has(serialNumber)), ...record.issued],
       unclaimedOrders: orders.size === 0 ? undefined : [...orders],
-    });
+    };
+    // Repeated with ever others, they would come to more than the next run can be given.
+    if (JSON.stringify(facts).length > MAX_HANDED_OVER_LENGTH)
+      log.warn('Too many certificates were handed over', { bundle: bundle.name, issued: issued.length });
+    else bundle.learn(facts);
   }
 
   onRelease(): void {

@@ -3,6 +3,7 @@ import { ApplicationFailure, condition, patched } from '@temporalio/workflow';
 import { isPending, requestRenewal } from '../../src/certificates/renewal-request.ts';
 import { failureOf } from '../../src/contract/bundle-record.ts';
 import type { ReleaseResult, RenewedCertificate, RenewRequest } from '../../src/contract/cluster-certificates.ts';
+import { isRenewRequest } from '../../src/contract/cluster-messages.ts';
 import { RENEWAL_REQUESTS } from '../../src/contract/patches.ts';
 import type { FailureInfo } from '../../src/failures/failure.ts';
 import type { Bundle } from './bundle.ts';
@@ -11,6 +12,7 @@ import type { ClusterCertificates, FinalizerResult } from './cluster.ts';
 /** @throws ApplicationFailure `renew/rejected` */
 export function validateRenew(cluster: ClusterCertificates, request: RenewRequest): void {
   const reject = (message: string): never => rejectUpdate('renew/rejected', message);
+  if (!isRenewRequest(request)) return reject('This is no request for a renewal.');
   if (cluster.claimedBy !== undefined)
     reject(`${cluster.name} belongs to ClusterDeployment ${cluster.claimedBy}: renew that one.`);
   if (cluster.decommissioning) reject(`${cluster.name} is being deleted: its certificates are revoked, not renewed.`);
