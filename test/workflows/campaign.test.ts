@@ -1,6 +1,11 @@
 /** Campaigns over the workflows of clusters, on a server whose clock is the real one. */
 import { describe, expect, test } from 'vitest';
-import { campaignAnswered, campaignRequested, type PendingCampaign } from '../../src/contract/campaign-request.ts';
+import {
+  campaignAnswered,
+  campaignRequested,
+  campaignWithdrawn,
+  type PendingCampaign,
+} from '../../src/contract/campaign-request.ts';
 import { clusterGone, clusterObserved, dependencyChanged } from '../../src/contract/cluster-certificates.ts';
 import { clusterWorkflowId } from '../../src/contract/ids.ts';
 import { abortCampaign, pauseCampaign, resumeCampaign, waveWorkflowId } from '../../src/contract/renewal-campaign.ts';
@@ -239,6 +244,29 @@ describe('a cluster', () => {
       expect((await recordOf(harness, one))?.campaigns?.[0]).toMatchObject({ attempts: 1 });
     }));
 });
+
+test('a sixth campaign of one bundle waits for a place, says for what, and gets it when it is asked again', () =>
+  withHarness(async (harness) => {
+    const [one] = await startClusters(harness, 1);
+    if (one === undefined) throw new Error('no cluster');
+    harness.doubles.override('placeOrder', () => Promise.reject(activityFailure('acme/unauthorized', 'forbidden')));
+    const handle = signalsOf(harness, one);
+    const request = { item: 0, bundleName: one.bundle, serialNumber: one.item.serialNumber };
+    const others = [1, 2, 3, 4, 5].map((number) => ({ campaign: `c${number}`, wave: `campaign/none/${number}` }));
+    for (const other of others) await handle.signal(campaignRequested, { ...request, ...other });
+    const campaign = await startCampaign(harness, [[one.item]], { canary: false });
+    await campaign.until('waiting', ({ counts }) => counts.waiting === 1);
+    const [item] = (await campaign.wave(0)).items;
+    expect(item?.outcome).toMatchObject({
+      message: expect.stringMatching(/in 5 campaigns already.*c1, c2, c3, c4, c5/),
+    });
+    await handle.signal(campaignWithdrawn, { wave: 'campaign/none/3' });
+    harness.doubles.override('placeOrder', undefined);
+    // As the wave does after an hour.
+    const wave = waveWorkflowId(campaign.handle.workflowId, 0);
+    await handle.signal(campaignRequested, { ...request, campaign: 'c6', wave });
+    expect((await campaign.result()).counts).toMatchObject({ replaced: 1 });
+  }));
 
 test('a certificate that a person has put back is replaced once more, and revoked only after the time from then on', () =>
   withHarness(async (harness) => {

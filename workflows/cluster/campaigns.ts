@@ -14,8 +14,11 @@ import { failureIn } from '../failures.ts';
 import type { Bundle } from './bundle.ts';
 import { ON_CHANGE, type Wake } from './sleep-until.ts';
 
-/** Of one bundle at a time: more campaigns over the same certificates are a mistake. */
+/** Of one bundle at a time, as its record has them. The wave of a further one asks again. */
 const MAX_CAMPAIGNS = 5;
+
+/** The wave asks again after so long, or later. */
+const PLACE_CHECK_MS = 3_600_000;
 
 /** A wave has 250 of them. */
 const MAX_MESSAGE_LENGTH = 300;
@@ -47,8 +50,7 @@ export async function acceptCampaign(
     if (outcome !== undefined) await answer(known, outcome);
     return;
   }
-  if (pending.length >= MAX_CAMPAIGNS)
-    return await answer(request, skipped(`It is in ${MAX_CAMPAIGNS} campaigns already.`));
+  if (pending.length >= MAX_CAMPAIGNS) return await answer(request, waitForPlace(pending));
   bundle.learn({ campaigns: [...pending, request] });
   bundle.changes.notify();
 }
@@ -250,6 +252,12 @@ function isSame(one: CampaignRequest, other: CampaignRequest): boolean {
 /** As the campaign sent it. */
 function requestOf({ campaign, wave, item, bundleName, serialNumber, revocation }: PendingCampaign): CampaignRequest {
   return { campaign, wave, item, bundleName, serialNumber, ...(revocation !== undefined && { revocation }) };
+}
+
+function waitForPlace(pending: readonly PendingCampaign[]): CampaignOutcome {
+  const names = pending.map(({ campaign }) => campaign).join(', ');
+  const message = `It is in ${pending.length} campaigns already, and is asked again once one of them is done with it: ${names}.`;
+  return { kind: 'waiting', until: after(now(), PLACE_CHECK_MS), message: short(message) };
 }
 
 function skipped(message: string): CampaignOutcome {
