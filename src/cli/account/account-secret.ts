@@ -6,7 +6,7 @@ import { SECRETS } from '../../kubernetes/objects/resources.ts';
 import { encodeSecretText, readSecretText } from '../../kubernetes/objects/secret-data.ts';
 import type { KubeConnection } from '../kubectl-options.ts';
 import { withKubernetes } from '../kubernetes-client.ts';
-import { note, print } from '../output.ts';
+import { note } from '../output.ts';
 
 /** Which Secret. */
 export interface AccountSecretName {
@@ -35,22 +35,22 @@ export function accountSecret(
  * Creates the Secret with a key, registers the key's account, and completes the Secret. The key is stored first, so that no
  * account is lost when that is interrupted; the next run registers the same one. Never overwrites an account: only its key can
  * revoke its certificates.
- * @param register returns the account's URL. @throws CertmanError `kubernetes/conflict` when there is an account already.
+ * @param register returns the account's URL. @returns it. @throws CertmanError `kubernetes/conflict` when there is an account already.
  */
 export async function storeAccount(
   secretName: AccountSecretName,
   makeKey: () => Promise<string>,
   register: (privateKeyPem: string) => Promise<string>,
   connection: KubeConnection = {},
-): Promise<void> {
-  await withKubernetes(async (kubernetes) => {
+): Promise<string> {
+  return await withKubernetes(async (kubernetes) => {
     const { secret, privateKeyPem } = await secretWithKey(kubernetes, secretName, makeKey);
-    const accountUrl = encodeSecretText(await register(privateKeyPem));
-    const entries = { [`/data/${ACCOUNT_URL_ENTRY}`]: accountUrl };
+    const accountUrl = await register(privateKeyPem);
+    const entries = { [`/data/${ACCOUNT_URL_ENTRY}`]: encodeSecretText(accountUrl) };
     const stored = await patchIfUnchanged(kubernetes, SECRETS, secret.metadata, entries);
     if (stored === undefined) throw conflict(secretName, 'was deleted meanwhile', 'Run the command again.');
+    return accountUrl;
   }, connection);
-  print(`Secret ${secretName.namespace}/${secretName.name} created. Certificates that wait for it are ordered now.`);
 }
 
 async function secretWithKey(

@@ -6,7 +6,7 @@ import { isObjectName } from '../../kubernetes/api/resource-path.ts';
 import { ACCOUNT_SECRET } from '../../kubernetes/objects/operator-settings.ts';
 import { VERSION } from '../../version.ts';
 import type { KubeConnection } from '../kubectl-options.ts';
-import { note, print } from '../output.ts';
+import { formatOutput, note, type OutputOptions, print } from '../output.ts';
 import { accountSecret, storeAccount } from './account-secret.ts';
 import { readExternalAccount } from './external-account.ts';
 import { parseEmail, parseKeyType, wrongOption } from './options.ts';
@@ -17,7 +17,7 @@ const DIRECTORIES: Readonly<Record<string, string>> = {
 };
 
 /** Options of `certman account create`. */
-export interface CreateOptions extends KubeConnection {
+export interface CreateOptions extends KubeConnection, OutputOptions {
   readonly directory: string;
   readonly email?: string;
   readonly agreeTos?: true;
@@ -67,11 +67,16 @@ export async function createAccount(options: CreateOptions): Promise<void> {
   const makeKey = () => generatePrivateKey(keyType);
   try {
     await checkConditions(transport, account);
-    if (apply === true) return await storeAccount({ namespace, name: secret }, makeKey, register, connection);
+    if (apply === true) {
+      const accountUrl = await storeAccount({ namespace, name: secret }, makeKey, register, connection);
+      const stored = `Secret ${namespace}/${secret} created. Certificates that wait for it are ordered now.`;
+      return print(await formatOutput(options, { namespace, secret, url: accountUrl }, () => stored));
+    }
     const privateKeyPem = await makeKey();
     const accountUrl = await register(privateKeyPem);
+    const manifest = accountSecret({ namespace, name: secret }, { privateKeyPem, accountUrl });
     const { dumpYaml } = await import('../yaml.ts');
-    print(dumpYaml(accountSecret({ namespace, name: secret }, { privateKeyPem, accountUrl })).trimEnd());
+    print(await formatOutput(options, manifest, () => dumpYaml(manifest).trimEnd()));
   } finally {
     await transport.close();
   }

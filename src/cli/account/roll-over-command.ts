@@ -1,14 +1,14 @@
 import { requireKeyChange } from '../../acme/key-change.ts';
 import { generatePrivateKey } from '../../acme/private-key.ts';
 import { UsageError } from '../arguments.ts';
-import { note, print } from '../output.ts';
+import { formatOutput, note, type OutputOptions, print } from '../output.ts';
 import { accountCommand } from './account-command.ts';
 import { type AccountOptions, type ConnectedAccount, withAccount } from './connect.ts';
 import { parseKeyType } from './options.ts';
 import { type RolloverProgress, rollOver, rolloverProgress } from './roll-over.ts';
 
 /** Options of `certman account rollover`. */
-export interface RolloverOptions extends AccountOptions {
+export interface RolloverOptions extends AccountOptions, OutputOptions {
   readonly keyType: string;
   readonly yes?: true;
   readonly dryRun?: true;
@@ -28,7 +28,7 @@ const STEPS: Readonly<Record<RolloverProgress, readonly string[]>> = {
 /** Replaces the account key, or shows what that would do. @throws CertmanError */
 export async function rollOverAccount(options: RolloverOptions): Promise<void> {
   const keyType = parseKeyType(options.keyType);
-  if (options.dryRun === true) return await withAccount(options, showSteps);
+  if (options.dryRun === true) return await withAccount(options, (account) => showSteps(account, options));
   if (options.yes !== true) {
     throw new UsageError(
       'The CA refuses the present key afterwards, and with it every copy of the Secret (a backup, a repository that it is applied from). See what would be done with --dry-run; add --yes to replace the key',
@@ -45,14 +45,21 @@ export async function rollOverAccount(options: RolloverOptions): Promise<void> {
       },
     );
     const { url } = account.ca.session.account;
-    print(`The account ${url} has a new key, thumbprint ${thumbprint}. The workers use it from their next request on.`);
+    const asText = () =>
+      `The account ${url} has a new key, thumbprint ${thumbprint}. The workers use it from their next request on.`;
+    print(await formatOutput(options, { secret: account.secretName, url, thumbprint }, asText));
   });
 }
 
-async function showSteps(account: ConnectedAccount): Promise<void> {
+async function showSteps(account: ConnectedAccount, options: OutputOptions): Promise<void> {
   const progress = await rolloverProgress(account);
   if (progress !== 'changed') await requireKeyChange(account.ca);
-  const steps = STEPS[progress].map((step, index) => `${index + 1}. ${step}`);
-  const found = progress === 'none' ? '' : ' An earlier rollover is unfinished.';
-  print([`Account ${account.ca.session.account.url}.${found} Would:`, ...steps].join('\n'));
+  const { url } = account.ca.session.account;
+  const asText = () => {
+    const steps = STEPS[progress].map((step, index) => `${index + 1}. ${step}`);
+    const found = progress === 'none' ? '' : ' An earlier rollover is unfinished.';
+    return [`Account ${url}.${found} Would:`, ...steps].join('\n');
+  };
+  const planned = { secret: account.secretName, url, steps: STEPS[progress], rolloverUnfinished: progress !== 'none' };
+  print(await formatOutput(options, planned, asText));
 }

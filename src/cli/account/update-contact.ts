@@ -1,10 +1,18 @@
 import { fetchAccount, updateContact } from '../../acme/account-object.ts';
-import { print } from '../output.ts';
+import { formatOutput, type OutputOptions, print } from '../output.ts';
 import { type AccountOptions, withAccount } from './connect.ts';
 import { parseEmail } from './options.ts';
 
+/** What became of the contact. */
+interface ContactChange {
+  readonly ca: string;
+  readonly outcome: 'unchanged' | 'wouldChange' | 'changed' | 'notKept';
+  readonly from: readonly string[];
+  readonly to: readonly string[];
+}
+
 /** Options of `certman account update-contact`. */
-export interface UpdateContactOptions extends AccountOptions {
+export interface UpdateContactOptions extends AccountOptions, OutputOptions {
   readonly email?: string;
   readonly remove?: true;
   readonly dryRun?: true;
@@ -14,18 +22,31 @@ export interface UpdateContactOptions extends AccountOptions {
 export async function updateAccountContact(options: UpdateContactOptions): Promise<void> {
   const { email, remove, dryRun } = options;
   if (email !== undefined) parseEmail(email);
-  await withAccount(options, async ({ ca, settings }) => {
-    const wanted = remove === true ? [] : [`mailto:${email ?? (await settings.notificationEmail())}`];
-    const { contact } = await fetchAccount(ca);
-    const change = `from ${shown(contact)} to ${shown(wanted)}`;
-    if (contact.length === wanted.length && contact.every((one, index) => one === wanted[index])) {
-      return print(`The contact is ${shown(wanted)} already; nothing was sent.`);
-    }
-    if (dryRun === true) return print(`Would change the contact ${change} at ${ca.host}.`);
-    const updated = await updateContact(ca, wanted);
-    const isKept = wanted.length === 0 || updated.contact.length > 0;
-    print(isKept ? `Changed the contact ${change} at ${ca.host}.` : `${ca.host} accepted the contact, but keeps none.`);
+  const change = await withAccount(options, async ({ ca, settings }): Promise<ContactChange> => {
+    const to = remove === true ? [] : [`mailto:${email ?? (await settings.notificationEmail())}`];
+    const { contact: from } = await fetchAccount(ca);
+    const of = { ca: ca.host, from, to };
+    if (from.length === to.length && from.every((one, index) => one === to[index]))
+      return { ...of, outcome: 'unchanged' };
+    if (dryRun === true) return { ...of, outcome: 'wouldChange' };
+    const updated = await updateContact(ca, to);
+    return { ...of, outcome: to.length === 0 || updated.contact.length > 0 ? 'changed' : 'notKept' };
   });
+  print(await formatOutput(options, change, formatChange));
+}
+
+function formatChange({ ca, outcome, from, to }: ContactChange): string {
+  const change = `the contact from ${shown(from)} to ${shown(to)} at ${ca}`;
+  switch (outcome) {
+    case 'unchanged':
+      return `The contact is ${shown(to)} already; nothing was sent.`;
+    case 'wouldChange':
+      return `Would change ${change}.`;
+    case 'changed':
+      return `Changed ${change}.`;
+    case 'notKept':
+      return `${ca} accepted the contact, but keeps none.`;
+  }
 }
 
 function shown(contact: readonly string[]): string {

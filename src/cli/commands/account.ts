@@ -20,7 +20,7 @@ export function accountCommand(): Command {
 }
 
 function create(): Command {
-  return addConnectionOptions(new Command('create'))
+  return addOutputOptions(addConnectionOptions(new Command('create')), [])
     .alias('register')
     .summary('register an ACME account')
     .description(
@@ -72,7 +72,7 @@ function show(): Command {
 }
 
 function updateContact(): Command {
-  return addConnectionOptions(new Command('update-contact'))
+  return addOutputOptions(addConnectionOptions(new Command('update-contact')))
     .summary('change the contact address at the CA')
     .description(
       'Sets the contact address of the account at the CA, unless it is that already.\n' +
@@ -90,7 +90,7 @@ function updateContact(): Command {
 }
 
 function rollover(): Command {
-  return addConnectionOptions(new Command('rollover'))
+  return addOutputOptions(addConnectionOptions(new Command('rollover')))
     .summary('replace the account key')
     .description(
       'Replaces the key of the account at the CA and in the Secret. Orders in progress, certificates and the account stay.\n' +

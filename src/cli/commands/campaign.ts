@@ -6,7 +6,7 @@ import { addCertificateSelectionOptions } from '../campaign/selection-options.ts
 import type { StartOptions } from '../campaign/start-campaign.ts';
 import type { ConfirmOptions } from '../confirm.ts';
 import { addOutputOptions } from '../kubectl-options.ts';
-import { formatOutput, type OutputOptions, print } from '../output.ts';
+import { formatOutput, note, type OutputOptions, print } from '../output.ts';
 import { commandLine } from '../program-name.ts';
 
 const NAME_ARGUMENT = 'name of the campaign';
@@ -151,6 +151,7 @@ function change(name: Change, summary: string, description: string): Command {
   const command = new Command(name).summary(summary).description(description).argument('<campaign>', NAME_ARGUMENT);
   addOutputOptions(command);
   if (name === 'abort') command.option('--yes', 'do not ask before it is aborted');
+  command.option('--dry-run', 'show how far it is, and do nothing');
   return command.action(async (text: string, options: OutputOptions & ConfirmOptions) => {
     const campaign = parseCampaignName(text);
     const [{ confirm }, { changeCampaign }, { statusText }] = await Promise.all([
@@ -158,6 +159,12 @@ function change(name: Change, summary: string, description: string): Command {
       import('../campaign/change-campaign.ts'),
       import('../campaign/campaign-text.ts'),
     ]);
+    if (options.dryRun === true) {
+      const { readStatus, withCampaign } = await import('../campaign/read-campaigns.ts');
+      const found = await withCampaign(campaign, readStatus);
+      note(`This would ${name} the campaign ${campaign}, which is ${found.phase}.`);
+      return print(await formatOutput(options, found, statusText));
+    }
     if (name === 'abort') await confirm(`This would abort the campaign ${campaign}.`, options);
     print(await formatOutput(options, await changeCampaign(campaign, name), statusText));
   });

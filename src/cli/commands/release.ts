@@ -1,14 +1,15 @@
 import { Command } from 'commander';
-import type { ReleaseResult } from '../../contract/cluster-certificates.ts';
+import type { ClusterStatus, ReleaseResult } from '../../contract/cluster-certificates.ts';
 import { CertmanError, type FailureInfo } from '../../failures/failure.ts';
 import { oneLine } from '../../failures/printable.ts';
-import { CLUSTER_ARGUMENT, resolveClusterName } from '../arguments.ts';
+import { CLUSTER_ARGUMENT, type ClusterName, resolveClusterName } from '../arguments.ts';
 import { addNamespaceOptions, addOutputOptions, type NamespaceOptions } from '../kubectl-options.ts';
 import { formatOutput, type OutputOptions, print } from '../output.ts';
 import { commandLine } from '../program-name.ts';
 
 interface ReleaseOptions extends NamespaceOptions, OutputOptions {
   readonly yes?: true;
+  readonly dryRun?: true;
 }
 
 /** `certman release`: ends a blocked decommission and gives up what cannot be done. */
@@ -23,15 +24,20 @@ export function releaseCommand(): Command {
   addOutputOptions(command);
   return command
     .option('--yes', 'give up what cannot be done: certificates may stay valid and are then never revoked')
-    .addHelpText('after', `\nExample:\n  ${commandLine('release demo -n uhc-production-1 --yes')}`)
+    .option('--dry-run', 'show what would be given up, and do nothing')
+    .addHelpText(
+      'after',
+      `\nExamples:\n  ${commandLine('release demo -n uhc-production-1 --dry-run')}\n  ${commandLine('release demo -n uhc-production-1 --yes')}`,
+    )
     .action(async (name: string, options: ReleaseOptions) => {
       const cluster = await resolveClusterName(name, options);
       const text = `${cluster.namespace}/${cluster.name}`;
+      if (options.dryRun === true) return await preview(cluster, text, options);
       if (options.yes !== true) {
         throw new CertmanError({
           code: 'configuration/invalid',
           message: `Certificates of ${text} may stay valid and are then never revoked.`,
-          remedy: `See what blocks the decommission: ${commandLine(`status ${text}`)}. To release it anyway: ${commandLine(`release ${text} --yes`)}`,
+          remedy: `See what would be given up: ${commandLine(`release ${text} --dry-run`)}. To release it anyway: ${commandLine(`release ${text} --yes`)}`,
         });
       }
       const { release } = await import('../../contract/cluster-certificates.ts');
@@ -41,6 +47,42 @@ export function releaseCommand(): Command {
       );
       print(await formatOutput(options, released, () => formatReleased(text, released)));
     });
+}
+
+async function preview(cluster: ClusterName, text: string, options: ReleaseOptions): Promise<void> {
+  const { queryClusterStatus, withClusterWorkflow } = await import('../cluster-workflow.ts');
+  const status = await withClusterWorkflow(cluster, options, (handle, client) => queryClusterStatus(client, handle));
+  const planned = plannedRelease(status);
+  print(await formatOutput(options, planned, () => formatPlanned(text, planned)));
+}
+
+/** What a release would give up. */
+interface PlannedRelease {
+  /** Absent: there is nothing to release. */
+  readonly of?: ReleaseResult['of'];
+  readonly bundleNames: readonly string[];
+  /** The step of each bundle that fails now; it is tried once more, and given up with those after it that fail. */
+  readonly blocked: readonly FailureInfo[];
+}
+
+/** What `certman release` would release now. */
+export function plannedRelease({ decommissioning, bundles }: ClusterStatus): PlannedRelease {
+  const of = Object.entries(bundles).flatMap(([name, record]) =>
+    record.state === 'Decommissioning' && record.result === undefined ? [{ name, blocked: record.blocked }] : [],
+  );
+  const blocked = of.flatMap(({ blocked: step }) => step?.failure ?? []);
+  if (!decommissioning && of.length === 0) return { bundleNames: [], blocked };
+  return { of: decommissioning ? 'cluster' : 'bundles', bundleNames: of.map(({ name }) => name), blocked };
+}
+
+/** The plan as text. @param cluster as named on the command line. */
+export function formatPlanned(cluster: string, { of, bundleNames, blocked }: PlannedRelease): string {
+  if (of === undefined)
+    return `${cluster} is not being deleted, and none of its bundles is being decommissioned: there is nothing to release.`;
+  const what =
+    of === 'cluster' ? 'the cluster' : `${bundleNames.length === 1 ? 'bundle' : 'bundles'} ${bundleNames.join(', ')}`;
+  if (blocked.length === 0) return `${cluster}: would release ${what}; nothing is blocked now.`;
+  return [`${cluster}: would release ${what}, and give up what still fails:`, ...blocked.map(failureLine)].join('\n');
 }
 
 /** The result as text. @param cluster as named on the command line. */

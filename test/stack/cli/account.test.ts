@@ -189,8 +189,8 @@ describe('the account in the Secret', () => {
     expect(planned.output).toContain('Would change the contact from ops@example.com to sre@example.com');
     expect((await account('update-contact')).output).toContain('from ops@example.com to sre@example.com');
     proxy.clearSeen();
-    const again = await account('update-contact');
-    expect(again).toEqual({ code: 0, output: 'The contact is sre@example.com already; nothing was sent.\n' });
+    const again = await account('update-contact', '-o', 'json');
+    expect(JSON.parse(again.output)).toMatchObject({ outcome: 'unchanged', to: ['mailto:sre@example.com'] });
     // It was read.
     expect(changes()).toBe(1);
     expect((await account('update-contact', '--remove')).output).toContain('from sre@example.com to none');
@@ -221,7 +221,7 @@ describe('the account in the Secret', () => {
     lost.remove();
     expect((await account('show')).output).toContain('rollover   unfinished');
     expect((await account('rollover', '--dry-run')).output).toMatch(/unfinished\. Would:\n1\. replace the present key/);
-    const done = await account('rollover', '--yes');
+    const done = await account('rollover', '--yes', '-o', 'yaml');
     expect(done.code).toBe(0);
     const shown = JSON.parse((await account('show', '--json')).output) as { key: { thumbprint: string } };
     expect(shown).toMatchObject({ rolloverUnfinished: false, key: { type: 'p-384' } });

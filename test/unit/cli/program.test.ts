@@ -44,14 +44,24 @@ describe('flags of kubectl', () => {
 
   it('-o is of every command that has a result for programs', () => {
     const without = leaves.map(([name]) => name).filter((name) => !flagsOf(name).includes('--output'));
-    expect(without.filter((name) => name !== 'complete')).toEqual([
-      'worker',
-      'account create',
+    expect(without.filter((name) => name !== 'complete')).toEqual(['worker', 'codec-server', 'config', 'completion']);
+  });
+
+  it('--dry-run is of every command that changes something, but that which creates an account', () => {
+    const changing = [
+      'renew',
+      'revoke',
+      'campaign start',
+      ...['pause', 'resume', 'abort'].map((name) => `campaign ${name}`),
+      'pause',
+      'resume',
+      'release',
       'account update-contact',
       'account rollover',
-      'codec-server',
-      'config',
-      'completion',
-    ]);
+      'canary accept',
+      'canary refuse',
+      'dns sweep',
+    ];
+    for (const name of changing) expect(flagsOf(name), name).toContain('--dry-run');
   });
 });

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { formatReleased } from '../../../../src/cli/commands/release.ts';
+import { formatPlanned, formatReleased, plannedRelease } from '../../../../src/cli/commands/release.ts';
+import { clusterView } from '../../../support/workflows/cluster-views.ts';
 
 const FAILURES = [
   { code: 'acme/accountUnknown', message: 'The CA does not know the account.', retry: 'onChange' },
@@ -28,5 +29,28 @@ describe('what "certman release" prints', () => {
     expect(formatReleased('ns/c1', { ...held, failures })).toBe(
       `ns/c1: the finalizer is not released yet; the removal is retried until it succeeds:\n  kubernetes/forbidden: Not allowed.${more}`,
     );
+  });
+});
+
+describe('what "certman release --dry-run" prints', () => {
+  const status = (decommissioning: boolean, bundles: object) =>
+    ({ cluster: clusterView(), decommissioning, bundles }) as Parameters<typeof plannedRelease>[0];
+  const [failure] = FAILURES;
+  const blocked = { state: 'Decommissioning', blocked: { failure } };
+  const done = { state: 'Decommissioning', result: {} };
+
+  test.each([
+    [status(false, { primary: { state: 'Ready' } }), /there is nothing to release/],
+    [
+      status(true, { primary: { state: 'Decommissioning' } }),
+      /^ns\/c1: would release the cluster; nothing is blocked now/,
+    ],
+    [
+      status(true, { primary: done, other: blocked }),
+      /would release the cluster, and give up.*:\n {2}acme\/accountUnknown:/,
+    ],
+    [status(false, { one: blocked, two: blocked, three: done }), /would release bundles one, two, and give up/],
+  ])('of %#', (found, text) => {
+    expect(formatPlanned('ns/c1', plannedRelease(found))).toMatch(text);
   });
 });
