@@ -1,7 +1,9 @@
 /** Messages, input and result of `clusterCertificates`, the workflow of a cluster or of a standalone request. */
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { CertificateFacts, IssuedCertificate } from '../certificates/certificate-facts.ts';
+import type { RenewalRequest } from '../certificates/renewal-request.ts';
 import type { RenewalWindow } from '../certificates/renewal-window.ts';
+import type { RequestedRevocation } from '../certificates/requested-revocation.ts';
 import type { ClusterIdentity } from '../clusters/cluster-identity.ts';
 import type { ClusterView } from '../clusters/cluster-view.ts';
 import type { FailureInfo } from '../failures/failure.ts';
@@ -46,6 +48,14 @@ export interface HandedOverCertificates {
   readonly issued: readonly IssuedCertificate[];
   /** As in the record of a bundle. */
   readonly unclaimedOrders: readonly string[];
+  /** What operators have requested, and is pending; absent: nothing is. */
+  readonly requests?: HandedOverRequests;
+}
+
+/** As in the record of a bundle. */
+export interface HandedOverRequests {
+  readonly renewalRequest?: RenewalRequest;
+  readonly revocations: readonly RequestedRevocation[];
 }
 
 /** Argument of `renewalWindowChanged`. */

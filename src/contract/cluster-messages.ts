@@ -1,17 +1,21 @@
 /** Whether what `clusterCertificates` receives has its shape. Pure. */
 import type { BundleNames } from '../certificates/bundle-names.ts';
 import type { IssuedCertificate } from '../certificates/certificate-facts.ts';
+import type { RenewalRequest } from '../certificates/renewal-request.ts';
 import type { RenewalWindow } from '../certificates/renewal-window.ts';
+import { MAX_REQUESTED_REVOCATIONS, type RequestedRevocation } from '../certificates/requested-revocation.ts';
 import type { ClusterIdentity } from '../clusters/cluster-identity.ts';
 import type { BundleView, ClusterView, PlatformView } from '../clusters/cluster-view.ts';
 import type {
   HandedOverCertificates,
+  HandedOverRequests,
   MovedWindow,
   OrderMove,
   RenewRequest,
   RequestClaim,
   RevokedCertificate,
 } from './cluster-certificates.ts';
+import { isRevocationRequest } from './revocation-request.ts';
 import { fieldsOf, isAbsentOr, isInstant, isListOf, isText, isTextOrEmpty } from './shape.ts';
 
 /** A ClusterDeployment has no more of anything: etcd's limit of an object is 1.5 MB. Its texts have the limit of a payload. */
@@ -88,8 +92,39 @@ export function isRequestClaim(claim: unknown): claim is RequestClaim {
 
 /** Argument of `certificatesHandedOver`. */
 export function isHandedOver(handedOver: unknown): handedOver is HandedOverCertificates {
-  const { requestName, issued, unclaimedOrders } = fieldsOf<HandedOverCertificates>(handedOver);
-  return isText(requestName) && isListOf(issued, MAX_ISSUED, isIssued) && isListOf(unclaimedOrders, MAX_ORDERS, isText);
+  const { requestName, issued, unclaimedOrders, requests } = fieldsOf<HandedOverCertificates>(handedOver);
+  return (
+    isText(requestName) &&
+    isListOf(issued, MAX_ISSUED, isIssued) &&
+    isListOf(unclaimedOrders, MAX_ORDERS, isText) &&
+    isAbsentOr(requests, areRequests)
+  );
+}
+
+function areRequests(requests: unknown): requests is HandedOverRequests {
+  const { renewalRequest, revocations } = fieldsOf<HandedOverRequests>(requests);
+  return (
+    isAbsentOr(renewalRequest, isPendingRenewal) &&
+    isListOf(revocations, MAX_REQUESTED_REVOCATIONS, isPendingRevocation)
+  );
+}
+
+function isPendingRenewal(request: unknown): request is RenewalRequest {
+  const { requestedAt, until, serialNumber, expired, withdrawnAt } = fieldsOf<RenewalRequest>(request);
+  const isPending = expired === undefined && withdrawnAt === undefined;
+  return isPending && [requestedAt, until].every(isInstant) && isAbsentOr(serialNumber, isText);
+}
+
+function isPendingRevocation(revocation: unknown): revocation is RequestedRevocation {
+  const { requestedAt, replacedAt, revokeAt, stillServed, retry, result } = fieldsOf<RequestedRevocation>(revocation);
+  return (
+    isRevocationRequest({ ...fieldsOf<RequestedRevocation>(revocation), bundleName: 'its own' }) &&
+    isInstant(requestedAt) &&
+    [replacedAt, revokeAt].every((instant) => isAbsentOr(instant, isInstant)) &&
+    isAbsentOr(stillServed, isText) &&
+    retry === undefined &&
+    result === undefined
+  );
 }
 
 function isIssued(issued: unknown): issued is IssuedCertificate {

@@ -49,6 +49,9 @@ export const PUT_BACK = 'put-back';
 /** `clusterCertificates`: a requested renewal is withdrawn. Asked for only where one is. */
 export const RENEWAL_WITHDRAWN = 'renewal-withdrawn';
 
+/** `clusterCertificates`: pending requests of operators are handed over with a claimed request. Asked for only where there are such. */
+export const REQUESTS_HANDED_OVER = 'requests-handed-over';
+
 /**
  * Names of the `patched` markers in workflow code, oldest first. Each is a change of commands that runs in progress do
  * not take part in (docs/decisions/upgrades.md). test/workflows/replay.test.ts compares the list with the histories.
@@ -68,6 +71,7 @@ export const PATCHES = [
   RENEWAL_WINDOWS,
   PUT_BACK,
   RENEWAL_WITHDRAWN,
+  REQUESTS_HANDED_OVER,
 ] as const satisfies readonly string[];
 
 /** Lower-case words joined by hyphens. @returns undefined when the text does not have that form. */

@@ -17,6 +17,7 @@ import { ownerOf } from '../kubernetes/objects/secret-ownership.ts';
 import { readTlsSecret, type TlsSecret } from '../kubernetes/objects/tls-secret.ts';
 import { serialNumberOf } from '../x509/certificate.ts';
 import type { AttemptContext } from './context.ts';
+import { bundlesOf } from './issued-to.ts';
 
 /** An attempt that asks for a client of a CA only when it needs one. */
 export type RevocationContext = AttemptContext & { readonly cas: CaList };
@@ -52,7 +53,7 @@ export async function revokeCertificates(
   // Read before its owner, so that an adoption in between is seen.
   const secret = await readSecret(context, input);
   const owner = await readOwner(context, input);
-  const revocation: Revocation = { ...input, issuedTo: bundlesOf(input, owner) };
+  const revocation: Revocation = { ...input, issuedTo: bundlesOf(input, owner.request) };
   const installed = await installedCertificate(context, revocation, secret, owner);
   if ('leaf' in installed) {
     await attempt(() => revokeOnce(installed.leaf, installed.source));
@@ -80,16 +81,6 @@ export async function revokeCertificates(
 /** A revocation, and the objects for which the certificates may be sealed. */
 interface Revocation extends RevokeCertificatesInput {
   readonly issuedTo: readonly BundleRef[];
-}
-
-/** The bundle; of a cluster that has claimed a standalone request also that one, whose workflow hands over its list. */
-function bundlesOf({ cluster, bundleName }: RevokeCertificatesInput, { request }: BundleOwner): readonly BundleRef[] {
-  const { name, uid } = request?.metadata ?? {};
-  if (name === undefined || uid === undefined) return [{ cluster, bundleName }];
-  return [
-    { cluster, bundleName },
-    { cluster: { ...cluster, name, uid }, bundleName: name },
-  ];
 }
 
 async function readSecret(

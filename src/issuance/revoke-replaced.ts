@@ -5,6 +5,7 @@ import { observeRequest } from '../kubernetes/objects/observed-request.ts';
 import { isStandalone } from '../kubernetes/objects/primary-object.ts';
 import { CERTIFICATE_REQUESTS } from '../kubernetes/objects/resources.ts';
 import { readTlsSecret } from '../kubernetes/objects/tls-secret.ts';
+import { readBundlesOf } from './issued-to.ts';
 import { type RevocationContext, revokeIssued } from './revoke-certificates.ts';
 
 /** Reasons of `Served: False` by which clients see another certificate: with `ChainNotTrusted` they see this one. */
@@ -31,9 +32,9 @@ export async function revokeReplaced(
   if (serialNumber === certificate.serialNumber)
     throw notAskedFor(cluster, `${where} holds certificate ${certificate.serialNumber}, which is in use.`);
   const served = input.unlessStillServed === true ? await stillServed(context, input, serialNumber) : undefined;
-  return (
-    served ?? (await revokeIssued(context, certificate, { bundleName, reason, issuedTo: [{ cluster, bundleName }] }))
-  );
+  if (served !== undefined) return served;
+  const issuedTo = await readBundlesOf(kubernetes.withSignal(signal), { cluster, bundleName });
+  return await revokeIssued(context, certificate, { bundleName, reason, issuedTo });
 }
 
 /** By the condition `Served`. Undefined also where that is unknown: of what is not probed, only the time tells. */

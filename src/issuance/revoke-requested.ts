@@ -7,6 +7,7 @@ import { isStandalone } from '../kubernetes/objects/primary-object.ts';
 import { CERTIFICATE_REQUESTS } from '../kubernetes/objects/resources.ts';
 import { REVOKE_ANNOTATION } from '../kubernetes/objects/revoke-annotation.ts';
 import { readTlsSecret } from '../kubernetes/objects/tls-secret.ts';
+import { bundlesOf } from './issued-to.ts';
 import { type RevocationContext, revoke, revokeIssued } from './revoke-certificates.ts';
 
 /**
@@ -42,7 +43,7 @@ export async function revokeRequested(
     const entry = await revokeIssued(context, certificate, {
       bundleName,
       reason,
-      issuedTo: [{ cluster, bundleName }],
+      issuedTo: bundlesOf({ cluster, bundleName }, isStandalone(cluster) ? undefined : request),
     });
     if (entry.outcome !== 'unknownToAccount') return entry;
   }

@@ -9,6 +9,7 @@ import {
   requestClaimed,
 } from '../../src/contract/cluster-certificates.ts';
 import { clusterWorkflowId } from '../../src/contract/ids.ts';
+import { revocationRequested } from '../../src/contract/revocation-request.ts';
 import { eventually } from '../support/vitest/eventually.ts';
 import { activityFailure, retryableFailure } from '../support/workflows/activity-doubles.ts';
 import { bundleView, clusterView } from '../support/workflows/cluster-views.ts';
@@ -120,6 +121,36 @@ describe('a request that is claimed', () => {
       const revocation = harness.doubles.calls.find(({ activity }) => activity === 'revokeCertificates');
       expect(revocation?.input).toMatchObject({ issued: [{ serialNumber: older?.serialNumber }] });
       expect(present?.serialNumber).not.toBe(older?.serialNumber);
+    });
+  });
+
+  test('passes pending requests of operators on, and the cluster carries them out', async () => {
+    await withHarness(async (harness) => {
+      const { doubles } = harness;
+      const view = standalone();
+      const handle = await harness.start(view);
+      await waitForState(harness, view, 'Ready');
+      const { uid } = clusterView().identity;
+      const identity = { managementCluster: 'hive', namespace: 'ns', name: 'c1', uid };
+      const cluster = clusterView({ identity, bundles: [{ ...bundleView('web'), requestName: 'web' }] });
+      doubles.override('placeOrder', () => Promise.reject(activityFailure('acme/unreachable', 'no answer')));
+      await handle.executeUpdate(renew, { args: [{}] }).catch(() => undefined);
+      const request = { bundleName: 'web', serialNumber: '1000', reason: 1, replaceFirst: true, delayMs: 0 } as const;
+      await handle.signal(revocationRequested, request);
+      await harness.start(cluster);
+      await waitForState(harness, cluster, 'Ready');
+      await harness.untilAsleep(view);
+      doubles.override('placeOrder', undefined);
+      await handle.signal(requestClaimed, { ...CLAIM, uid });
+      const { bundles } = await eventually(
+        'revoked',
+        () => harness.status(cluster),
+        (status) => status.bundles['web']?.revocations?.[0]?.result !== undefined,
+      );
+      expect(bundles['web']?.certificate?.serialNumber).toBe('1001');
+      expect(bundles['web']?.renewalRequest).toBeUndefined();
+      const revoked = doubles.calls.find(({ activity }) => activity === 'revokeReplaced');
+      expect(revoked?.input).toMatchObject({ cluster: { name: 'c1' }, certificate: { serialNumber: '1000' } });
     });
   });
 

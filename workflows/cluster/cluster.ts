@@ -36,6 +36,7 @@ import { Bundle, type ClusterContext } from './bundle.ts';
 import { acceptCampaign, withdrawCampaigns } from './campaigns.ts';
 import { Changes } from './changes.ts';
 import { endOfTask } from './end-of-task.ts';
+import { acceptRequests } from './handed-over-requests.ts';
 import { moveTurn } from './move-turn.ts';
 import { observeAlone } from './observe-alone.ts';
 import { ObserveTogether } from './observe-together.ts';
@@ -206,7 +207,7 @@ export class ClusterCertificates implements ClusterContext {
     this.updateDetails();
   }
 
-  onCertificatesHandedOver({ requestName, issued, unclaimedOrders }: HandedOverCertificates): void {
+  onCertificatesHandedOver({ requestName, issued, unclaimedOrders, requests }: HandedOverCertificates): void {
     const bundle = [...this.#bundles.values()].find(({ record }) => record.requestName === requestName);
     if (bundle === undefined) return;
     const { record } = bundle;
@@ -220,6 +221,7 @@ export class ClusterCertificates implements ClusterContext {
     if (JSON.stringify(facts).length > MAX_HANDED_OVER_LENGTH)
       log.warn('Too many certificates were handed over', { bundle: bundle.name, issued: issued.length });
     else bundle.learn(facts);
+    if (requests !== undefined) acceptRequests(bundle, requests);
   }
 
   onRelease(): void {

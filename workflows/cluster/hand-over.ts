@@ -14,13 +14,14 @@ import { failureIn } from '../failures.ts';
 import type { Bundle } from './bundle.ts';
 import type { ClusterCertificates } from './cluster.ts';
 import { giveUpTurn } from './give-up-turn.ts';
+import { requestsToHandOver } from './handed-over-requests.ts';
 
 /** The workflow of the ClusterDeployment starts when the controller sees that it is served. */
 const RETRY_AFTER = ['10 seconds', '1 minute', '10 minutes', '1 hour'] as const;
 
 /**
  * Ends a claimed request's workflow. Nothing is revoked: the ClusterDeployment's workflow finds the certificate in its
- * Secret, and gets the older ones from here.
+ * Secret, and gets the older ones, and what operators have requested, from here.
  */
 export async function handOver(cluster: ClusterCertificates, claim: RequestClaim): Promise<DecommissionResult> {
   const bundles = await Promise.all(
@@ -53,11 +54,15 @@ async function withdrawLeftoverRecords({ record, cluster }: Bundle): Promise<rea
 /** Certificates that no Secret shows and that only this workflow knows. Without a workflow to take them, they expire. */
 async function passOnCertificates({ name, record, cluster }: Bundle, claim: RequestClaim): Promise<void> {
   const { requestName, certificate, unclaimedOrders = [] } = record;
+  const requests = requestsToHandOver(record);
+  // The one in use is in its Secret; where it is to be revoked, the list shows that it is the account's.
+  const toRevoke = new Set(requests?.revocations.map(({ serialNumber }) => serialNumber));
   const issued = record.issued.filter(
-    ({ serialNumber, notAfter }) => serialNumber !== certificate?.serialNumber && Date.parse(notAfter) > Date.now(),
+    ({ serialNumber, notAfter }) =>
+      (serialNumber !== certificate?.serialNumber || toRevoke.has(serialNumber)) && Date.parse(notAfter) > Date.now(),
   );
   const { clusterDeployment, uid } = claim;
-  if (uid === undefined || (issued.length === 0 && unclaimedOrders.length === 0)) return;
+  if (uid === undefined || (issued.length === 0 && unclaimedOrders.length === 0 && requests === undefined)) return;
   const { managementCluster, namespace } = cluster.view.identity;
   const target = clusterWorkflowId({ managementCluster, namespace, name: clusterDeployment, uid });
   for (const retryAfter of [...RETRY_AFTER, undefined]) {
@@ -66,6 +71,7 @@ async function passOnCertificates({ name, record, cluster }: Bundle, claim: Requ
         requestName,
         issued,
         unclaimedOrders,
+        requests,
       });
     } catch (error) {
       if (isCancellation(error)) throw error;

@@ -46,6 +46,32 @@ export const INTERVENTIONS: readonly HistoryScenario[] = [
     },
   },
   {
+    name: 'claimed-with-pending-requests',
+    run: async (context) => {
+      const { identity } = clusterView();
+      const bundles = [{ ...bundleView('primary', 'shop.example.com'), requestName: 'shop' }];
+      const view = clusterView({
+        identity: { ...identity, name: 'shop', uid: 'shop', kind: 'CertificateRequest' },
+        bundles,
+      });
+      const cluster = clusterView({ identity: { ...identity, name: 'claims', uid: 'claims' }, bundles });
+      const handle = await startAndWaitReady(context, view);
+      context.doubles.override('placeOrder', () => rejectNonRetryable('acme/unreachable', 'The CA does not answer.'));
+      await handle.executeUpdate(renew, { args: [{}] }).catch(() => undefined);
+      await startAndWaitReady(context, cluster);
+      context.doubles.override('placeOrder', undefined);
+      await handle.signal(requestClaimed, { clusterDeployment: 'claims', uid: 'claims' });
+      await handle.result();
+      await waitForStatus(
+        context,
+        cluster,
+        'renewed',
+        ({ bundles: records }) => records['primary']?.certificate?.serialNumber === '1001',
+      );
+      return [idOf(view), idOf(cluster)];
+    },
+  },
+  {
     name: 'issuance-cancelled-by-person',
     run: async (context) => {
       const view = clusterView();
