@@ -26,7 +26,7 @@ export function campaignDetails(status: CampaignStatus): string {
   const first = Math.max(0, begun + 1 - MAX_ROWS);
   for (const [index, wave] of waves.slice(first, first + MAX_ROWS).entries())
     lines.push(`| ${first + index} | ${countsText(wave.counts)} |`);
-  // Web UI 2.42 cuts off the last line.
+  // Web UI 2.42 makes its frame as high as the text without its margins, and so cuts off the last line.
   lines.push('', '&nbsp;');
   return lines.join('\n');
 }

@@ -33,7 +33,7 @@ export function clusterDetails(
     lines.push(`| ${name} | **${state}** | ${names} | ${instants} | ${secretName} |`);
   }
   lines.push('', `More: \`certman explain ${clusterName}\``);
-  // Web UI 2.42 cuts off the last line.
+  // Web UI 2.42 makes its frame as high as the text without its margins, and so cuts off the last line.
   lines.push('', '&nbsp;');
   return lines.join('\n');
 }
