@@ -1,6 +1,7 @@
 import { Context } from '@temporalio/activity';
 import type { RenewalPolicy } from '../src/certificates/planned-renewal.ts';
 import type {
+  ApplyCertificateRequestsInput,
   BundleRef,
   DecommissionRules,
   KubernetesActivities,
@@ -19,6 +20,7 @@ import { postponeRenewal, type RenewalControls } from '../src/kubernetes/objects
 import { releasePrimaryObject } from '../src/kubernetes/objects/primary-object.ts';
 import type { ServedBundles } from '../src/kubernetes/objects/served-bundles.ts';
 import { TimeLimit } from '../src/network/time-limit.ts';
+import { FirstTasks } from './first-tasks.ts';
 import { StatusReporter } from './status-reporter.ts';
 import { wrapActivity } from './wrap-activity.ts';
 
@@ -74,30 +76,39 @@ export function createKubernetesActivities(deps: KubernetesActivityDeps): Kubern
       ...(caChangeAllowed && { caChangeAllowed }),
     };
   };
+  const evaluate = async (input: ApplyCertificateRequestsInput, signal: AbortSignal) => {
+    const { info, log } = Context.current();
+    const limits: TimeLimit[] = [];
+    const context = {
+      ...access(),
+      kubernetes: deps.kubernetes.withSignal(signal),
+      complete,
+      workflowId: info.workflowExecution?.workflowId ?? '',
+      kubernetesWithin: (ms: number) => {
+        const limit = new TimeLimit(ms, signal);
+        limits.push(limit);
+        return deps.kubernetes.withSignal(limit.signal);
+      },
+      onStatusError: (error: unknown) => {
+        const problem = error instanceof Error ? error.message : String(error);
+        log.warn('A status could not be written beside the evaluation; the workflow writes it', { problem });
+      },
+    };
+    try {
+      return await applyCertificateRequests(context, input);
+    } finally {
+      for (const limit of limits) limit.end();
+    }
+  };
+  const firstTasks = new FirstTasks();
   return {
     applyCertificateRequest: wrapActivity(async (input) => await applyCertificateRequest(access(), input, complete)),
-    applyCertificateRequests: wrapActivity(async (input) => {
-      const { cancellationSignal, info, log } = Context.current();
-      const limits: TimeLimit[] = [];
-      const context = {
-        ...access(),
-        complete,
-        workflowId: info.workflowExecution?.workflowId ?? '',
-        kubernetesWithin: (ms: number) => {
-          const limit = new TimeLimit(ms, cancellationSignal);
-          limits.push(limit);
-          return deps.kubernetes.withSignal(limit.signal);
-        },
-        onStatusError: (error: unknown) => {
-          const problem = error instanceof Error ? error.message : String(error);
-          log.warn('A status could not be written beside the evaluation; the workflow writes it', { problem });
-        },
-      };
-      try {
-        return await applyCertificateRequests(context, input);
-      } finally {
-        for (const limit of limits) limit.end();
-      }
+    applyCertificateRequests: wrapActivity(
+      async (input) => await evaluate(input, Context.current().cancellationSignal),
+    ),
+    evaluateInFirstTask: wrapActivity(async ({ deadline, ...input }) => {
+      const { cancellationSignal } = Context.current();
+      return await firstTasks.run(deadline, cancellationSignal, (signal) => evaluate(input, signal));
     }),
     reportStatus: wrapActivity(async ({ releasesTurn, ...input }) => {
       const { cluster, report } = input;

@@ -96,7 +96,10 @@ export function wrapActivity<Args extends unknown[], Result>(
   return async (...args) => {
     const context = Context.current();
     detailsOf.set(context, () => context.info.heartbeatDetails);
-    const timer = setInterval(() => context.heartbeat(detailsOf.get(context)?.()), HEARTBEAT_INTERVAL_MS);
+    // The result of a local activity, which has no heartbeats, is lost with its worker.
+    const timer = context.info.isLocal
+      ? undefined
+      : setInterval(() => context.heartbeat(detailsOf.get(context)?.()), HEARTBEAT_INTERVAL_MS);
     try {
       return await activity(...args);
     } catch (thrown) {

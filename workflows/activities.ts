@@ -8,6 +8,7 @@ import type {
   RequestObservation,
 } from '../src/contract/activities.ts';
 import { PRIORITIES } from '../src/contract/priorities.ts';
+import { evaluationSummary } from './evaluation-summary.ts';
 
 /** Every activity heartbeats (wrap-activity.ts): if its worker is killed, it is retried elsewhere after this. */
 const HEARTBEAT_TIMEOUT = '10 seconds';
@@ -15,9 +16,6 @@ const HEARTBEAT_TIMEOUT = '10 seconds';
 // For activities that write: the clean-up after a cancellation must find what they wrote. Stated each time: left out,
 // the SDK sends 0, which is TRY_CANCEL, despite its documentation.
 const AWAIT_CANCELLATION = ActivityCancellationType.WAIT_CANCELLATION_COMPLETED;
-
-/** Temporal's limit is 400 bytes. */
-const MAX_SUMMARY_LENGTH = 100;
 
 const ATTEMPT: ActivityOptions = { startToCloseTimeout: '2 minutes', heartbeatTimeout: HEARTBEAT_TIMEOUT };
 const BACKOFF = { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '30 seconds' } as const;
@@ -138,10 +136,8 @@ export async function applyCertificateRequest(input: ApplyCertificateRequestInpu
 export async function applyCertificateRequests(
   input: ApplyCertificateRequestsInput,
 ): Promise<Readonly<Record<string, RequestObservation>>> {
-  const names = input.bundles.map(({ bundleName }) => bundleName).join(', ');
   const isFirst = input.bundles.every(({ requestUid }) => requestUid === undefined);
-  const summary = `evaluate ${names}`.slice(0, MAX_SUMMARY_LENGTH);
-  const options = { ...(isFirst ? FIRST_EVALUATION : EVALUATION), summary };
+  const options = { ...(isFirst ? FIRST_EVALUATION : EVALUATION), summary: evaluationSummary(input) };
   return await kubernetesActivities.applyCertificateRequests.executeWithOptions(options, [input]);
 }
 

@@ -138,6 +138,7 @@ function setup(input: ClusterCertificatesInput): ClusterCertificates {
 
 async function run(cluster: ClusterCertificates): Promise<DecommissionResult> {
   cluster.updateDetails();
+  await cluster.observeFirst();
   while (!cluster.stopping) {
     cluster.startBundles((bundle) => runOrDecommission(cluster, bundle));
     await condition(() => cluster.stopping || cluster.hasBundlesToStart() || cluster.mayContinueAsNew());

@@ -429,6 +429,12 @@ export interface ApplyCertificateRequestsInput {
   readonly bundles: readonly BundleToEvaluate[];
 }
 
+/** Input of `evaluateInFirstTask`. */
+export interface EvaluateInFirstTaskInput extends ApplyCertificateRequestsInput {
+  /** When it has ended (epoch milliseconds), by the start of the workflow task. */
+  readonly deadline: number;
+}
+
 /** Input of `reportStatus`. */
 export interface ReportStatusInput {
   readonly cluster: ClusterIdentity;
@@ -493,6 +499,13 @@ export interface KubernetesActivities {
    * nothing is due. A bundle that fails, or takes long, among others is left out: `applyCertificateRequest` shows why.
    */
   applyCertificateRequests(input: ApplyCertificateRequestsInput): Promise<Readonly<Record<string, RequestObservation>>>;
+  /**
+   * As `applyCertificateRequests`, as a local activity: within some seconds, or not at all. @returns undefined where this worker
+   * has not the time.
+   */
+  evaluateInFirstTask(
+    input: EvaluateInFirstTaskInput,
+  ): Promise<Readonly<Record<string, RequestObservation>> | undefined>;
   /** Writes the status to the CertificateRequest and the ClusterDeployment, and an Event to both. */
   reportStatus(input: ReportStatusInput): Promise<void>;
   /** Deletes Secret (if owned), staging Secret, CertificateRequest with its finalizer. Missing ones count as done. */

@@ -7,6 +7,12 @@ export const COMPLETE_ORDER_PATCH = 'complete-order';
  */
 export const FULFILL_ORDER = 'fulfill-order';
 
+/**
+ * `clusterCertificates`: a new cluster is evaluated inside its first workflow task. Asked for before {@link BUNDLES_TOGETHER},
+ * which a run with it then does not ask for.
+ */
+export const FIRST_TASK = 'first-task';
+
 /** `clusterCertificates`: one activity evaluates bundles together, and search attributes are published once a task. */
 export const BUNDLES_TOGETHER = 'bundles-together';
 
@@ -72,6 +78,7 @@ export const PATCHES = [
   PUT_BACK,
   RENEWAL_WITHDRAWN,
   REQUESTS_HANDED_OVER,
+  FIRST_TASK,
 ] as const satisfies readonly string[];
 
 /** Lower-case words joined by hyphens. @returns undefined when the text does not have that form. */

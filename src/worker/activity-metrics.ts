@@ -50,8 +50,8 @@ export function createActivityMetricsInterceptor(
             recordFulfillment(metrics, onIssued, input.args[0] as FulfillOrderInput, result as FulfilledOrder);
           if (activity === 'removeFinalizer') recordFinalizer(metrics, result as FinalizerOutcome, input.args[1]);
           if (activity === 'applyCertificateRequest') recordObjectWrite(metrics, result as RequestObservation);
-          if (activity === 'applyCertificateRequests')
-            for (const observation of Object.values(result as Readonly<Record<string, RequestObservation>>))
+          if (activity === 'applyCertificateRequests' || activity === 'evaluateInFirstTask')
+            for (const observation of Object.values((result ?? {}) as Readonly<Record<string, RequestObservation>>))
               recordObjectWrite(metrics, observation);
           return result;
         } catch (error) {

@@ -54,6 +54,7 @@ test('an order is completed before another cluster is begun, however long that w
     const [first, ...others] = [clusterView(), ...Array.from({ length: NEW_CLUSTERS }, () => clusterView())];
     const placed = new Gate();
     const ran: string[] = [];
+    harness.doubles.evaluatesInFirstTask = false;
     harness.doubles.before = async (activity) => {
       if (!OF_AN_ORDER.includes(activity)) return;
       const isFirst = (currentWorkflowId() ?? '').includes(first.identity.uid);
@@ -89,6 +90,7 @@ test('a deletion goes before new clusters', async () => {
     await untilReady(harness, deleted);
     await harness.untilAsleep(deleted);
     const begun = new Gate();
+    doubles.evaluatesInFirstTask = false;
     doubles.before = async (activity) => {
       if (activity === 'applyCertificateRequests') await begun.opened;
     };

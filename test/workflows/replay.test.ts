@@ -4,12 +4,12 @@
  */
 import { Worker } from '@temporalio/worker';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { FULFILL_ORDER, PATCHES } from '../../src/contract/patches.ts';
+import { FIRST_TASK, FULFILL_ORDER, PATCHES } from '../../src/contract/patches.ts';
 import { findWorkflowCode, loadEncodingWorkflowCode } from '../../src/worker/workflow-code.ts';
 import { bundleWorkflows, type WorkflowVersion } from '../support/replay/bundle-workflows.ts';
 import { NEWEST_SHAPE, type RecordedHistory, recordedHistories, SHAPES } from '../support/replay/recorded-histories.ts';
 import { SCENARIOS } from '../support/replay/scenarios/index.ts';
-import { patchesIn } from '../support/temporal/history-events.ts';
+import { patchesIn, workflowTasksOfLocalActivities } from '../support/temporal/history-events.ts';
 import { installQuietRuntime } from '../support/temporal/quiet-runtime.ts';
 
 const recorded = new Map<string, readonly RecordedHistory[]>();
@@ -84,8 +84,12 @@ describe.each([...SHAPES])('of the shape %s', (shape) => {
     expect(await replayOn('next', of(shape))).toEqual(new Map());
   });
 
-  test('no history has the marker of a local activity', () => {
-    expect(JSON.stringify(of(shape).map(({ history }) => history))).not.toContain('core_local_activity');
+  test('only the first workflow task of a cluster has a local activity', () => {
+    for (const { name, history } of of(shape)) {
+      if (workflowTasksOfLocalActivities(history).length === 0) continue;
+      expect(workflowTasksOfLocalActivities(history), name).toEqual([1]);
+      expect(patchesIn(history), name).toContain(FIRST_TASK);
+    }
   });
 
   test('no history names the machine that recorded it', () => {

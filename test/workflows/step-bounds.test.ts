@@ -233,6 +233,8 @@ describe('signals to a failing bundle', () => {
   ] as const)('that still lacks %s do not lengthen its schedule', async (_, activity, code) => {
     await withHarness(async (harness) => {
       const view = clusterView();
+      // Else an evaluation that fails there is one call more.
+      harness.doubles.evaluatesInFirstTask = false;
       harness.doubles.override(activity, () => Promise.reject(activityFailure(code, 'there is none')));
       await harness.start(view);
       const isFailing = (record: BundleRecord | undefined) => record?.state === 'Waiting';

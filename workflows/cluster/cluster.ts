@@ -28,7 +28,7 @@ import type {
   RequestClaim,
 } from '../../src/contract/cluster-certificates.ts';
 import { VIEW_DIGEST, viewDigestIn } from '../../src/contract/cluster-memo.ts';
-import { BUNDLES_TOGETHER } from '../../src/contract/patches.ts';
+import { BUNDLES_TOGETHER, FIRST_TASK } from '../../src/contract/patches.ts';
 import type { RenewalWithdrawal } from '../../src/contract/renewal-withdrawal.ts';
 import type { RevocationRequest } from '../../src/contract/revocation-request.ts';
 import type { RateLimitState } from '../../src/rate-limit/exact-set-limit.ts';
@@ -77,12 +77,16 @@ export class ClusterCertificates implements ClusterContext {
   released = false;
   #forgottenRenewals = 0;
   #published = '';
+  /** Whether it is observed inside its first workflow task. */
+  readonly #inFirstTask = patched(FIRST_TASK);
   /** Undefined in a run that started before it. */
-  readonly #together = patched(BUNDLES_TOGETHER) ? new ObserveTogether(this) : undefined;
+  readonly #together = this.#inFirstTask || patched(BUNDLES_TOGETHER) ? new ObserveTogether(this) : undefined;
+  readonly #isNew: boolean;
   #publishing = false;
 
   constructor({ cluster, carried }: ClusterCertificatesInput) {
     this.view = cluster;
+    this.#isNew = carried === undefined;
     this.#gone = carried?.gone ?? false;
     this.decommissionStarted = carried?.decommissionStarted;
     this.#rateLimitState = new Map(Object.entries(carried?.rateLimitState ?? {}));
@@ -118,6 +122,14 @@ export class ClusterCertificates implements ClusterContext {
 
   observe(bundle: Bundle): Promise<RequestObservation> {
     return this.#together === undefined ? observeAlone(bundle) : this.#together.observe(bundle);
+  }
+
+  /** Observes the bundles of a new cluster before their loops start. */
+  async observeFirst(): Promise<void> {
+    const bundles = this.wantedBundles();
+    if (!this.#inFirstTask || !this.#isNew || bundles.length === 0) return;
+    if (this.stopping || this.gate().kind !== 'serve') return;
+    await this.#together?.observeFirst(bundles);
   }
 
   onClusterObserved(view: ClusterView): void {

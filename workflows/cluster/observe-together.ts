@@ -5,6 +5,7 @@ import { applyCertificateRequests } from '../activities.ts';
 import type { Bundle, ClusterContext } from './bundle.ts';
 import { endOfTask } from './end-of-task.ts';
 import { observeAlone } from './observe-alone.ts';
+import { observeFirst } from './observe-first.ts';
 
 type Observations = Readonly<Record<string, RequestObservation>>;
 
@@ -14,12 +15,23 @@ export class ObserveTogether {
   /** Bundles of the present task, and their observations by name. */
   #batch: { readonly bundles: BundleToEvaluate[]; readonly observations: Promise<Observations> } | undefined;
 
+  /** Of the first workflow task, each for one evaluation, by bundle name. */
+  #first = new Map<string, RequestObservation>();
+
   constructor(cluster: ClusterContext) {
     this.#cluster = cluster;
   }
 
+  /** Observes bundles of which nothing is known before their loops start, as {@link observeFirst}. */
+  async observeFirst(bundles: readonly Bundle[]): Promise<void> {
+    this.#first = new Map(await observeFirst(this.#cluster, bundles));
+  }
+
   async observe(bundle: Bundle): Promise<RequestObservation> {
     const { name: bundleName, record, attempts } = bundle;
+    const first = this.#first.get(bundleName);
+    this.#first.delete(bundleName);
+    if (first !== undefined) return first;
     const { requestUid, campaigns, renewalRequest } = record;
     // A renewal that an operator or a campaign requested is due, whatever is observed; a request that has expired is shown.
     const isRequested =

@@ -34,3 +34,12 @@ export function buildIdsIn({ events }: History): readonly string[] {
   });
   return builds.filter((build, index) => build !== builds[index - 1]);
 }
+
+/** For each local activity of the run, which of its workflow tasks recorded the result, from 1. */
+export function workflowTasksOfLocalActivities({ events }: History): readonly number[] {
+  let completedTasks = 0;
+  return (events ?? []).flatMap(({ workflowTaskCompletedEventAttributes, markerRecordedEventAttributes }) => {
+    if (workflowTaskCompletedEventAttributes) completedTasks += 1;
+    return markerRecordedEventAttributes?.markerName === 'core_local_activity' ? [completedTasks] : [];
+  });
+}

@@ -36,7 +36,7 @@ export interface ActivityCall {
 }
 
 /** All but those that do what several others do. */
-type SingleActivities = Omit<Activities, keyof OrderActivities | 'applyCertificateRequests'>;
+type SingleActivities = Omit<Activities, keyof OrderActivities | 'applyCertificateRequests' | 'evaluateInFirstTask'>;
 
 type Behaviour = { [Name in keyof Activities]?: Activities[Name] };
 
@@ -66,6 +66,8 @@ export class ActivityDoubles {
   suggestsWindow: { readonly fromDay: number; readonly toDay: number } | undefined;
   /** Awaited by each activity before it does anything. */
   before: ((activity: keyof Activities, input: unknown) => Promise<void>) | undefined;
+  /** Whether the first evaluation is one inside the first workflow task; else an activity. */
+  evaluatesInFirstTask = true;
   /** Whether a bundle of which nothing is due is reported by the activity that evaluates it. */
   reportsSettled = false;
   /** Whether the activity that installs a certificate reports it. */
@@ -182,7 +184,13 @@ export class ActivityDoubles {
     const steps = this.#recorded(usual);
     const applyCertificateRequests = this.#evaluateTogether(steps);
     const orders = combined(steps, (input, installed) => this.#reportIssued(input, installed));
-    return { ...steps, ...this.#recorded({ ...orders, applyCertificateRequests }) };
+    const together = this.#recorded({ ...orders, applyCertificateRequests });
+    return {
+      ...steps,
+      ...together,
+      evaluateInFirstTask: async ({ deadline: _deadline, ...input }) =>
+        this.evaluatesInFirstTask ? await together.applyCertificateRequests(input) : undefined,
+    };
   }
 
   #windowOf({ certId = '', notBefore }: CertificateFacts) {

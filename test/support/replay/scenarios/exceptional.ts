@@ -10,6 +10,7 @@ import {
   renew,
   renewalWindowChanged,
 } from '../../../../src/contract/cluster-certificates.ts';
+import { Gate } from '../../faults/gate.ts';
 import type { ActivityDoubles } from '../../workflows/activity-doubles.ts';
 import { bundleView, clusterView } from '../../workflows/cluster-views.ts';
 import {
@@ -142,6 +143,45 @@ export const EXCEPTIONAL: readonly HistoryScenario[] = [
         await waitForStatus(context, view, `${name} adopted`, ({ bundles }) => bundles[name]?.state === 'Ready');
       await handle.signal(dependencyChanged, { what: 'The account was changed.' });
       await waitForEvaluations(context, 4);
+      return [idOf(view)];
+    },
+  },
+  {
+    name: 'first-task-without-time',
+    run: async (context) => {
+      context.doubles.evaluatesInFirstTask = false;
+      const view = clusterView();
+      await startAndWaitReady(context, view);
+      return [idOf(view)];
+    },
+  },
+  {
+    name: 'first-task-fails',
+    run: async (context) => {
+      const view = clusterView();
+      let isFirst = true;
+      context.doubles.before = async (activity) => {
+        if (activity !== 'applyCertificateRequests' || !isFirst) return;
+        isFirst = false;
+        await rejectNonRetryable('kubernetes/unreachable', 'The API server does not answer.');
+      };
+      await startAndWaitReady(context, view);
+      return [idOf(view)];
+    },
+  },
+  {
+    name: 'signalled-in-first-task',
+    run: async (context) => {
+      const view = clusterView();
+      const signalled = new Gate();
+      context.doubles.before = async (activity) => {
+        if (activity === 'applyCertificateRequests') await signalled.opened;
+      };
+      const handle = await startCluster(context, view);
+      await waitFor('evaluated', () => context.doubles.countOf('applyCertificateRequests') > 0);
+      await handle.signal(dependencyChanged, { what: 'The account was changed.' });
+      signalled.open();
+      await waitForState(context, view, 'Ready');
       return [idOf(view)];
     },
   },
