@@ -57,6 +57,7 @@ describe('a ClusterDeployment that is deleted', () => {
           bundleName: 'primary',
           revocations: [{ serialNumber, outcome: 'revoked', message: expect.stringContaining('reason 5') as string }],
           removed: [`Secret asleep/${cluster.secretName}`, `CertificateRequest asleep/${cluster.requestName}`],
+          certificates: [expect.objectContaining({ serialNumber })],
           failures: [],
         },
       ],

@@ -57,6 +57,7 @@ test('the late decommission of the old uid leaves Secret, request and certificat
       bundleName: 'primary',
       revocations: [expect.objectContaining({ serialNumber, outcome: 'notOwned' })],
       removed: [],
+      certificates: [expect.objectContaining({ serialNumber })],
       failures: [],
     },
   ]);

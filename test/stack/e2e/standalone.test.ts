@@ -234,6 +234,7 @@ describe('a standalone CertificateRequest that names no credentials', () => {
         bundleName: 'begged',
         revocations: [expect.objectContaining({ outcome: 'missing' })],
         removed: [],
+        certificates: [],
         failures: [],
       },
     ]);
