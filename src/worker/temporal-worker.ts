@@ -1,7 +1,7 @@
-import type { Worker as Thread } from 'node:worker_threads';
 import { type CompiledWorkerOptions, type Logger, Worker } from '@temporalio/worker';
 import type { WorkflowCreator } from '@temporalio/worker/lib/workflow/interface.js';
 import type { WorkflowBundleWithSourceMapAndFilename } from '@temporalio/worker/lib/workflow/workflow-worker-thread/input.js';
+import { endThreads, withStartedThreads } from './started-threads.ts';
 import { WatchedWorkflowCreator, type WorkflowThread } from './watched-workflows.ts';
 
 /** The SDK's worker, with workflows that are watched as {@link WatchedWorkflowCreator} says. */
@@ -31,14 +31,7 @@ export class TemporalWorker extends Worker {
   }
 }
 
-/** The SDK does not expose its thread; Node.js announces each new one on the next tick. */
 async function startThread(start: () => Promise<WorkflowCreator>): Promise<WorkflowThread> {
-  const threads: Thread[] = [];
-  const onThread = (thread: Thread): void => void threads.push(thread);
-  process.on('worker', onThread);
-  const creator = start();
-  creator.catch(() => undefined);
-  await new Promise<void>((resolve) => process.nextTick(resolve));
-  process.off('worker', onThread);
-  return { creator: await creator, terminate: () => Promise.all(threads.map((thread) => thread.terminate())) };
+  const { result: creator, threads } = await withStartedThreads(start);
+  return { creator, terminate: () => endThreads(threads) };
 }

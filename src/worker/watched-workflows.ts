@@ -38,6 +38,7 @@ export class WatchedWorkflowCreator implements WorkflowCreator {
   readonly #suspects = new LRUCache<string, true>({ max: MAX_SUSPECTS });
   #current: Promise<WatchedThread>;
   #limited: Promise<WorkflowCreator> | undefined;
+  #isDestroyed = false;
 
   private constructor(threads: WorkflowThreads, first: WorkflowThread) {
     this.#threads = threads;
@@ -51,32 +52,38 @@ export class WatchedWorkflowCreator implements WorkflowCreator {
 
   async createWorkflow(options: WorkflowCreateOptions): Promise<Workflow> {
     if (!this.#suspects.has(options.info.runId)) return await (await this.#current).createWorkflow(options);
-    this.#limited ??= this.#threads.startLimited();
+    this.#limited ??= startAnother(this.#threads.startLimited);
     return await (await this.#limited).createWorkflow(options);
   }
 
+  /** Ends all threads, also those that are stuck. */
   async destroy(): Promise<void> {
-    const current = await this.#current;
-    await Promise.all([current.destroy(), this.#limited?.then((creator) => creator.destroy())]);
-  }
-
-  /** @throws UnexpectedError, which ends the worker: it could run no workflow any more. */
-  async #startAnother(): Promise<WatchedThread> {
-    try {
-      return this.#watch(await this.#threads.startUnlimited());
-    } catch (cause) {
-      throw new UnexpectedError('No thread can be started for the workflows, in place of one that was stuck', cause);
-    }
+    this.#isDestroyed = true;
+    // One that could not be started has nothing to end; its error has ended the worker.
+    const started = await Promise.allSettled([this.#current, this.#limited]);
+    const threads = started.flatMap((start) => (start.status === 'fulfilled' ? (start.value ?? []) : []));
+    const ended = await Promise.allSettled(threads.map((thread) => thread.destroy()));
+    for (const end of ended) if (end.status === 'rejected') throw end.reason;
   }
 
   #watch(thread: WorkflowThread): WatchedThread {
     return new WatchedThread(thread, this.#threads.checkIntervalMs ?? CHECK_INTERVAL_MS, (underWay) => {
       for (const { runId } of underWay) this.#suspects.set(runId, true);
-      this.#current = this.#startAnother();
+      this.#threads.onStuck(underWay);
+      if (this.#isDestroyed) return;
+      this.#current = startAnother(async () => this.#watch(await this.#threads.startUnlimited()));
       // The next workflow to be created has its error.
       this.#current.catch(() => undefined);
-      this.#threads.onStuck(underWay);
     });
+  }
+}
+
+/** @throws UnexpectedError, which ends the worker: it could run no workflow any more. */
+async function startAnother<Started>(start: () => Promise<Started>): Promise<Started> {
+  try {
+    return await start();
+  } catch (cause) {
+    throw new UnexpectedError('No thread can be started for the workflows, in place of one that was stuck', cause);
   }
 }
 

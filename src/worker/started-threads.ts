@@ -1,0 +1,34 @@
+import type { Worker as Thread } from 'node:worker_threads';
+
+/**
+ * Calls `start`, and finds the threads that it starts before its first await, for who cannot reach them otherwise: Node.js
+ * announces each new thread on the next tick. Those that others start meanwhile are announced before or after these.
+ * @throws what `start` rejects with, once its threads are ended; an Error where it has started none.
+ */
+export async function withStartedThreads<Result>(
+  start: () => Promise<Result>,
+): Promise<{ readonly result: Result; readonly threads: readonly Thread[] }> {
+  const threads: Thread[] = [];
+  const onThread = (thread: Thread): void => void threads.push(thread);
+  process.nextTick(() => process.on('worker', onThread));
+  const starting = start();
+  starting.catch(() => undefined);
+  await new Promise<void>((resolve) =>
+    process.nextTick(() => {
+      process.off('worker', onThread);
+      resolve();
+    }),
+  );
+  if (threads.length === 0) throw new Error('No thread was started before the first await');
+  try {
+    return { result: await starting, threads };
+  } catch (error) {
+    await endThreads(threads);
+    throw error;
+  }
+}
+
+/** Ends threads, whatever they do. */
+export async function endThreads(threads: readonly Thread[]): Promise<void> {
+  await Promise.all(threads.map((thread) => thread.terminate()));
+}

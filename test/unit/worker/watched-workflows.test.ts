@@ -1,0 +1,81 @@
+import { UnexpectedError } from '@temporalio/worker';
+import type { WorkflowCreateOptions, WorkflowCreator } from '@temporalio/worker/lib/workflow/interface.js';
+import { expect, test } from 'vitest';
+import { WatchedWorkflowCreator, type WorkflowThreads } from '../../../src/worker/watched-workflows.ts';
+
+const CHECK_INTERVAL_MS = 5;
+
+/** Of a run; the fakes read nothing else. */
+function runOf(runId: string): WorkflowCreateOptions {
+  return { info: { runId, workflowId: 'w', workflowType: 'clusterCertificates' } } as WorkflowCreateOptions;
+}
+
+/** A thread whose requests never return until it is ended. */
+function stuckThread() {
+  const ended = Promise.withResolvers<never>();
+  ended.promise.catch(() => undefined);
+  const creator: WorkflowCreator = { createWorkflow: () => ended.promise, destroy: () => ended.promise };
+  return {
+    creator,
+    terminate: async () => ended.reject(new UnexpectedError('Workflow Worker Thread exited', undefined)),
+  };
+}
+
+function watched(threads: Partial<WorkflowThreads>): Promise<WatchedWorkflowCreator> {
+  return WatchedWorkflowCreator.start({
+    startUnlimited: async () => stuckThread(),
+    startLimited: () => Promise.reject(new Error('unused')),
+    onStuck: () => undefined,
+    checkIntervalMs: CHECK_INTERVAL_MS,
+    ...threads,
+  });
+}
+
+test('a thread that is stuck at the end of the worker is ended, and no other one starts', async () => {
+  let started = 0;
+  const workflows = await watched({
+    startUnlimited: async () => {
+      started += 1;
+      return stuckThread();
+    },
+  });
+  await workflows.destroy();
+  expect(started).toBe(1);
+});
+
+test('the worker ends where no thread can be started in place of a stuck one', async () => {
+  let started = 0;
+  const workflows = await watched({
+    startUnlimited: async () => {
+      started += 1;
+      if (started > 1) throw new Error('no memory');
+      return stuckThread();
+    },
+  });
+  await expect(workflows.createWorkflow(runOf('1'))).rejects.toThrow('The thread of the workflows was ended');
+  await expect(workflows.createWorkflow(runOf('2'))).rejects.toThrow(UnexpectedError);
+  await workflows.destroy();
+});
+
+test('the thread with a limit is ended with the others, of which one is stuck', async () => {
+  let isLimitedEnded = false;
+  const workflows = await watched({
+    startLimited: async () => ({
+      createWorkflow: async () => ({}) as Awaited<ReturnType<WorkflowCreator['createWorkflow']>>,
+      destroy: async () => {
+        isLimitedEnded = true;
+      },
+    }),
+  });
+  await expect(workflows.createWorkflow(runOf('1'))).rejects.toThrow('The thread of the workflows was ended');
+  await workflows.createWorkflow(runOf('1'));
+  await workflows.destroy();
+  expect(isLimitedEnded).toBe(true);
+});
+
+test('the worker ends where no thread with a limit can be started', async () => {
+  const workflows = await watched({});
+  await expect(workflows.createWorkflow(runOf('1'))).rejects.toThrow('The thread of the workflows was ended');
+  await expect(workflows.createWorkflow(runOf('1'))).rejects.toThrow(UnexpectedError);
+  await workflows.destroy();
+});
