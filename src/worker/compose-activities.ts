@@ -26,7 +26,7 @@ import { DnsSources } from '../dns/dns-sources.ts';
 import { Preflight } from '../dns/preflight.ts';
 import { PropagationCheck } from '../dns/propagation-check.ts';
 import { PublicAddresses } from '../dns/public-addresses.ts';
-import { CertmanError } from '../failures/failure.ts';
+import type { CertmanError } from '../failures/failure.ts';
 import { oneLine } from '../failures/printable.ts';
 import { ChainGate } from '../issuance/chain-gate.ts';
 import { HiveTrust } from '../issuance/hive-trust.ts';
@@ -263,10 +263,7 @@ export function composeActivities(
               : new RestartTurns(
                   operatorNamespace,
                   { atOnce: configuration.restartsAtOnce, durationMs: configuration.restartDurationMs },
-                  (error) =>
-                    metrics.restartTurnFailures.inc({
-                      code: error instanceof CertmanError ? error.code : 'internal/unexpected',
-                    }),
+                  ({ code }) => metrics.restartTurnFailures.inc({ code }),
                 ),
         },
         releaseTurn: (bundle) => releaseTurns(ca, budget, bundle),

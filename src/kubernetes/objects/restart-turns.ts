@@ -38,10 +38,10 @@ export class RestartTurns {
   readonly limit: RestartLimit;
   readonly #oneAtATime = pLimit(1);
   readonly #namespace: string;
-  readonly #onFailure: (error: unknown) => void;
+  readonly #onFailure: (failure: CertmanError) => void;
 
-  /** @param namespace certman's. @param onFailure called with what {@link take} throws. */
-  constructor(namespace: string, limit: RestartLimit, onFailure: (error: unknown) => void = () => undefined) {
+  /** @param namespace certman's. @param onFailure of {@link take}; the end of an activity is none. */
+  constructor(namespace: string, limit: RestartLimit, onFailure: (failure: CertmanError) => void = () => undefined) {
     this.#namespace = namespace;
     this.limit = limit;
     this.#onFailure = onFailure;
@@ -56,7 +56,7 @@ export class RestartTurns {
     try {
       return await this.#oneAtATime(() => this.#take(kubernetes, now, accept));
     } catch (error) {
-      this.#onFailure(error);
+      if (error instanceof CertmanError) this.#onFailure(error);
       throw error;
     }
   }

@@ -137,7 +137,10 @@ export const ALERT_CASES: readonly AlertCase[] = [
     alert: 'CertmanRestartTurnsFailing',
     at: '30m',
     fires: { 'certman_restart_turn_failures_total{code="configuration/invalid"}': '0x5 1x2 2x5 3x1500' },
-    quiet: [{ 'certman_restart_turn_failures_total{code="configuration/invalid"}': ONCE }],
+    quiet: [
+      { 'certman_restart_turn_failures_total{code="configuration/invalid"}': ONCE },
+      { 'certman_restart_turn_failures_total{code="kubernetes/unreachable"}': '0x5 1x2 2x5 3x1500' },
+    ],
     labels: { code: 'configuration/invalid' },
   },
   counts('CertmanDecommissionIncomplete', 'certman_decommissions_total{outcome="incomplete"}', {
