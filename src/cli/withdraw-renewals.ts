@@ -61,12 +61,25 @@ async function withdraw(
   handle: WorkflowHandle,
   { bundle, dryRun }: RenewSelectionOptions,
 ): Promise<string> {
-  const pending = pendingRenewals(await queryClusterStatus(client, handle), bundle);
+  const status = await queryClusterStatus(client, handle);
+  requireBundle(status, bundle);
+  const pending = pendingRenewals(status, bundle);
   if (pending.length === 0) return NONE;
   if (dryRun === true) return withdrawalText('would withdraw', pending);
   await handle.signal(renewalWithdrawn, { bundleNames: pending.map(({ bundleName }) => bundleName) });
   await untilWithdrawn(client, handle, pending);
   return withdrawalText('withdrew', pending);
+}
+
+/** @throws CertmanError for a name that is no bundle's: of a mistyped one, nothing is pending either. */
+export function requireBundle({ bundles }: Pick<ClusterStatus, 'bundles'>, name: string | undefined): void {
+  const names = Object.keys(bundles);
+  if (name === undefined || names.includes(name)) return;
+  throw new CertmanError({
+    code: 'configuration/invalid',
+    message: `It has no bundle ${name}; it has ${names.length === 0 ? 'none' : names.join(', ')}.`,
+    remedy: 'Name one of these, or leave out --bundle for all.',
+  });
 }
 
 /** Requested renewals that are pending. @param only the name of a bundle; absent: of all. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { pendingRenewals, withdrawalText } from '../../../src/cli/withdraw-renewals.ts';
+import { pendingRenewals, requireBundle, withdrawalText } from '../../../src/cli/withdraw-renewals.ts';
 import { CERTIFICATE, READY, recordOf } from '../../support/workflows/bundle-records.ts';
 import { clusterView } from '../../support/workflows/cluster-views.ts';
 
@@ -26,6 +26,13 @@ test('withdraws what is pending: not what was fulfilled, has expired or was with
   expect(pendingOf(undefined)).toEqual([]);
   expect(pendingOf({ ...RENEWAL, expired: 'x' })).toEqual([]);
   expect(pendingOf({ ...RENEWAL, withdrawnAt: RENEWAL.until })).toEqual([]);
+});
+
+test('a name that is no bundle is an error, and lists those that there are', () => {
+  const bundles = { primary: recordOf(READY), other: recordOf(READY) };
+  expect(() => requireBundle({ bundles }, 'primry')).toThrow('It has no bundle primry; it has primary, other.');
+  expect(() => requireBundle({ bundles }, 'other')).not.toThrow();
+  expect(() => requireBundle({ bundles: {} }, undefined)).not.toThrow();
 });
 
 test('says what it withdraws, and that an order under way goes on', () => {
