@@ -35,7 +35,7 @@ export interface FleetReport extends ManagementClusterProblems {
   /** Which part of the fleet, for people, such as `in namespace ns`; absent: all of it. */
   readonly among?: string;
   readonly clusters: readonly FleetRow[];
-  /** Clusters that `clusters` leaves out, since nothing about them needs attention; absent: it has all. */
+  /** Clusters that `clusters` leaves out, since they are Ready, with nothing due, postponed or requested; absent: it has all. */
   readonly atRest?: number;
 }
 
@@ -135,7 +135,10 @@ function countsText({ clusters, among }: FleetReport, atRest: number): string {
   counts.set('Ready', (counts.get('Ready') ?? 0) + atRest);
   const fleet = `${clusters.length + atRest} clusters${among === undefined ? '' : ` ${oneLine(among)}`}`;
   const byState = Array.from(counts, ([state, count]) => `${count} ${state}`).join(', ');
-  const shown = clusters.length === 0 ? 'None needs attention' : `Below are the ${clusters.length} that need attention`;
+  const shown =
+    clusters.length === 0
+      ? 'None fails, waits or is due'
+      : `Below are the ${clusters.length} that fail, wait or are due`;
   return `${fleet}: ${byState}.\n${shown}; --all shows all.`;
 }
 

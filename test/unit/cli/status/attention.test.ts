@@ -49,7 +49,7 @@ test('a table of a hundred clusters has all; one of more counts those at rest', 
   expect(short.clusters.map(({ cluster }) => cluster).sort()).toEqual(['ns/failing', 'ns/postponed']);
   const [head, hint, , columns, first, second, ...rest] = formatFleet(short).split('\n');
   expect(head).toBe('122 clusters: 1 Failing, 121 Ready.');
-  expect(hint).toBe('Below are the 2 that need attention; --all shows all.');
+  expect(hint).toBe('Below are the 2 that fail, wait or are due; --all shows all.');
   expect(columns).toMatch(/^CLUSTER +STATE +REASON/);
   expect(first).toMatch(/^ns\/failing +Failing +DnsNotDelegated/);
   expect(second).toMatch(/^ns\/postponed +Ready +OutsideWindow/);
@@ -59,7 +59,7 @@ test('a table of a hundred clusters has all; one of more counts those at rest', 
 test('a fleet at rest has no table, also when the server has counted it', () => {
   const counted = { source: 'temporal', clusters: [], atRest: 10_000, among: 'in namespace ns' } as const;
   expect(formatFleet(withoutThoseAtRest(counted, NOW))).toBe(
-    '10000 clusters in namespace ns: 10000 Ready.\nNone needs attention; --all shows all.',
+    '10000 clusters in namespace ns: 10000 Ready.\nNone fails, waits or is due; --all shows all.',
   );
   expect(formatFleet({ ...counted, problem: 'The CRD is outdated.' })).toMatch(
     /^The CRD is outdated\.\n\n10000 clusters/,
