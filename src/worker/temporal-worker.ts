@@ -1,13 +1,31 @@
-import { type CompiledWorkerOptions, type Logger, Worker } from '@temporalio/worker';
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { type CompiledWorkerOptions, type Logger, Worker, type WorkerOptions } from '@temporalio/worker';
 import type { WorkflowCreator } from '@temporalio/worker/lib/workflow/interface.js';
 import type { WorkflowBundleWithSourceMapAndFilename } from '@temporalio/worker/lib/workflow/workflow-worker-thread/input.js';
 import { endThreads, withStartedThreads } from './started-threads.ts';
 import { WatchedWorkflowCreator, type WorkflowThread } from './watched-workflows.ts';
 
+/** Of the worker that is being created. */
+const startedCreators = new AsyncLocalStorage<WorkflowCreator[]>();
+
 /** The SDK's worker, with workflows that are watched as {@link WatchedWorkflowCreator} says. */
 export class TemporalWorker extends Worker {
   /** Default: that of {@link WatchedWorkflowCreator}. */
   protected static readonly checkIntervalMs: number | undefined;
+
+  /**
+   * As the SDK's, but leaves no thread where it fails, as while Temporal does not answer: it would keep the process alive, and
+   * each attempt would leave one.
+   */
+  static override async create(options: WorkerOptions): Promise<Worker> {
+    const started: WorkflowCreator[] = [];
+    try {
+      return await startedCreators.run(started, () => super.create(options));
+    } catch (error) {
+      await Promise.allSettled(started.map((creator) => creator.destroy()));
+      throw error;
+    }
+  }
 
   protected static override async createWorkflowCreator(
     bundle: WorkflowBundleWithSourceMapAndFilename,
@@ -19,7 +37,7 @@ export class TemporalWorker extends Worker {
     if (options.debugMode) return await start();
     // Node's `vm` has no limit where it is undefined. The type of the SDK's options has no such value.
     const unlimited = { ...options, isolateExecutionTimeoutMs: undefined as unknown as number };
-    return await WatchedWorkflowCreator.start({
+    const creator = await WatchedWorkflowCreator.start({
       checkIntervalMs: this.checkIntervalMs,
       startLimited: start,
       startUnlimited: () => startThread(() => super.createWorkflowCreator(bundle, unlimited, logger)),
@@ -28,6 +46,8 @@ export class TemporalWorker extends Worker {
           workflows: workflows.map(({ workflowId, runId }) => `${workflowId} ${runId}`),
         }),
     });
+    startedCreators.getStore()?.push(creator);
+    return creator;
   }
 }
 

@@ -1,4 +1,7 @@
+import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import type { Worker as Thread } from 'node:worker_threads';
+import type { NativeConnection } from '@temporalio/worker';
 import { expect, it } from 'vitest';
 import { TemporalWorker } from '../../src/worker/temporal-worker.ts';
 import { historyFromJson } from '../support/temporal/history-json.ts';
@@ -75,4 +78,32 @@ it('ends the thread of a workflow that does not return, replays others in the ne
     expect.stringContaining('Script execution timed out'),
     undefined,
   ]);
+});
+
+/** As while Temporal does not answer. */
+class RefusedWorker extends TemporalWorker {
+  protected static override readonly nativeWorkerCtor = {
+    create: () => Promise.reject(new Error('the namespace does not answer')),
+  } as unknown as (typeof TemporalWorker)['nativeWorkerCtor'];
+}
+
+it('leaves no thread where the worker cannot be created', async () => {
+  installQuietRuntime();
+  const threads: Thread[] = [];
+  const ended: Promise<unknown>[] = [];
+  const onThread = (thread: Thread): void => {
+    threads.push(thread);
+    ended.push(once(thread, 'exit'));
+  };
+  process.on('worker', onThread);
+  try {
+    const connection = {} as NativeConnection;
+    const creating = RefusedWorker.create({ workflowsPath, taskQueue: 'test', connection });
+    await expect(creating).rejects.toThrow('the namespace does not answer');
+    expect(threads).toHaveLength(1);
+    await Promise.all(ended);
+  } finally {
+    process.off('worker', onThread);
+    await Promise.all(threads.map((thread) => thread.terminate()));
+  }
 });
