@@ -8,11 +8,11 @@ export const MAX_WHOLE_TABLE = 100;
 /** Reasons of a certificate in use that waits for its renewal: of the workflow, and of the condition `Ready`. */
 const REASONS_AT_REST: ReadonlySet<string | undefined> = new Set([undefined, 'Ready', 'Issued']);
 
-/** Whether it is not Ready, or something is due, postponed or requested. @param now epoch milliseconds. */
+/** Whether it is not Ready, has expired, or something is due, postponed or requested. @param now epoch milliseconds. */
 export function needsAttention({ state, reason, notAfter, renewalTime }: FleetRow, now: number): boolean {
   if (state !== 'Ready' || !REASONS_AT_REST.has(reason)) return true;
-  const due = Date.parse(renewalTime ?? notAfter ?? '');
-  return !(due > now);
+  const isLater = (instant = '') => Date.parse(instant) > now;
+  return !isLater(renewalTime ?? notAfter) || (notAfter !== undefined && !isLater(notAfter));
 }
 
 /** The same as a condition of a visibility query. A comparison with what is missing is never true in SQL. */
@@ -20,7 +20,8 @@ export function attentionCondition(now: number): string {
   const at = new Date(now).toISOString();
   const isMissing = [CertState, CertReason, CertRenewAt, CertExpiry].map(({ name }) => `${name} IS NULL`);
   const isOther = [CertState, CertReason].map(({ name }) => `${name} != 'Ready'`);
-  return `(${[...isMissing, ...isOther, `${CertRenewAt.name} <= '${at}'`].join(' OR ')})`;
+  const isOver = [CertRenewAt, CertExpiry].map(({ name }) => `${name} <= '${at}'`);
+  return `(${[...isMissing, ...isOther, ...isOver].join(' OR ')})`;
 }
 
 /** The report as a table on a terminal shows it: of a large fleet, without the clusters at rest, which are counted. */

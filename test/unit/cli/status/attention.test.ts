@@ -25,6 +25,7 @@ test.each<[boolean, string, Partial<FleetRow>]>([
   [true, 'due at this instant', { renewalTime: '2026-12-01T00:00:00Z' }],
   [true, 'without a certificate', { notAfter: undefined, renewalTime: undefined }],
   [true, 'a malformed instant', { renewalTime: 'soon' }],
+  [true, 'expired, whatever is planned', { notAfter: '2026-11-30T00:00:00Z' }],
 ])('attention %s: %s', (expected, _what, change) => {
   expect(needsAttention({ ...AT_REST, ...change }, NOW)).toBe(expected);
 });
@@ -32,7 +33,8 @@ test.each<[boolean, string, Partial<FleetRow>]>([
 test('the query names what is missing: a comparison with it is not true', () => {
   const condition = attentionCondition(NOW);
   for (const name of ['CertState', 'CertReason', 'CertRenewAt']) expect(condition).toContain(`${name} IS NULL`);
-  expect(condition).toContain(`CertRenewAt <= '2026-12-01T00:00:00.000Z'`);
+  for (const name of ['CertRenewAt', 'CertExpiry'])
+    expect(condition).toContain(`${name} <= '2026-12-01T00:00:00.000Z'`);
 });
 
 function fleetOf(atRest: number, more: readonly FleetRow[] = []): FleetReport {
