@@ -1,6 +1,7 @@
 import { Argument, Command, Option } from 'commander';
 import { CRL_REASONS } from '../../certificates/crl-reason.ts';
 import type { CampaignStatus } from '../../contract/renewal-campaign.ts';
+import type { CampaignChange } from '../campaign/change-campaign.ts';
 import { ACTIONS, type CampaignCommand, DEFAULT_WAVE_SIZE, parseCampaignName } from '../campaign/plan.ts';
 import { addCertificateSelectionOptions } from '../campaign/selection-options.ts';
 import type { StartOptions } from '../campaign/start-campaign.ts';
@@ -145,16 +146,14 @@ function report(): Command {
   });
 }
 
-type Change = 'pause' | 'resume' | 'abort';
-
-function change(name: Change, summary: string, description: string): Command {
+function change(name: CampaignChange, summary: string, description: string): Command {
   const command = new Command(name).summary(summary).description(description).argument('<campaign>', NAME_ARGUMENT);
   addOutputOptions(command);
   if (name === 'abort') command.option('--yes', 'do not ask before it is aborted');
   command.option('--dry-run', 'show how far it is, and do nothing');
   return command.action(async (text: string, options: OutputOptions & ConfirmOptions) => {
     const campaign = parseCampaignName(text);
-    const [{ confirm }, { changeCampaign }, { statusText }] = await Promise.all([
+    const [{ confirm }, { changeCampaign, previewText }, { statusText }] = await Promise.all([
       import('../confirm.ts'),
       import('../campaign/change-campaign.ts'),
       import('../campaign/campaign-text.ts'),
@@ -162,7 +161,7 @@ function change(name: Change, summary: string, description: string): Command {
     if (options.dryRun === true) {
       const { readStatus, withCampaign } = await import('../campaign/read-campaigns.ts');
       const found = await withCampaign(campaign, readStatus);
-      note(`This would ${name} the campaign ${campaign}, which is ${found.phase}.`);
+      note(previewText(campaign, name, found));
       return print(await formatOutput(options, found, statusText));
     }
     if (name === 'abort') await confirm(`This would abort the campaign ${campaign}.`, options);
