@@ -24,7 +24,6 @@ import {
 import { clusterMemo } from '../src/contract/cluster-memo.ts';
 import {
   isClusterView,
-  isDependencyChange,
   isHandedOver,
   isMovedWindow,
   isOrderMove,
@@ -73,12 +72,10 @@ function setup(input: ClusterCertificatesInput): ClusterCertificates {
     (handedOver) => cluster.onCertificatesHandedOver(handedOver),
     'Older certificates of a request that this ClusterDeployment has claimed: revoke them at the end.',
   );
-  onSignal(
-    dependencyChanged,
-    isDependencyChange,
-    () => cluster.notifyAll(),
-    'A dependency of its certificates has changed: re-evaluate now.',
-  );
+  // Whatever it carries: runs were re-evaluated by one without an argument, and their histories must replay.
+  setHandler(dependencyChanged, () => cluster.notifyAll(), {
+    description: 'A dependency of its certificates has changed: re-evaluate now.',
+  });
   onSignal(
     renewalWindowChanged,
     isMovedWindow,

@@ -45,7 +45,8 @@ export async function renewalCampaign(input: RenewalCampaignInput): Promise<Camp
     description: 'Goes on after a pause or a stop.',
     validator: () => campaign.requireHeld(),
   });
-  setHandler(abortCampaign, ({ by }) => campaign.abort(`${by.slice(0, 200)} aborted it.`), {
+  // An earlier version accepted one without `by`, which is replayed.
+  setHandler(abortCampaign, (request) => campaign.abort(`${String(request?.by).slice(0, 200)} aborted it.`), {
     description: 'Ends it; what has not begun is withdrawn.',
     validator: (request) => campaign.requireAbortable(request),
   });

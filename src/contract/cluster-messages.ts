@@ -141,11 +141,6 @@ function isCertificateText(text: unknown): boolean {
   return isText(text, MAX_CERTIFICATE_LENGTH);
 }
 
-/** Argument of `dependencyChanged`. */
-export function isDependencyChange(change: unknown): change is { readonly what: string } {
-  return isText(fieldsOf<{ readonly what: string }>(change).what);
-}
-
 /** Argument of `renewalWindowChanged`. */
 export function isMovedWindow(moved: unknown): moved is MovedWindow {
   const { bundleName, window } = fieldsOf<MovedWindow>(moved);

@@ -19,6 +19,7 @@ import { caBudget } from '../../workflows/ca-budget.ts';
 import { campaignWave } from '../../workflows/campaign-wave.ts';
 import { managementClusterWatch } from '../../workflows/management-cluster-watch.ts';
 import { renewalCampaign } from '../../workflows/renewal-campaign.ts';
+import { eventually } from '../support/vitest/eventually.ts';
 import { clusterView } from '../support/workflows/cluster-views.ts';
 import { untilReady, useWorkflowHarness, type WorkflowHarness } from '../support/workflows/use-harness.ts';
 
@@ -62,8 +63,15 @@ interface Definition {
   readonly name: string;
 }
 
-/** These have no argument: whatever is sent with them is not read. */
-const WITHOUT_ARGUMENT = new Set(['clusterGone', 'beginWave', 'release', 'pauseCampaign', 'resumeCampaign']);
+/** Whatever is sent with them is not read. */
+const WITHOUT_ARGUMENT = new Set([
+  'clusterGone',
+  'dependencyChanged',
+  'beginWave',
+  'release',
+  'pauseCampaign',
+  'resumeCampaign',
+]);
 
 interface Subject {
   readonly workflowId: string;
@@ -177,4 +185,20 @@ test('a view of another object is not that of the cluster', () =>
     expect(isClusterView(other)).toBe(true);
     await handle.signal('clusterObserved', other);
     expect((await harness.status(view)).cluster).toEqual(view);
+  }));
+
+test('a change of a dependency without an argument is evaluated, as in runs before arguments were checked', () =>
+  withHarness(async (harness) => {
+    const view = clusterView();
+    const handle = await harness.start(view);
+    await untilReady(harness, view);
+    await harness.untilAsleep(view);
+    const evaluations = () => harness.doubles.countOf('applyCertificateRequests');
+    const before = evaluations();
+    await handle.signal('dependencyChanged');
+    await eventually(
+      'evaluated again',
+      () => Promise.resolve(evaluations()),
+      (count) => count > before,
+    );
   }));
