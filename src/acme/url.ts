@@ -6,7 +6,9 @@ const MAX_URL_LENGTH = 2048;
 export function parseAcmeUrl(text: string, base?: string): string | undefined {
   if (text.length > MAX_URL_LENGTH || !URL.canParse(text, base)) return undefined;
   const { protocol, username, password, href } = new URL(text, base);
-  return protocol === 'https:' && username === '' && password === '' ? href : undefined;
+  // Escaping makes it longer: what gets it has the same limit.
+  const isUsable = protocol === 'https:' && username === '' && password === '' && href.length <= MAX_URL_LENGTH;
+  return isUsable ? href : undefined;
 }
 
 /** A URL in an answer of the CA. */

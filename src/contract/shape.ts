@@ -1,7 +1,7 @@
 /** Checks of what messages carry: any client of the namespace, the Web UI and the CLI can send anything. Pure, without a schema library, whose schemas would be built anew for each workflow. */
 
-/** Of a name, a message or an id. */
-const MAX_TEXT_LENGTH = 2_000;
+/** Of a name, a message, an id, or a URL of the CA, which may have 2,048 characters (src/acme/url.ts). */
+const MAX_TEXT_LENGTH = 2_048;
 
 /** Whether a value is such. */
 export type Check = (value: unknown) => boolean;

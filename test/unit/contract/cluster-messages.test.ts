@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { parseAcmeUrl } from '../../../src/acme/url.ts';
 import {
   isClusterView,
   isHandedOver,
@@ -56,6 +57,16 @@ describe('certificates that are handed over', () => {
   test('have their requests with them', () => {
     expect(isHandedOver(handedOver)).toBe(true);
     expect(isHandedOver({ ...handedOver, requests: { renewalRequest, revocations: [revocation] } })).toBe(true);
+  });
+
+  test('have URLs as long as those that are taken from the CA', () => {
+    const url = 'https://ca/'.padEnd(2_048, 'x');
+    expect(parseAcmeUrl(url)).toBe(url);
+    expect(isHandedOver({ ...handedOver, unclaimedOrders: [url] })).toBe(true);
+    const window = { certId: 'a.b', start: INSTANT, end: INSTANT, explanationUrl: url };
+    expect(isMovedWindow({ bundleName: 'primary', window })).toBe(true);
+    // Each is escaped as nine characters.
+    expect(parseAcmeUrl(`https://ca/${'\u20ac'.repeat(1_000)}`)).toBeUndefined();
   });
 
   test.each([
