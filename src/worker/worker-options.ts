@@ -6,6 +6,9 @@ import { cachedWorkflowsFor, memoryLimit } from './memory-limit.ts';
 /** Added to the grace period: time for cancelled activities to record that they were cancelled. */
 const FORCE_AFTER_GRACE_MS = 5_000;
 
+/** The SDK's default. */
+const DEFAULT_LOCAL_ACTIVITIES = 100;
+
 /** The settings as options: all but the connection, the code of workflows and activities, and the interceptors. */
 export function workerOptions(configuration: Configuration, identity: string): WorkerOptions {
   const { maxPollers, shutdownGraceMs } = configuration;
@@ -19,6 +22,11 @@ export function workerOptions(configuration: Configuration, identity: string): W
     identity,
     maxConcurrentActivityTaskExecutions: configuration.maxConcurrentActivities,
     maxConcurrentWorkflowTaskExecutions: configuration.maxConcurrentWorkflowTasks,
+    // Each task has one at most. One that has timed out may still hold its slot.
+    maxConcurrentLocalActivityExecutions: Math.max(
+      DEFAULT_LOCAL_ACTIVITIES,
+      2 * configuration.maxConcurrentWorkflowTasks,
+    ),
     maxCachedWorkflows: configuration.maxCachedWorkflows ?? cachedWorkflowsFor(memoryLimit()),
     workflowTaskPollerBehavior: pollers,
     activityTaskPollerBehavior: pollers,

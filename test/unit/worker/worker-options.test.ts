@@ -21,6 +21,12 @@ describe('a worker', () => {
     expect(options.maxConcurrentWorkflowTaskExecutions).toBeLessThanOrEqual(20);
   });
 
+  it.each(['20', '1000'])('has a local activity for each of %s workflow tasks, beside those that hang', (tasks) => {
+    const options = workerOptions(loadConfiguration({ CERTMAN_MAX_CONCURRENT_WORKFLOW_TASKS: tasks }), 'worker-1');
+    expect(options.maxConcurrentWorkflowTaskExecutions).toBe(Number(tasks));
+    expect(options.maxConcurrentLocalActivityExecutions).toBeGreaterThanOrEqual(2 * Number(tasks));
+  });
+
   it('is unversioned and holds no patch back by default', () => {
     expect(versioningOptions(settings)).toEqual({});
   });
