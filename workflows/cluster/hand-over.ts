@@ -28,8 +28,8 @@ export async function handOver(cluster: ClusterCertificates, claim: RequestClaim
     cluster.bundles().map(async (bundle) => {
       const failures = await withdrawLeftoverRecords(bundle);
       if (waitsForTurn(bundle.record) && patched(TURN_GIVEN_UP)) await giveUpTurn(bundle);
-      await passOnCertificates(bundle, claim);
-      return { bundleName: bundle.name, revocations: [], removed: [], failures };
+      const lost = await passOnCertificates(bundle, claim);
+      return { bundleName: bundle.name, revocations: [], removed: [], failures: [...failures, ...lost] };
     }),
   );
   const { identity } = cluster.view;
@@ -51,8 +51,14 @@ async function withdrawLeftoverRecords({ record, cluster }: Bundle): Promise<rea
   }
 }
 
-/** Certificates that no Secret shows and that only this workflow knows. Without a workflow to take them, they expire. */
-async function passOnCertificates({ name, record, cluster }: Bundle, claim: RequestClaim): Promise<void> {
+/**
+ * Certificates that no Secret shows and that only this workflow knows, and what operators have requested. Without a workflow to
+ * take them, they expire. @returns why none took them.
+ */
+async function passOnCertificates(
+  { name, record, cluster }: Bundle,
+  claim: RequestClaim,
+): Promise<readonly FailureInfo[]> {
   const { requestName, certificate, unclaimedOrders = [] } = record;
   const requests = requestsToHandOver(record);
   // The one in use is in its Secret; where it is to be revoked, the list shows that it is the account's.
@@ -62,23 +68,36 @@ async function passOnCertificates({ name, record, cluster }: Bundle, claim: Requ
       (serialNumber !== certificate?.serialNumber || toRevoke.has(serialNumber)) && Date.parse(notAfter) > Date.now(),
   );
   const { clusterDeployment, uid } = claim;
-  if (uid === undefined || (issued.length === 0 && unclaimedOrders.length === 0 && requests === undefined)) return;
+  if (uid === undefined || (issued.length === 0 && unclaimedOrders.length === 0 && requests === undefined)) return [];
   const { managementCluster, namespace } = cluster.view.identity;
   const target = clusterWorkflowId({ managementCluster, namespace, name: clusterDeployment, uid });
+  let lost: readonly FailureInfo[] = [];
   for (const retryAfter of [...RETRY_AFTER, undefined]) {
     try {
-      return await getExternalWorkflowHandle(target).signal(certificatesHandedOver, {
+      await getExternalWorkflowHandle(target).signal(certificatesHandedOver, {
         requestName,
         issued,
         unclaimedOrders,
         requests,
       });
+      return [];
     } catch (error) {
       if (isCancellation(error)) throw error;
-      const { message } = failureIn(error);
+      const failure = failureIn(error);
+      const { message } = failure;
       log.warn('Certificates of a claimed request could not be handed over', { name, target, message, retryAfter });
-      if (retryAfter === undefined) return;
-      await sleep(retryAfter, { summary: `${name}: hand its older certificates over again` });
+      lost = [notHandedOver(clusterDeployment, failure)];
+      if (retryAfter !== undefined)
+        await sleep(retryAfter, { summary: `${name}: hand its older certificates over again` });
     }
   }
+  return lost;
+}
+
+function notHandedOver(clusterDeployment: string, failure: FailureInfo): FailureInfo {
+  return {
+    ...failure,
+    message: `Older certificates and pending requests could not be handed over to ${clusterDeployment}: ${failure.message}`,
+    remedy: `They are not handed over any more: request renewals and revocations again, of ${clusterDeployment}.`,
+  };
 }

@@ -1,5 +1,5 @@
 /** What operators have requested of a standalone request that a ClusterDeployment claims, and is pending. */
-import { patched } from '@temporalio/workflow';
+import { log, patched } from '@temporalio/workflow';
 import { isPending, RENEWAL_REQUEST_LIFETIME_MS } from '../../src/certificates/renewal-request.ts';
 import { mayAddRevocation, pendingRevocations, withRevocation } from '../../src/certificates/requested-revocation.ts';
 import type { BundleRecord } from '../../src/contract/bundle-record.ts';
@@ -27,6 +27,7 @@ export function acceptRequests(bundle: Bundle, { renewalRequest, revocations }: 
     const { revocations: known = [] } = bundle.record;
     if (known.some(({ serialNumber }) => serialNumber === one.serialNumber)) continue;
     if (mayAddRevocation(known, one.serialNumber)) bundle.learn({ revocations: withRevocation(known, one) });
+    else log.warn('Too many revocations are pending', { bundle: bundle.name, ...one });
   }
   bundle.changes.notify();
 }
