@@ -3,13 +3,16 @@ import { Worker } from '@temporalio/worker';
 import { expect, test } from 'vitest';
 import type { ClusterView } from '../../src/clusters/cluster-view.ts';
 import type { ApplyCertificateRequestsInput } from '../../src/contract/activities.ts';
+import { campaignRequested } from '../../src/contract/campaign-request.ts';
 import {
   clusterGone,
   clusterObserved,
   dependencyChanged,
   requestClaimed,
 } from '../../src/contract/cluster-certificates.ts';
+import { clusterMemo } from '../../src/contract/cluster-memo.ts';
 import { clusterWorkflowId } from '../../src/contract/ids.ts';
+import { revocationRequested } from '../../src/contract/revocation-request.ts';
 import type { clusterCertificates } from '../../workflows/cluster-certificates.ts';
 import { Gate } from '../support/faults/gate.ts';
 import { failedTasksIn, workflowTasksOfLocalActivities } from '../support/temporal/history-events.ts';
@@ -28,7 +31,7 @@ const TASK_TIMEOUT_MS = 2_000;
 
 type Handle = Awaited<ReturnType<typeof start>>;
 
-/** What can arrive while the first workflow task is extended. */
+/** What can arrive while the first workflow task is extended. Some have commands of their own: the memo, markers, signals. */
 const MESSAGES: Readonly<Record<string, (handle: Handle, view: ClusterView) => Promise<unknown>>> = {
   'a change of a dependency': (handle) => handle.signal(dependencyChanged, { what: 'The account was changed.' }),
   'the same view': (handle, view) => handle.signal(clusterObserved, view),
@@ -42,6 +45,22 @@ const MESSAGES: Readonly<Record<string, (handle: Handle, view: ClusterView) => P
   'a pause': (handle, view) => handle.signal(clusterObserved, { ...view, paused: true }),
   'a deletion': (handle, view) => handle.signal(clusterObserved, { ...view, deleting: true }),
   'its end': (handle) => handle.signal(clusterGone),
+  'a campaign that it refuses': (handle) =>
+    handle.signal(campaignRequested, {
+      campaign: 'c',
+      wave: 'campaign/hive/c/0',
+      item: 0,
+      bundleName: 'none',
+      serialNumber: '1',
+    }),
+  'a revocation': (handle, view) =>
+    handle.signal(revocationRequested, {
+      bundleName: view.bundles[0]?.name ?? '',
+      serialNumber: '1',
+      reason: 0,
+      replaceFirst: false,
+      delayMs: 0,
+    }),
   'a claim': (handle) => handle.signal(requestClaimed, { clusterDeployment: 'c2' }),
   'a cancellation': (handle) => handle.cancel(),
 };
@@ -51,6 +70,7 @@ function start({ env, taskQueue }: WorkflowHarness, view: ClusterView) {
     workflowId: clusterWorkflowId(view.identity),
     taskQueue,
     args: [{ cluster: view }],
+    memo: clusterMemo(view),
     workflowTaskTimeout: TASK_TIMEOUT_MS,
   });
 }
@@ -92,6 +112,12 @@ test('a task that its evaluation outlasts is replayed, whatever arrived meanwhil
           (count) => count > 1,
         );
         await send(handle, view);
+        // It is in the history, before the result or, where the evaluation has timed out meanwhile, after it.
+        await eventually(
+          'the next task',
+          async () => startedTasks(await handle.fetchHistory()),
+          (count) => count > 2,
+        );
       } finally {
         gate.open();
       }

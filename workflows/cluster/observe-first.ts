@@ -6,8 +6,8 @@ import type { Bundle, ClusterContext } from './bundle.ts';
 import { endOfTask } from './end-of-task.ts';
 
 /**
- * Observes bundles inside the first workflow task of a run. Required: nothing else of the workflow runs before this returns, so that
- * a message that arrives meanwhile can only change the state, whether it is replayed before the result or after it.
+ * Observes bundles inside the first workflow task of a run. Required: nothing else of the workflow runs before this returns but the
+ * handlers of messages, which do the same whether a message is replayed before the result or after it.
  * @returns observations by bundle name, without those of bundles that changed meanwhile; none where the evaluation failed.
  */
 export async function observeFirst(
