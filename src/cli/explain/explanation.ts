@@ -169,6 +169,10 @@ function actionsOf(report: ClusterReport, certificate: CertificateRow): readonly
   const { cluster } = report;
   const code = failure?.code ?? failureCodeOf(certificate.reason);
   const renewNow = (text: string): Action => ({ text, command: commandLine(`renew ${cluster}`) });
+  const withdraw: readonly Action[] =
+    certificate.renewalRequested === true
+      ? [{ text: 'To withdraw the requested renewal', command: commandLine(`renew ${cluster} --withdraw`) }]
+      : [];
   const remedy: readonly Action[] = failure?.remedy === undefined ? [] : [{ text: failure.remedy }];
   switch (state) {
     case 'Ready': {
@@ -177,7 +181,12 @@ function actionsOf(report: ClusterReport, certificate: CertificateRow): readonly
         certificate.postponed === undefined
           ? []
           : [{ text: 'To see when it may be renewed', command: commandLine(`windows next ${cluster}`) }];
-      return [...(actions.length === 0 ? [{ text: 'Nothing' }] : actions), ...waits, renewNow('To renew it now')];
+      return [
+        ...(actions.length === 0 ? [{ text: 'Nothing' }] : actions),
+        ...waits,
+        renewNow('To renew it now'),
+        ...withdraw,
+      ];
     }
     case 'Issuing':
     case 'Renewing':
@@ -187,7 +196,12 @@ function actionsOf(report: ClusterReport, certificate: CertificateRow): readonly
       if (code !== undefined && isTurn(code)) return [{ text: 'Nothing' }, renewNow('To ask the CA at once')];
       const subject = { report, secretName, requestName, dnsNames };
       if (code === 'certificate/waitsForCanary') return [{ text: 'Nothing' }, ...actionsForFailure(code, subject)];
-      return [...remedy, ...actionsForFailure(code, subject), renewNow('Once it is corrected, to try at once')];
+      return [
+        ...remedy,
+        ...actionsForFailure(code, subject),
+        renewNow('Once it is corrected, to try at once'),
+        ...withdraw,
+      ];
     }
     case 'Decommissioning':
       if (failure === undefined && code === undefined) return [{ text: 'Nothing' }];

@@ -1,6 +1,7 @@
 import type { Client } from '@temporalio/client';
 import { decodeTypedSearchAttributes } from '@temporalio/common/lib/converter/payload-search-attributes.js';
 import { optionalTsToMs } from '@temporalio/common/lib/time.js';
+import { isPending } from '../../certificates/renewal-request.ts';
 import { summaryMessage } from '../../certificates/status-messages.ts';
 import type { ClusterIdentity } from '../../clusters/cluster-identity.ts';
 import { failureOf, nextAttemptOf, renewalTimeOf, shownReasonOf } from '../../contract/bundle-record.ts';
@@ -137,6 +138,7 @@ async function certificateRow(
     since: record.since,
     failure: failureOf(record),
     requests: requestMessages(record),
+    renewalRequested: isPending(record.renewalRequest) || undefined,
     requestName: record.requestName,
     dnsNames,
     secretName,

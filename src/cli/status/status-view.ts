@@ -61,6 +61,8 @@ export interface CertificateRow {
   readonly failure?: FailureInfo;
   /** What operators have asked for, in sentences; from Temporal also what campaigns have. */
   readonly requests?: readonly string[];
+  /** A renewal that an operator requested is pending; from Temporal only. */
+  readonly renewalRequested?: true | undefined;
   readonly requestName?: string;
   readonly dnsNames: readonly string[];
   readonly secretName?: string;

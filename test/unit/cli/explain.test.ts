@@ -126,6 +126,16 @@ describe('a failure', () => {
     expect(failureCodeOf(conditionReason(code))).toBe(code);
   });
 
+  it('of a renewal that an operator requested is shown with the command that withdraws it', () => {
+    const withdraw = { text: 'To withdraw the requested renewal', command: 'certman renew ns-c1/c1 --withdraw' };
+    const actionsOf = (certificate: Parameters<typeof report>[0]) =>
+      explain(report(certificate)).certificates[0]?.actions;
+    const failed = failing('dns/caaForbids');
+    expect(actionsOf({ ...failed, renewalRequested: true })?.at(-1)).toEqual(withdraw);
+    expect(actionsOf({ ...CERTIFICATE, renewalRequested: true })?.at(-1)).toEqual(withdraw);
+    expect(actionsOf(failed)).not.toContainEqual(withdraw);
+  });
+
   it('is shown with its remedy, its commands, and the command that tries at once', () => {
     const [certificate] = explain(report(failing('dns/caaForbids'))).certificates;
     expect(certificate?.actions).toEqual([
