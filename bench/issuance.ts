@@ -14,7 +14,7 @@ import { isUnanswered, type KeyType, measureBaseline } from './acme-client-basel
 import { buildProgram } from './built-program.ts';
 import { markdownTable } from './markdown-table.ts';
 import { childrenCpuSeconds, processMemory } from './process-figures.ts';
-import { ReadyWatch } from './ready-watch.ts';
+import { ReadyWatch, StalledError } from './ready-watch.ts';
 import { median, quantile, round } from './statistics.ts';
 
 /** Options of {@link benchIssuance}. */
@@ -49,13 +49,16 @@ export interface IssuanceBenchResult extends Omit<KeyTypeResult, 'keyType'> {
 }
 
 const ZONE = 'bench.example.com';
-/** Pebble can deadlock under a loop that asks it directly; a fresh one then measures the same. */
-const BASELINE_ATTEMPTS = 4;
+/** Pebble can deadlock when it is asked directly; a fresh one then measures the same. */
+const ATTEMPTS = 4;
 
 /** Measures each key type. @returns the figures of the first key type, and of each by name. */
 export async function benchIssuance(options: IssuanceBenchOptions): Promise<IssuanceBenchResult> {
   const results: KeyTypeResult[] = [];
-  for (const keyType of options.keyTypes) results.push(await measure(keyType, options));
+  for (const keyType of options.keyTypes) {
+    const progress = (text: string): void => void process.stderr.write(`[${keyType}] ${text}\n`);
+    results.push(await retryStuck(() => measure(keyType, options, progress), progress));
+  }
   process.stdout.write(`\n${table(results)}\n\n`);
   const [first] = results;
   if (first === undefined) throw new RangeError('no key type to measure');
@@ -64,8 +67,11 @@ export async function benchIssuance(options: IssuanceBenchOptions): Promise<Issu
 }
 
 /** Each key type has a stack of its own, so that the first does not affect the second. */
-async function measure(keyType: KeyType, options: IssuanceBenchOptions): Promise<KeyTypeResult> {
-  const progress = (text: string): void => void process.stderr.write(`[${keyType}] ${text}\n`);
+async function measure(
+  keyType: KeyType,
+  options: IssuanceBenchOptions,
+  progress: (text: string) => void,
+): Promise<KeyTypeResult> {
   const stateDir = join(options.stateDir, keyType);
   progress('starting the local parts');
   const stack = await startStack({ stateDir });
@@ -74,7 +80,7 @@ async function measure(keyType: KeyType, options: IssuanceBenchOptions): Promise
     const managementCluster = await prepareManagementCluster(stack);
     const names = Array.from({ length: options.clusters }, (_, index) => namesOf(`bare-${index}`));
     progress('bare acme-client loop');
-    const barePerMinute = await retryUnanswered(() => runBaseline(stack, stateDir, keyType, names), progress);
+    const barePerMinute = await retryStuck(() => runBaseline(stack, stateDir, keyType, names), progress);
 
     progress('preparing the clusters');
     const fleet = await prepareSampleClusters(stack, { count: options.clusters, zone: ZONE, zoneId, prefix: 'fleet' });
@@ -143,13 +149,18 @@ function perCertificate(
   return Object.fromEntries(each.filter(([, ms]) => ms > 0).sort(([, one], [, other]) => other - one));
 }
 
-async function retryUnanswered<T>(measureOnce: () => Promise<T>, progress: (text: string) => void): Promise<T> {
+/** Whether it can be that Pebble has deadlocked. */
+function isStuck(error: unknown): boolean {
+  return isUnanswered(error) || error instanceof StalledError;
+}
+
+async function retryStuck<T>(measureOnce: () => Promise<T>, progress: (text: string) => void): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await measureOnce();
     } catch (error) {
-      if (!isUnanswered(error) || attempt === BASELINE_ATTEMPTS) throw error;
-      progress('Pebble left a request unanswered: the loop runs again on a fresh one');
+      if (!isStuck(error) || attempt === ATTEMPTS) throw error;
+      progress(`measured again on a fresh CA: ${error instanceof Error ? error.message : String(error)}`);
     }
   }
 }

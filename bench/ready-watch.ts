@@ -4,10 +4,25 @@ import { KubernetesClient } from '../src/kubernetes/api/client.ts';
 import { loadKubeConfig } from '../src/kubernetes/api/kube-config.ts';
 
 const CERTIFICATE_REQUESTS_PATH = '/apis/certman.managed.openshift.io/v1alpha1/certificaterequests';
-const READY_TIMEOUT_MS = 600_000;
+/** Of the watch, while nothing is waited for. */
+const SILENCE_MS = 600_000;
+/** No machine takes so long from one certificate to the next. */
+const STALL_MS = 120_000;
+
+/** No cluster became Ready for {@link STALL_MS} while some were waited for. Pebble, asked directly, can deadlock. */
+export class StalledError extends Error {
+  override readonly name = 'StalledError';
+
+  constructor(waiting: number) {
+    super(
+      `No cluster became Ready for ${STALL_MS / 1000} s, and ${waiting} are not: see the logs of the worker. If the CA does not answer, Pebble has deadlocked: run the bench again.`,
+    );
+  }
+}
 
 interface Waiter {
   readonly resolve: (at: number) => void;
+  readonly reject: (error: StalledError) => void;
 }
 
 /** Times at which CertificateRequests become Ready, by one watch, without polling beside what is measured. */
@@ -17,6 +32,7 @@ export class ReadyWatch {
   readonly #ready = new Map<string, number>();
   readonly #waiters = new Map<string, Waiter>();
   #reading: Promise<void> | undefined;
+  #stall: NodeJS.Timeout | undefined;
 
   private constructor(client: KubernetesClient) {
     this.#client = client;
@@ -32,27 +48,19 @@ export class ReadyWatch {
     return watch;
   }
 
-  /** @returns `performance.now()` at the moment the certificate of the cluster was Ready. */
+  /** @returns `performance.now()` at the moment the certificate of the cluster was Ready. @throws StalledError */
   async ready(cluster: SampleCluster): Promise<number> {
     const known = this.#ready.get(cluster.namespace);
     if (known !== undefined) return known;
     return await new Promise<number>((resolve, reject) => {
-      const timer = setTimeout(
-        () =>
-          reject(new Error(`${cluster.namespace}/${cluster.name} was not Ready within ${READY_TIMEOUT_MS / 1000} s`)),
-        READY_TIMEOUT_MS,
-      );
-      this.#waiters.set(cluster.namespace, {
-        resolve: (at) => {
-          clearTimeout(timer);
-          resolve(at);
-        },
-      });
+      this.#waiters.set(cluster.namespace, { resolve, reject });
+      this.#progressed();
     });
   }
 
   async close(): Promise<void> {
     this.#ended.abort();
+    clearTimeout(this.#stall);
     await this.#reading;
     await this.#client.close();
   }
@@ -60,7 +68,7 @@ export class ReadyWatch {
   async #read(resourceVersion: string): Promise<void> {
     const path = `${CERTIFICATE_REQUESTS_PATH}?watch=true&resourceVersion=${resourceVersion}&timeoutSeconds=1200`;
     try {
-      for await (const line of this.#client.openStream(path, this.#ended.signal, { silenceMs: READY_TIMEOUT_MS })) {
+      for await (const line of this.#client.openStream(path, this.#ended.signal, { silenceMs: SILENCE_MS })) {
         // Parsing every object would add load of the bench.
         if (!line.includes('"issued":true')) continue;
         const namespace = /"namespace":"([^"]+)"/.exec(line)?.[1];
@@ -68,9 +76,21 @@ export class ReadyWatch {
         const at = performance.now();
         this.#ready.set(namespace, at);
         this.#waiters.get(namespace)?.resolve(at);
+        this.#waiters.delete(namespace);
+        this.#progressed();
       }
     } catch (error) {
       if (!this.#ended.signal.aborted) throw error;
     }
+  }
+
+  #progressed(): void {
+    clearTimeout(this.#stall);
+    if (this.#waiters.size === 0) return;
+    this.#stall = setTimeout(() => {
+      const error = new StalledError(this.#waiters.size);
+      for (const { reject } of this.#waiters.values()) reject(error);
+      this.#waiters.clear();
+    }, STALL_MS);
   }
 }
