@@ -8,7 +8,7 @@ test('equal keys share the first value', () => {
   expect(values.get('key', second)).toBe(first);
 });
 
-test('a long key is not kept: whoever may create objects decides on their texts', () => {
+test('a long key is not kept: the authors of objects decide on their texts', () => {
   const values = new SharedValues<object>();
   const [first, second] = [{}, {}];
   const key = 'k'.repeat(4_096);
