@@ -80,7 +80,7 @@ async function measure(
     const managementCluster = await prepareManagementCluster(stack);
     const names = Array.from({ length: options.clusters }, (_, index) => namesOf(`bare-${index}`));
     progress('bare acme-client loop');
-    const barePerMinute = await retryStuck(() => runBaseline(stack, stateDir, keyType, names), progress);
+    const barePerMinute = await runBaseline(stack, stateDir, keyType, names);
 
     progress('preparing the clusters');
     const fleet = await prepareSampleClusters(stack, { count: options.clusters, zone: ZONE, zoneId, prefix: 'fleet' });
@@ -154,7 +154,10 @@ function isStuck(error: unknown): boolean {
   return isUnanswered(error) || error instanceof StalledError;
 }
 
-async function retryStuck<T>(measureOnce: () => Promise<T>, progress: (text: string) => void): Promise<T> {
+async function retryStuck(
+  measureOnce: () => Promise<KeyTypeResult>,
+  progress: (text: string) => void,
+): Promise<KeyTypeResult> {
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await measureOnce();
