@@ -2,21 +2,19 @@ import type { Client } from '@temporalio/client';
 import proto from '@temporalio/proto';
 import { SHARED_TASK_QUEUE } from '../../contract/ca-budget.ts';
 import { taskQueueOf, watchWorkflowId } from '../../contract/ids.ts';
-import { formatRelative } from '../output.ts';
 import { type Check as AnyCheck, Check, CheckFailure, passed, warning } from './check.ts';
 import { namespaceOf, priorityFinding, type TemporalChecks } from './temporal-checks.ts';
+import { watchFinding } from './watch-check.ts';
 
 const GROUP = 'Workers';
 
 /** A poll lasts a minute; Temporal lists a poller for some minutes after its last one. */
 const POLLS_WITHIN_MS = 120_000;
-/** The controller's activity heartbeats every few seconds. */
-const HEARTBEATS_WITHIN_MS = 120_000;
 const OLD_BACKLOG_MS = 60_000;
 
 const PODS = 'kubectl get pods -n certman-operator; kubectl logs -n certman-operator deploy/certman --tail=100';
 
-const { TaskQueueType, WorkflowExecutionStatus } = proto.temporal.api.enums.v1;
+const { TaskQueueType } = proto.temporal.api.enums.v1;
 const TASK_QUEUE_TYPES = {
   workflow: TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
   activity: TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
@@ -124,10 +122,7 @@ export function workerChecks(
       group: GROUP,
       title: 'one of them watches the management cluster',
       needs: [namespace],
-      run: async () => {
-        const { client } = connection.value;
-        return await controllerFinding(client, watchWorkflowId(managementCluster));
-      },
+      run: (signal) => watchFinding(connection.value.client, watchWorkflowId(managementCluster), PODS, signal),
     }),
     new Check({
       id: 'workers-budget',
@@ -148,34 +143,6 @@ export function workerChecks(
       },
     }),
   ];
-}
-
-async function controllerFinding(client: Client, workflowId: string) {
-  const { workflowService } = client.connection;
-  const execution = { workflowId };
-  const namespace = namespaceOf(client);
-  const described = await workflowService.describeWorkflowExecution({ namespace, execution }).catch(() => undefined);
-  const activity = described?.pendingActivities?.[0];
-  const isRunning =
-    described?.workflowExecutionInfo?.status === WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_RUNNING;
-  if (!isRunning || activity === undefined) {
-    throw new CheckFailure(
-      `The workflow ${workflowId} ${isRunning ? 'has no activity' : 'does not run'}: no change of the management cluster is seen.`,
-      `A worker starts it within two minutes. ${PODS}`,
-    );
-  }
-  const { lastHeartbeatTime, lastWorkerIdentity = '', attempt = 1, lastFailure } = activity;
-  const beat = millisecondsOf(lastHeartbeatTime);
-  const failure = lastFailure?.message ?? '';
-  if (beat !== undefined && Date.now() - beat < HEARTBEATS_WITHIN_MS) return passed(`${lastWorkerIdentity}`);
-  const since =
-    beat === undefined
-      ? 'has sent no heartbeat yet'
-      : `sent its last heartbeat ${formatRelative(new Date(beat).toISOString())}`;
-  throw new CheckFailure(
-    `Its activity (attempt ${attempt}) ${since}${failure === '' ? '' : `; the attempt before failed: ${failure.slice(0, 300)}`}.`,
-    `No change of the management cluster is seen meanwhile. ${PODS}`,
-  );
 }
 
 async function describeQueue(
