@@ -6,6 +6,9 @@ interface Loader<Value> {
   readonly ttlMs: ((value: Value) => number) | undefined;
 }
 
+/** lru-cache's word for no limit. */
+const UNLIMITED = 0;
+
 /** lru-cache takes positive integers only. */
 function wholeMs(ttlMs: number): number {
   return Math.max(1, Math.floor(ttlMs));
@@ -27,7 +30,7 @@ export class LoadingCache<Value extends object | string | boolean> {
       ignoreFetchAbort: true,
       fetchMethod: async (_key, _stale, { context, options: entry }) => {
         const value = await context.load();
-        if (context.ttlMs !== undefined) entry.ttl = wholeMs(context.ttlMs(value));
+        entry.ttl = wholeMs(context.ttlMs?.(value) ?? options.ttlMs);
         return value;
       },
     });
@@ -37,7 +40,9 @@ export class LoadingCache<Value extends object | string | boolean> {
   /** @param ttlMs absent: the cache's own. @throws what `load` rejects with. */
   get(key: string, load: () => Promise<Value>, ttlMs?: (value: Value) => number): Promise<Value> {
     this.#purgeLater();
-    return this.#entries.forceFetch(key, { context: { load, ttlMs } });
+    // A load in progress has no age: a purge would remove it, and then its value. In the place of an old value it would have that one's.
+    if (this.#entries.getRemainingTTL(key) <= 0) this.#entries.delete(key);
+    return this.#entries.forceFetch(key, { context: { load, ttlMs }, ttl: UNLIMITED });
   }
 
   set(key: string, value: Value, ttlMs: number): void {

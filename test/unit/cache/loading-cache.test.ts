@@ -78,3 +78,30 @@ test.each([
   expect(await second).toBe('new');
   expect(await cache.get('key', async () => 'newer')).toBe('new');
 });
+
+test.each(['first', 'second'])('a %s load that outlasts a purge is shared and cached', async (which) => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] });
+  const clock = vi.spyOn(performance, 'now').mockImplementation(() => Date.now());
+  try {
+    const cache = createCache(1_000);
+    if (which === 'second') {
+      await cache.get('key', async () => 'old');
+      await vi.advanceTimersByTimeAsync(1_001);
+    }
+    const { promise, resolve } = Promise.withResolvers<string>();
+    const load = vi.fn(() => promise);
+    const callers = [cache.get('key', load)];
+    await vi.advanceTimersByTimeAsync(61_000);
+    callers.push(cache.get('key', load));
+    resolve('value');
+    expect(await Promise.all(callers)).toEqual(['value', 'value']);
+    expect(await cache.get('key', load)).toBe('value');
+    expect(load).toHaveBeenCalledTimes(1);
+    await vi.advanceTimersByTimeAsync(1_001);
+    await cache.get('key', load);
+    expect(load).toHaveBeenCalledTimes(2);
+  } finally {
+    clock.mockRestore();
+    vi.useRealTimers();
+  }
+});
