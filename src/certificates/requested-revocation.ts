@@ -69,6 +69,20 @@ export function notReplaced(revocation: RequestedRevocation): RequestedRevocatio
   return { ...revocation, replacedAt: undefined, revokeAt: undefined, stillServed: undefined, retry: undefined };
 }
 
+/** The same where another workflow says when it was replaced, and when it is revoked: never later than could be. @param now epoch milliseconds. */
+export function withinTime(revocation: RequestedRevocation, now: number): RequestedRevocation {
+  const { replacedAt, revokeAt, delayMs } = revocation;
+  return {
+    ...revocation,
+    replacedAt: replacedAt && earlier(replacedAt, now),
+    revokeAt: revokeAt && earlier(revokeAt, now + delayMs + MAX_SERVED_WAIT_MS),
+  };
+}
+
+function earlier(instant: string, latest: number): string {
+  return new Date(Math.min(Date.parse(instant), latest)).toISOString();
+}
+
 /** Until when a revocation that is due waits for the cluster (RFC 3339); undefined: it does not, as where it has no delay. */
 export function latestRevocation({ replacedAt, delayMs }: RequestedRevocation): string | undefined {
   if (replacedAt === undefined || delayMs === 0) return undefined;

@@ -3,6 +3,9 @@ import { type CampaignCounts, NO_COUNTS } from '../campaigns/outcome.ts';
 import type { ReportedProgress, WaveEnding, WaveProgress } from './renewal-campaign.ts';
 import { fieldsOf, isAbsentOr, isCount, isInstant, isText } from './shape.ts';
 
+/** Of outcomes; there are eight. */
+const MAX_KINDS = 32;
+
 /** Argument of `waveProgressed`. */
 export function isReportedProgress(reported: unknown): reported is ReportedProgress {
   const { number, progress } = fieldsOf<ReportedProgress>(reported);
@@ -15,10 +18,18 @@ export function isReportedProgress(reported: unknown): reported is ReportedProgr
   );
 }
 
-function areCounts(counts: unknown): counts is CampaignCounts {
-  const fields = fieldsOf<CampaignCounts>(counts);
-  const kinds = Object.keys(NO_COUNTS) as readonly (keyof CampaignCounts)[];
-  return kinds.every((kind) => isCount(fields[kind])) && Object.keys(fields).length === kinds.length;
+/** A wave of a later version may have more kinds, one of an earlier version fewer: {@link knownCounts}. */
+function areCounts(counts: unknown): boolean {
+  const fields = Object.values(fieldsOf<Readonly<Record<string, number>>>(counts));
+  return fields.length > 0 && fields.length <= MAX_KINDS && fields.every(isCount);
+}
+
+/** Counts of a wave by the kinds of this version: what has become of the others is not known here, as of those that were only asked for. */
+export function knownCounts(counts: CampaignCounts): CampaignCounts {
+  const known: { -readonly [Kind in keyof CampaignCounts]: number } = { ...NO_COUNTS };
+  for (const [kind, count] of Object.entries(counts))
+    known[Object.hasOwn(NO_COUNTS, kind) ? (kind as keyof CampaignCounts) : 'requested'] += count;
+  return known;
 }
 
 /** Argument of `endWave`. */

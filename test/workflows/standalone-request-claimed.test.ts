@@ -87,6 +87,20 @@ describe('a request that is claimed', () => {
     });
   });
 
+  test('by a claim without a uid says what it cannot hand over', async () => {
+    await withHarness(async (harness) => {
+      const view = standalone();
+      const handle = await harness.start(view);
+      await waitForState(harness, view, 'Ready');
+      await handle.executeUpdate(renew, { args: [{}] });
+      await handle.signal(requestClaimed, CLAIM);
+      const { bundles } = await decommissionResultOf(harness, view);
+      expect(bundles[0]?.failures).toMatchObject([{ code: 'kubernetes/notFound' }]);
+      expect(bundles[0]?.failures[0]?.message).toContain('its claim has no uid');
+      nothingEnded(harness);
+    });
+  });
+
   test('passes older certificates on to the cluster, once that has a workflow, which revokes them at its end', async () => {
     await withHarness(async (harness) => {
       const view = standalone();

@@ -5,11 +5,21 @@ import {
   type OrderRefusal,
   type ReleasedOrders,
   type ReserveRequest,
+  type WorkerLimits,
 } from '../../src/contract/ca-budget.ts';
-import { fieldsOf, isInstant, isListOf } from '../../src/contract/shape.ts';
+import { fieldsOf, isAbsentOr, isInstant, isListOf } from '../../src/contract/shape.ts';
 import { type BudgetOrder, URGENCIES } from '../../src/rate-limit/budget-order.ts';
 import { COUNTED, type Counted } from '../../src/rate-limit/ca-limits.ts';
 import type { RateLimit } from '../../src/rate-limit/gcra.ts';
+
+/** Of a worker that starts now: more than what clocks differ by where certificates can be verified. */
+const MAX_CLOCK_AHEAD_MS = 3_600_000;
+
+/** The longest period that a setting can state. */
+const MAX_INTERVAL_MS = 90 * 86_400_000;
+
+/** Registered domains with a limit of their own. */
+const MAX_OVERRIDES = 10_000;
 
 /**
  * A validator: what is refused leaves no event, and an order that the model cannot work with would fail every later task.
@@ -20,16 +30,36 @@ export function requireReserveRequest(request: ReserveRequest): void {
   throw ApplicationFailure.nonRetryable('This is no request for turns of orders.', 'budget/malformed');
 }
 
-function isReserveRequest({ orders, limits }: ReserveRequest): boolean {
-  if (!Array.isArray(orders) || orders.length > MAX_ORDERS_IN_REQUEST || typeof limits?.since !== 'number')
-    return false;
-  const { account, domain, exactSet, failedAuthorizations, domainOverrides = [] } = limits;
-  const stated = [account, domain, exactSet, failedAuthorizations, ...domainOverrides.map(([, limit]) => limit)];
-  return stated.every(isLimit) && (orders as ReserveRequest['orders']).every((order) => isOrder(order));
+function isReserveRequest(request: unknown): boolean {
+  const { orders, limits } = fieldsOf<ReserveRequest>(request);
+  return isListOf(orders, MAX_ORDERS_IN_REQUEST, isOrder) && areLimits(limits);
 }
 
-function isLimit(limit: RateLimit | undefined): boolean {
-  return limit === undefined || (limit.burst >= 1 && limit.intervalMs > 0 && Number.isFinite(limit.intervalMs));
+function areLimits(limits: unknown): boolean {
+  const { since, account, domain, exactSet, failedAuthorizations, domainOverrides } = fieldsOf<WorkerLimits>(limits);
+  return (
+    isStart(since) &&
+    [account, domain, exactSet, failedAuthorizations].every((limit) => isAbsentOr(limit, isLimit)) &&
+    isAbsentOr(domainOverrides, (overrides) => isListOf(overrides, MAX_OVERRIDES, isOverride))
+  );
+}
+
+/** One far ahead would hold its limits against those of every worker that starts later. */
+function isStart(since: unknown): boolean {
+  return typeof since === 'number' && since <= Date.now() + MAX_CLOCK_AHEAD_MS;
+}
+
+function isOverride(override: unknown): boolean {
+  return Array.isArray(override) && override.length === 2 && isModelText(override[0]) && isLimit(override[1]);
+}
+
+function isLimit(limit: unknown): boolean {
+  const { burst, intervalMs } = fieldsOf<RateLimit>(limit);
+  return isNumber(burst) && burst >= 1 && isNumber(intervalMs) && intervalMs > 0 && intervalMs <= MAX_INTERVAL_MS;
+}
+
+function isNumber(value: unknown): value is number {
+  return typeof value === 'number' && Number.isFinite(value);
 }
 
 /** Whether the model can work with an order. */

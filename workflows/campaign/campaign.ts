@@ -19,7 +19,7 @@ import {
   totalOf,
 } from '../../src/campaigns/outcome.ts';
 import { exceedsThreshold, thresholdText } from '../../src/campaigns/stop-threshold.ts';
-import { isAbortRequest } from '../../src/contract/campaign-messages.ts';
+import { isAbortRequest, knownCounts } from '../../src/contract/campaign-messages.ts';
 import {
   beginWave,
   type CampaignItem,
@@ -33,6 +33,7 @@ import {
 } from '../../src/contract/renewal-campaign.ts';
 import { CertState } from '../../src/contract/search-attributes.ts';
 import { isCount } from '../../src/contract/shape.ts';
+import { counted } from '../../src/failures/counted.ts';
 import { campaignWave } from '../campaign-wave.ts';
 import { campaignDetails } from './details.ts';
 import { areItems } from './wave.ts';
@@ -120,7 +121,7 @@ export class Campaign {
       await startChild(campaignWave, {
         workflowId: waveWorkflowId(workflowId, number),
         parentClosePolicy: ParentClosePolicy.ABANDON,
-        staticSummary: `Wave ${number} of ${name}: ${items.length} certificates`.slice(0, 200),
+        staticSummary: `Wave ${number} of ${name}: ${counted(items.length, 'certificate')}`.slice(0, 200),
         memo: { campaign: name, requestedBy },
         args: [{ campaign: name, campaignId: workflowId, number, items, revocation }],
       });
@@ -186,8 +187,9 @@ export class Campaign {
 
   onProgress(number: number, progress: WaveProgress): void {
     const known = this.#waves[number];
-    if (known === undefined || known.ended === true || totalOf(progress.counts) !== totalOf(known.counts)) return;
-    this.#waves[number] = progress;
+    const counts = knownCounts(progress.counts);
+    if (known === undefined || known.ended === true || totalOf(counts) !== totalOf(known.counts)) return;
+    this.#waves[number] = { ...progress, counts };
     this.#accepted = Math.min(this.#accepted, this.counts.failing);
     this.changes += 1;
     this.#stopIfFailing();

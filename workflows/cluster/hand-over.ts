@@ -8,7 +8,8 @@ import {
 } from '../../src/contract/cluster-certificates.ts';
 import { clusterWorkflowId } from '../../src/contract/ids.ts';
 import { TURN_GIVEN_UP } from '../../src/contract/patches.ts';
-import type { FailureInfo } from '../../src/failures/failure.ts';
+import { counted } from '../../src/failures/counted.ts';
+import { type FailureInfo, failureInfo } from '../../src/failures/failure.ts';
 import { withdrawTxtRecords } from '../activities.ts';
 import { failureIn } from '../failures.ts';
 import type { Bundle } from './bundle.ts';
@@ -41,9 +42,10 @@ async function withdrawLeftoverRecords({ record, cluster }: Bundle): Promise<rea
   const { leftoverRecords: records = [] } = record;
   if (records.length === 0) return [];
   try {
-    await withdrawTxtRecords.executeWithOptions({ summary: `withdraw ${records.length} leftover TXT records` }, [
-      { cluster: cluster.view.identity, zone: zoneTargetOf(cluster.view), records },
-    ]);
+    await withdrawTxtRecords.executeWithOptions(
+      { summary: `withdraw ${counted(records.length, 'leftover TXT record')}` },
+      [{ cluster: cluster.view.identity, zone: zoneTargetOf(cluster.view), records }],
+    );
     return [];
   } catch (error) {
     if (isCancellation(error)) throw error;
@@ -68,7 +70,12 @@ async function passOnCertificates(
       (serialNumber !== certificate?.serialNumber || toRevoke.has(serialNumber)) && Date.parse(notAfter) > Date.now(),
   );
   const { clusterDeployment, uid } = claim;
-  if (uid === undefined || (issued.length === 0 && unclaimedOrders.length === 0 && requests === undefined)) return [];
+  if (issued.length === 0 && unclaimedOrders.length === 0 && requests === undefined) return [];
+  if (uid === undefined) {
+    const failure = withoutTarget(clusterDeployment);
+    log.warn(failure.message, { name, certificates: issued.length, orders: unclaimedOrders.length });
+    return [failure];
+  }
   const { managementCluster, namespace } = cluster.view.identity;
   const target = clusterWorkflowId({ managementCluster, namespace, name: clusterDeployment, uid });
   let lost: readonly FailureInfo[] = [];
@@ -98,6 +105,19 @@ function notHandedOver(clusterDeployment: string, failure: FailureInfo): Failure
   return {
     ...failure,
     message: `Older certificates and pending requests could not be handed over to ${clusterDeployment}: ${failure.message}`,
-    remedy: `They are not handed over any more: request renewals and revocations again, of ${clusterDeployment}.`,
+    remedy: requestAgain(clusterDeployment),
   };
+}
+
+/** A controller of an earlier version, or one that does not know the ClusterDeployment any more, claims without a uid. */
+function withoutTarget(clusterDeployment: string): FailureInfo {
+  return failureInfo({
+    code: 'kubernetes/notFound',
+    message: `Older certificates and pending requests are not handed over to ${clusterDeployment}: its claim has no uid, which the workflow to hand them to has in its id.`,
+    remedy: requestAgain(clusterDeployment),
+  });
+}
+
+function requestAgain(clusterDeployment: string): string {
+  return `They are not handed over any more: request renewals and revocations again, of ${clusterDeployment}.`;
 }

@@ -1,7 +1,12 @@
 /** What operators have requested of a standalone request that a ClusterDeployment claims, and is pending. */
 import { log, patched } from '@temporalio/workflow';
 import { isPending, RENEWAL_REQUEST_LIFETIME_MS } from '../../src/certificates/renewal-request.ts';
-import { mayAddRevocation, pendingRevocations, withRevocation } from '../../src/certificates/requested-revocation.ts';
+import {
+  mayAddRevocation,
+  pendingRevocations,
+  withinTime,
+  withRevocation,
+} from '../../src/certificates/requested-revocation.ts';
 import type { BundleRecord } from '../../src/contract/bundle-record.ts';
 import type { HandedOverRequests } from '../../src/contract/cluster-certificates.ts';
 import { REQUESTS_HANDED_OVER } from '../../src/contract/patches.ts';
@@ -26,7 +31,8 @@ export function acceptRequests(bundle: Bundle, { renewalRequest, revocations }: 
   for (const one of revocations) {
     const { revocations: known = [] } = bundle.record;
     if (known.some(({ serialNumber }) => serialNumber === one.serialNumber)) continue;
-    if (mayAddRevocation(known, one.serialNumber)) bundle.learn({ revocations: withRevocation(known, one) });
+    if (mayAddRevocation(known, one.serialNumber))
+      bundle.learn({ revocations: withRevocation(known, withinTime(one, Date.now())) });
     else log.warn('Too many revocations are pending', { bundle: bundle.name, ...one });
   }
   bundle.changes.notify();

@@ -86,11 +86,15 @@ async function latestClosedIn(
 
 /** What a decommission did, and what it left. */
 export function decommissionedText({ bundles, claimedBy, finalizerRemoved }: DecommissionResult, at: Date): string {
-  if (claimedBy !== undefined)
-    return `Since ${at.toISOString()} it belongs to ClusterDeployment ${claimedBy}, whose workflow manages its certificate.`;
-  const left = bundles.flatMap(({ bundleName, failures }) =>
-    failures.map(({ code, message }) => `${bundleName}: ${code}: ${message}`),
+  const failures = bundles.flatMap(({ bundleName, failures: ofBundle }) =>
+    ofBundle.map((failure) => ({ bundleName, ...failure })),
   );
+  if (claimedBy !== undefined)
+    return [
+      `Since ${at.toISOString()} it belongs to ClusterDeployment ${claimedBy}, whose workflow manages its certificate.`,
+      ...failures.map(({ message, remedy }) => [message, remedy].filter(Boolean).join(' ')),
+    ].join(' ');
+  const left = failures.map(({ bundleName, code, message }) => `${bundleName}: ${code}: ${message}`);
   return [
     `It is gone: decommissioned at ${at.toISOString()}${finalizerRemoved ? '' : ', with its finalizer still there'}.`,
     left.length === 0 ? 'Nothing was left behind.' : `Given up: ${left.join(' ')}`,

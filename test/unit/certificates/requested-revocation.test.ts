@@ -6,6 +6,7 @@ import {
   type RequestedRevocation,
   revocationMessage,
   toReplaceFirst,
+  withinTime,
   withRevocation,
 } from '../../../src/certificates/requested-revocation.ts';
 import { CERTIFICATE } from '../../support/workflows/bundle-records.ts';
@@ -60,4 +61,17 @@ test('says what was requested, what is next, and what has become of it', () => {
   expect(revocationMessage(of('7', { result: { ...RESULT, outcome: 'unknownToAccount', message: 'No.' } }))).toMatch(
     /it is not revoked\. No\.$/,
   );
+});
+
+test('a revocation of another workflow is due no later than one of this workflow could be', () => {
+  const now = Date.parse('2026-12-01T00:00:00Z');
+  const delayed = of('1', { delayMs: 3 * 3_600_000 });
+  const replaced = { ...delayed, replacedAt: '2999-01-01T00:00:00.000Z', revokeAt: '2999-01-01T00:00:00.000Z' };
+  expect(withinTime(replaced, now)).toMatchObject({
+    replacedAt: '2026-12-01T00:00:00.000Z',
+    revokeAt: '2026-12-02T03:00:00.000Z',
+  });
+  const due = { ...delayed, replacedAt: '2026-11-30T23:00:00.000Z', revokeAt: '2026-12-01T02:00:00.000Z' };
+  expect(withinTime(due, now)).toEqual(due);
+  expect(withinTime(delayed, now).revokeAt).toBeUndefined();
 });

@@ -235,4 +235,13 @@ test('a decommission says what was done, and what was given up', () => {
   expect(decommissionedText({ cluster, bundles: [], finalizerRemoved: true, claimedBy: 'c2' }, at)).toContain(
     'belongs to ClusterDeployment c2',
   );
+  const notHandedOver = failureInfo({
+    code: 'kubernetes/notFound',
+    message: 'Not handed over.',
+    remedy: 'Request it.',
+  });
+  const claimed = { cluster, bundles: [{ ...bundle, failures: [notHandedOver] }], finalizerRemoved: false };
+  expect(decommissionedText({ ...claimed, claimedBy: 'c2' }, at)).toMatch(
+    /certificate\. Not handed over\. Request it\.$/,
+  );
 });
