@@ -36,7 +36,7 @@ export const LAYERS: readonly Layer[] = [
   { path: 'src/rate-limit', imports: ['src/failures'], packages: [] },
   { path: 'src/certificates', imports: ['src/failures', 'src/rate-limit'], packages: [] },
   { path: 'src/clusters', imports: ['src/failures', 'src/certificates'], packages: [] },
-  { path: 'src/campaigns', imports: ['src/rate-limit', 'src/certificates'], packages: [] },
+  { path: 'src/campaigns', imports: ['src/failures', 'src/rate-limit', 'src/certificates'], packages: [] },
   { path: 'src/contract', imports: PURE, packages: DETERMINISTIC },
   { path: 'workflows', imports: CONTRACT, packages: DETERMINISTIC },
   // The layers above the clients record them.

@@ -22,10 +22,10 @@ import {
 import { reportIssuanceEnd } from '../src/contract/issuance-sinks.ts';
 import { COMPLETE_ORDER_PATCH, FULFILL_ORDER, PERSISTENT_RECORDS, STAGING_PROOF } from '../src/contract/patches.ts';
 import { PRIORITIES } from '../src/contract/priorities.ts';
+import { counted } from '../src/failures/counted.ts';
 import { type FailureCode, type FailureInfo, failureInfo } from '../src/failures/failure.ts';
 import { placeOrder, proveOrder, withdrawTxtRecords } from './activities.ts';
 import { failureIn, lastHeartbeatDetailsIn } from './failures.ts';
-import { count } from './issuance/describe.ts';
 import { FulfillmentSteps } from './issuance/fulfillment-steps.ts';
 import { IssuanceState } from './issuance/issuance-state.ts';
 import { CombinedSteps, type OrderSteps } from './issuance/order-steps.ts';
@@ -253,7 +253,7 @@ class Issuance {
     const { cluster, zone, leftoverRecords } = input;
     try {
       await CancellationScope.nonCancellable(() =>
-        withdrawTxtRecords.executeWithOptions({ summary: `withdraw ${count(records.length, 'TXT record')}` }, [
+        withdrawTxtRecords.executeWithOptions({ summary: `withdraw ${counted(records.length, 'TXT record')}` }, [
           { cluster, zone, records },
         ]),
       );

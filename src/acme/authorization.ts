@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
+import { counted } from '../failures/counted.ts';
 import { CertmanError, type FailureCode, type FailureParts } from '../failures/failure.ts';
 import { oneLine } from '../failures/printable.ts';
 import type { AcmeClient } from './client.ts';
@@ -108,7 +109,7 @@ export function failedAuthorizationsError(failed: readonly Authorization[], ca: 
     return `${shownName(authorization)}: ${words}`;
   });
   const shown = named.slice(0, MAX_NAMES_SHOWN);
-  if (named.length > shown.length) shown.push(`and ${named.length - shown.length} more names`);
+  if (named.length > shown.length) shown.push(`and ${counted(named.length - shown.length, 'more name')}`);
   const parts: FailureParts = {
     code: code ?? 'acme/challengeFailed',
     message: `The CA ${ca.host} could not validate ${shown.join('; ')}`,

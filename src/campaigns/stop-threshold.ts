@@ -1,3 +1,4 @@
+import { counted } from '../failures/counted.ts';
 import { type CampaignCounts, totalOf } from './outcome.ts';
 
 /** Failures at which a campaign stops: a number, or a share (0 to 1) of the certificates that were asked for. */
@@ -20,5 +21,7 @@ export function exceedsThreshold(counts: CampaignCounts, threshold: StopThreshol
 
 /** For people. */
 export function thresholdText(threshold: StopThreshold): string {
-  return 'count' in threshold ? `${threshold.count} failures` : `${Math.round(threshold.share * 1000) / 10} % failures`;
+  return 'count' in threshold
+    ? counted(threshold.count, 'failure')
+    : `${Math.round(threshold.share * 1000) / 10} % failures`;
 }

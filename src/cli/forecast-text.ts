@@ -1,3 +1,4 @@
+import { counted } from '../failures/counted.ts';
 import type { Forecast } from '../rate-limit/forecast.ts';
 import { formatTable } from './output.ts';
 
@@ -43,7 +44,7 @@ function overrideText({ domainOverride, domain, milestones }: Parameters<typeof 
     '',
     `Maximum Certificates Per Week: ${domainOverride}`,
     `Registered Domain Name: ${domain}`,
-    `Use Case: We install ${count} OpenShift clusters below ${domain}. Each has one certificate for its API and applications, ordered by certman. Renewals are for the same names.`,
+    `Use Case: We install ${counted(count, 'OpenShift cluster')} below ${domain}. Each has one certificate for its API and applications, ordered by certman. Renewals are for the same names.`,
   ];
 }
 

@@ -1,5 +1,7 @@
 /** What a command acts on: one cluster by its name, or a selection, after a confirmation. */
+
 import pLimit from 'p-limit';
+import { counted } from '../failures/counted.ts';
 import { CertmanError } from '../failures/failure.ts';
 import { getIfKnown } from '../kubernetes/api/discovery.ts';
 import type { KubernetesApi } from '../kubernetes/api/kubernetes-api.ts';
@@ -54,7 +56,7 @@ export async function readTargets(kubernetes: KubernetesApi, target: Target): Pr
       remedy: `Those that are served: ${commandLine('status')}`,
     });
   }
-  return { objects, described: `${objects.length} ${objects.length === 1 ? 'cluster' : 'clusters'} ${among}` };
+  return { objects, described: `${counted(objects.length, 'cluster')} ${among}` };
 }
 
 async function readTarget(kubernetes: KubernetesApi, name: ClusterName): Promise<SelectedObject> {

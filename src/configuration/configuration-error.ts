@@ -1,3 +1,4 @@
+import { counted } from '../failures/counted.ts';
 import { CertmanError } from '../failures/failure.ts';
 
 /** Environment variables, by name. */
@@ -19,7 +20,7 @@ export class ConfigurationError extends CertmanError {
 
   constructor(problems: readonly ConfigurationProblem[]) {
     const lines = problems.map((problem) => `  ${describeProblem(problem)}`);
-    const count = problems.length === 1 ? '1 setting is' : `${problems.length} settings are`;
+    const count = `${counted(problems.length, 'setting')} ${problems.length === 1 ? 'is' : 'are'}`;
     super({
       code: 'configuration/invalid',
       message: `${count} wrong:\n${lines.join('\n')}`,

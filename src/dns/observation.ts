@@ -1,3 +1,4 @@
+import { counted } from '../failures/counted.ts';
 import type { TxtResponse } from './dns-message.ts';
 
 const MAX_SUMMARY_LENGTH = 700;
@@ -23,7 +24,7 @@ export function observe(by: string, name: string, values: readonly string[], res
       const absent = values.filter((value) => !response.values.includes(value)).length;
       if (absent === 0) return { by, kind: 'seen' };
       const others = response.values.length - (values.length - absent);
-      const saw = `${absent} of ${values.length} values missing at ${name}, ${others} other there`;
+      const saw = `${absent} of ${counted(values.length, 'value')} missing at ${name}, ${others} other there`;
       return { by, kind: 'missing', saw, retrySeconds: response.ttlSeconds };
     }
   }

@@ -6,6 +6,7 @@ import type { AcmeClient } from '../acme/client.ts';
 import type { AcmeClientSource } from '../acme/client-source.ts';
 import type { Seals } from '../acme/seals.ts';
 import type { PlacedOrder, PlaceOrderInput } from '../contract/activities.ts';
+import { counted } from '../failures/counted.ts';
 import { CertmanError, type FailureCode, isFailure } from '../failures/failure.ts';
 import { oneLine } from '../failures/printable.ts';
 import type { AttemptContext } from './context.ts';
@@ -239,7 +240,7 @@ function describeOutage(host: string, outage: CaOutage | undefined): string {
   if (outage === undefined) return `The CA ${host} failed.`;
   const { since, failures, message } = outage;
   const last = oneLine(message, MAX_REASON_LENGTH);
-  return `${host} has failed since ${new Date(since).toISOString()} (${failures} requests, the last one: ${last})`;
+  return `${host} has failed since ${new Date(since).toISOString()} (${counted(failures, 'request')}, the last one: ${last})`;
 }
 
 /** For another CA: it knows neither the certificate that is replaced nor what the first one exempts. */

@@ -1,5 +1,7 @@
 /** The clusters of a canary as they are now: which are still there, and what they serve. */
+
 import { z } from 'zod';
+import { counted } from '../failures/counted.ts';
 import { oneLine } from '../failures/printable.ts';
 import type { KubernetesApi, KubernetesObject } from '../kubernetes/api/kubernetes-api.ts';
 import type { CanaryPlace, IssuerRecord, IssuerRecordStore } from '../kubernetes/objects/issuer-records.ts';
@@ -85,7 +87,7 @@ export async function reviewCanaries(
       if (evidence.rejected !== undefined)
         return { record: { ...record, state: 'refused', decidedAt, why: evidence.rejected } };
       if (evidence.served !== true || record.places.length < clusters) return {};
-      const why = `Clients accept it on ${record.places.length} clusters.`;
+      const why = `Clients accept it on ${counted(record.places.length, 'cluster')}.`;
       return { record: { ...record, state: 'accepted', decidedAt, why } };
     });
   }

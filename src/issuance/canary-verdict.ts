@@ -1,4 +1,5 @@
 /** Whether a certificate of a new issuer may be installed on a cluster. Pure: instants are epoch milliseconds. */
+import { counted } from '../failures/counted.ts';
 import type { CanaryPlace, IssuerRecord } from '../kubernetes/objects/issuer-records.ts';
 
 /** Settings of the canary. */
@@ -50,12 +51,15 @@ export function canaryVerdict(
   if (record.places.some((place) => place.uid === uid)) return { kind: 'install' };
   const until = canaryEnd(record, periodMs);
   if (until !== undefined && now >= until) {
-    return { kind: 'accept', why: `Installed on ${installedCount(record)} clusters for the period of the canary.` };
+    return {
+      kind: 'accept',
+      why: `Installed on ${counted(installedCount(record), 'cluster')} for the period of the canary.`,
+    };
   }
   const used = record.places.filter((place) => isUsed(place, now));
   if (used.length < clusters) return { kind: 'takePlace' };
   if (served === true && used.every(({ installedAt }) => installedAt !== undefined))
-    return { kind: 'accept', why: `Clients accept it on ${used.length} clusters.` };
+    return { kind: 'accept', why: `Clients accept it on ${counted(used.length, 'cluster')}.` };
   // Until the first one has it, the end is not known.
   return { kind: 'wait', until: until ?? now + MAX_UNUSED_PLACE_MS };
 }

@@ -1,7 +1,9 @@
 /** A new issuer is installed on a few clusters first (docs/chain.md, docs/decisions/issuer-canary.md). */
+
 import { LoadingCache } from '../cache/loading-cache.ts';
 import { expiryLevel } from '../certificates/expiry-level.ts';
 import type { InstallCertificateInput } from '../contract/activities.ts';
+import { counted } from '../failures/counted.ts';
 import { CertmanError } from '../failures/failure.ts';
 import type { KubernetesApi } from '../kubernetes/api/kubernetes-api.ts';
 import { type CanaryPlace, type IssuerRecord, IssuerRecordStore } from '../kubernetes/objects/issuer-records.ts';
@@ -199,7 +201,7 @@ function waitsError(
       : `If they keep it, it is installed here after ${instant}.`;
   return new CertmanError({
     code: 'certificate/waitsForCanary',
-    message: `The certificate is issued and waits for the canary of its issuer ${name}, which is new to this fleet: installed on ${count} of ${clusters} clusters (${shown.join(', ')}${more}).`,
+    message: `The certificate is issued and waits for the canary of its issuer ${name}, which is new to this fleet: installed on ${count} of ${counted(clusters, 'cluster')} (${shown.join(', ')}${more}).`,
     remedy: `${next} The certificate in use stays until then. See them: certman canary.`,
     notBefore: new Date(until),
   });

@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { nameSetDigest } from '../certificates/digest.ts';
 import { normalizeName } from '../certificates/dns-name.ts';
+import { counted } from '../failures/counted.ts';
 import { CertmanError } from '../failures/failure.ts';
 import { TimeLimit } from '../network/time-limit.ts';
 import {
@@ -139,12 +140,12 @@ function orderedBy(found: readonly IssuanceOfSet[]): string {
   const sorted = [...counts].sort(([, one], [, other]) => other - one);
   const named = sorted.slice(0, MAX_NAMED).map(([cluster, count]) => `${cluster} (${count})`);
   const others = sorted.length - named.length;
-  return `${named.join(', ')}${others > 0 ? ` and ${others} others` : ''}`;
+  return `${named.join(', ')}${others > 0 ? ` and ${counted(others, 'other')}` : ''}`;
 }
 
 function timeText(ms: number): string {
-  if (ms > DAY_MS) return `${Math.round(ms / DAY_MS)} days`;
-  return ms > HOUR_MS ? `${Math.round(ms / HOUR_MS)} hours` : `${Math.ceil(ms / 60_000)} minutes`;
+  if (ms > DAY_MS) return counted(Math.round(ms / DAY_MS), 'day');
+  return ms > HOUR_MS ? counted(Math.round(ms / HOUR_MS), 'hour') : counted(Math.ceil(ms / 60_000), 'minute');
 }
 
 const EXCEEDABLE = '; where one is needed at once, as for a compromised key: certman renew --exceed-limit';

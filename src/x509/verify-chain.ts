@@ -1,5 +1,7 @@
 /** Verifies a chain from a CA by rules that name the certificate that breaks one. Pure: no I/O, no clock. */
+
 import type { KeyObject, X509Certificate } from 'node:crypto';
+import { counted } from '../failures/counted.ts';
 import { issuerOf, subjectOf } from './certificate.ts';
 import { pathLengthOf } from './certificate-extensions.ts';
 import { isIssuedBy, isValidAt, type TrustStore } from './trust-store.ts';
@@ -80,7 +82,7 @@ const SIGNATURE_ALGORITHMS = new Set([
  */
 export function verifyChain(chain: readonly X509Certificate[], expected: ChainExpectation): ChainVerdict {
   if (chain.length === 0 || chain.length > MAX_CERTIFICATES) {
-    return { refusal: { reason: 'malformed', message: `it has ${chain.length} certificates` } };
+    return { refusal: { reason: 'malformed', message: `it has ${counted(chain.length, 'certificate')}` } };
   }
   const broken = wrongLeaf(chain, expected) ?? brokenLink(chain, expected) ?? unfitCertificate(chain, expected);
   if (broken !== undefined) return { refusal: broken };

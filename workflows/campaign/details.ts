@@ -1,6 +1,7 @@
 import { countsText, totalOf } from '../../src/campaigns/outcome.ts';
 import { thresholdText } from '../../src/campaigns/stop-threshold.ts';
 import type { CampaignStatus } from '../../src/contract/renewal-campaign.ts';
+import { counted } from '../../src/failures/counted.ts';
 
 /** Rows of the table of waves. */
 const MAX_ROWS = 30;
@@ -13,7 +14,7 @@ export function campaignDetails(status: CampaignStatus): string {
   const lines = [
     `### ${name}`,
     '',
-    `**${phase}**${reason === undefined ? '' : `: ${reason}`} ${what} ${totalOf(counts)} certificates: ${selection}.`,
+    `**${phase}**${reason === undefined ? '' : `: ${reason}`} ${what} ${counted(totalOf(counts), 'certificate')}: ${selection}.`,
     '',
     `${countsText(counts)}.${end}${late ? ' **Later than the deadline.**' : ''}`,
     '',

@@ -15,6 +15,7 @@ import {
 } from '../../src/contract/bundle-record.ts';
 import { knownCertificates } from '../../src/contract/known-certificates.ts';
 import { PERSISTENT_RECORDS } from '../../src/contract/patches.ts';
+import { counted } from '../../src/failures/counted.ts';
 import type { FailureInfo } from '../../src/failures/failure.ts';
 import { decommissionRules, removeBundle, revokeCertificates, withdrawTxtRecords } from '../activities.ts';
 import type { Bundle, StatusEvent } from './bundle.ts';
@@ -155,7 +156,7 @@ function stepsOf(bundle: Bundle, record: BundleRecord): readonly Step[] {
     run: async () => {
       await withdrawTxtRecords.executeWithOptions(
         {
-          summary: `withdraw ${records.length} ${removesPersistent ? '' : 'leftover '}TXT records`,
+          summary: `withdraw ${counted(records.length, `${removesPersistent ? '' : 'leftover '}TXT record`)}`,
           scheduleToCloseTimeout: '1 minute',
         },
         [{ cluster: identity, zone: zoneTargetOf(cluster.view), records }],

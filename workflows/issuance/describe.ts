@@ -6,8 +6,3 @@ export function describeZones(records: readonly SealedTxtRecord[], { zoneName }:
   const names = new Set(records.map(({ at }) => at?.zoneName ?? zoneName));
   return [...names].join(' and ').slice(0, 140);
 }
-
-/** `3 TXT records` */
-export function count(number: number, noun: string): string {
-  return `${number} ${noun}${number === 1 ? '' : 's'}`;
-}

@@ -1,8 +1,9 @@
 import type { OwnershipProof, PlacedOrder, SealedTxtRecord } from '../../src/contract/activities.ts';
 import type { CertificateIssuanceResult } from '../../src/contract/certificate-issuance.ts';
+import { counted } from '../../src/failures/counted.ts';
 import { fulfillOrder } from '../activities.ts';
 import { unfinishedStepIn } from '../failures.ts';
-import { count, describeZones } from './describe.ts';
+import { describeZones } from './describe.ts';
 import type { IssuanceState } from './issuance-state.ts';
 import { atTurn, CombinedSteps } from './order-steps.ts';
 
@@ -37,11 +38,11 @@ export class FulfillmentSteps extends CombinedSteps {
     const { cluster, bundleName, dnsNames, commonName, request, secretName, secretMissing, zone } = state.input;
     const { reportTerms, skipCanary, returnReplaced, returnWindow } = state.input;
     const records = challenges.map(({ record }) => record);
-    const what = count(records.length, 'TXT record');
+    const what = counted(records.length, 'TXT record');
     const proof = [
       `publish ${what} in ${describeZones(records, zone)}`,
       'verify propagation',
-      `answer ${count(challenges.length, 'challenge')}`,
+      `answer ${counted(challenges.length, 'challenge')}`,
     ];
     const steps = [
       ...(challenges.length === 0 ? [] : proof),

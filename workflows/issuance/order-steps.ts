@@ -6,9 +6,10 @@ import type {
   VerifiedPropagation,
 } from '../../src/contract/activities.ts';
 import type { CertificateIssuanceResult } from '../../src/contract/certificate-issuance.ts';
+import { counted } from '../../src/failures/counted.ts';
 import { completeOrder, publishAndVerify } from '../activities.ts';
 import { failureIn, unfinishedStepIn } from '../failures.ts';
-import { count, describeZones } from './describe.ts';
+import { describeZones } from './describe.ts';
 import type { IssuanceState } from './issuance-state.ts';
 
 /** An order that others keep from publishing for so long is a failure to report; the next attempt resumes it. */
@@ -52,7 +53,7 @@ export class CombinedSteps implements OrderSteps {
     ownershipOf?: readonly string[],
   ): Promise<VerifiedPropagation> {
     const { cluster, zone } = this.#state.input;
-    const what = count(records.length, 'TXT record');
+    const what = counted(records.length, 'TXT record');
     const where = describeZones(records, zone);
     const isPublished = records.every(({ published }) => published === true);
     const doing = isPublished ? 'Looking for' : 'Publishing';
@@ -83,7 +84,7 @@ export class CombinedSteps implements OrderSteps {
   ): Promise<CertificateIssuanceResult> {
     const { cluster, bundleName, dnsNames, commonName, request, secretName, zone } = this.#state.input;
     const { secretMissing, skipCanary, returnReplaced, returnWindow } = this.#state.input;
-    const answer = challenges.length === 0 ? [] : [`answer ${count(challenges.length, 'challenge')}`];
+    const answer = challenges.length === 0 ? [] : [`answer ${counted(challenges.length, 'challenge')}`];
     const steps = [...answer, 'finalize', `write Secret ${request.namespace}/${secretName}`].join(', ');
     this.#state.show(`To do: ${steps}. The heartbeat of completeOrder says which it is at.`);
     this.#state.mayBeIssued = true;

@@ -3,6 +3,7 @@
  * the patch and with the activities that nothing else calls: publishTxtRecords, verifyPropagation, answerChallenges,
  * finalizeOrder, installCertificate.
  */
+
 import type {
   OwnershipProof,
   PlacedOrder,
@@ -10,6 +11,7 @@ import type {
   VerifiedPropagation,
 } from '../../src/contract/activities.ts';
 import type { CertificateIssuanceResult } from '../../src/contract/certificate-issuance.ts';
+import { counted } from '../../src/failures/counted.ts';
 import {
   answerChallenges,
   finalizeOrder,
@@ -17,7 +19,6 @@ import {
   publishTxtRecords,
   verifyPropagation,
 } from '../activities.ts';
-import { count } from './describe.ts';
 import type { IssuanceState } from './issuance-state.ts';
 import { atTurn, type OrderSteps } from './order-steps.ts';
 
@@ -40,7 +41,7 @@ export class SeparateSteps implements OrderSteps {
   ): Promise<VerifiedPropagation> {
     const { cluster, zone } = this.#state.input;
     const { zoneName } = zone;
-    const what = count(records.length, 'TXT record');
+    const what = counted(records.length, 'TXT record');
     this.#state.show(`Publishing ${what} in ${zoneName}.`);
     this.#state.mayBePublished = true;
     const { nameServers, seal } = await atTurn(this.#state, what, (waitingSince) =>
@@ -79,8 +80,8 @@ export class SeparateSteps implements OrderSteps {
   async #answer({ orderUrl, challenges }: PlacedOrder): Promise<void> {
     if (challenges.length === 0) return;
     const { cluster, bundleName } = this.#state.input;
-    this.#state.show(`${count(challenges.length, 'TXT record')} propagated; the CA is validating.`);
-    await answerChallenges.executeWithOptions({ summary: `answer ${count(challenges.length, 'challenge')}` }, [
+    this.#state.show(`${counted(challenges.length, 'TXT record')} propagated; the CA is validating.`);
+    await answerChallenges.executeWithOptions({ summary: `answer ${counted(challenges.length, 'challenge')}` }, [
       { cluster, bundleName, orderUrl, challenges },
     ]);
   }

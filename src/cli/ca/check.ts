@@ -1,5 +1,6 @@
 import { loadSettings } from '../../configuration/load-configuration.ts';
 import { Preflight } from '../../dns/preflight.ts';
+import { counted } from '../../failures/counted.ts';
 import { CA_SETTINGS, openCas } from '../../issuance/open-cas.ts';
 import { ACCOUNT_SECRET, createOperatorSettings } from '../../kubernetes/objects/operator-settings.ts';
 import { VERSION } from '../../version.ts';
@@ -68,6 +69,6 @@ function progress(total: number): (done: number) => void {
   return (done) => {
     if (Date.now() < next) return;
     next = Date.now() + PROGRESS_INTERVAL_MS;
-    note(`${done} of ${total} clusters checked`);
+    note(`${done} of ${counted(total, 'cluster')} checked`);
   };
 }

@@ -1,3 +1,4 @@
+import { counted } from '../../failures/counted.ts';
 import { formatTable } from '../output.ts';
 import type { CheckedCa } from './check-accounts.ts';
 import type { FleetCheck } from './check-fleet.ts';
@@ -24,7 +25,7 @@ export function formatCheck({ cas, clusters: { checked, refused, undecided } }: 
   for (const one of cas) lines.push(...notesOn(one));
   lines.push(
     '',
-    `${count(checked, 'cluster')} checked: ${refused.length === 0 ? 'every CA may issue for each' : `${count(new Set(refused.map(({ cluster }) => cluster)).size, 'cluster')} not with every CA`}.`,
+    `${counted(checked, 'cluster')} checked: ${refused.length === 0 ? 'every CA may issue for each' : `${counted(new Set(refused.map(({ cluster }) => cluster)).size, 'cluster')} not with every CA`}.`,
   );
   if (refused.length > 0) {
     const table = refused.map(({ cluster, ca, message, remedy = '' }) => [cluster, ca, `${message} ${remedy}`.trim()]);
@@ -33,7 +34,10 @@ export function formatCheck({ cas, clusters: { checked, refused, undecided } }: 
   const [first] = undecided;
   if (first !== undefined) {
     const where = `${first.cluster}, ${first.ca}: ${first.why}`;
-    lines.push('', `Not decided, and left to the CA: ${count(undecided.length, 'check')}, the first of them ${where}`);
+    lines.push(
+      '',
+      `Not decided, and left to the CA: ${counted(undecided.length, 'check')}, the first of them ${where}`,
+    );
   }
   return lines.join('\n');
 }
@@ -43,8 +47,4 @@ function* notesOn({ ca, secret, problem, caaIdentities }: CheckedCa): Generator<
   if (problem !== undefined) yield `${name}: ${problem}`;
   else if (caaIdentities?.length === 0)
     yield `${name}: it does not say by which name CAA records allow it; that is left to it.`;
-}
-
-function count(number: number, what: string): string {
-  return `${number} ${what}${number === 1 ? '' : 's'}`;
 }

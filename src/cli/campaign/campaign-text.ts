@@ -1,8 +1,10 @@
 /** Campaigns for people. */
+
 import { type CampaignOutcome, countsText, totalOf } from '../../campaigns/outcome.ts';
 import { thresholdText } from '../../campaigns/stop-threshold.ts';
 import type { CampaignRevocation } from '../../contract/campaign-request.ts';
 import type { CampaignStatus } from '../../contract/renewal-campaign.ts';
+import { counted } from '../../failures/counted.ts';
 import { formatInstant, formatRelative, formatTable } from '../output.ts';
 import { commandLine } from '../program-name.ts';
 import type { CampaignReport, CampaignRow } from './read-campaigns.ts';
@@ -30,7 +32,7 @@ export function plannedText(planned: PlannedCampaign): string {
       : `The old ones are revoked ${revokedWhen(revocation)}.`;
   const lines = [
     started ? `Campaign ${name} has begun.` : `Campaign ${name} would be started; nothing was done.`,
-    `${certificates.length} certificates in ${waves.length} ${waves.length === 1 ? 'wave' : 'waves'}${canary ? `, first a canary of ${waves[0]}` : ''}; it stops at ${thresholdText(stopAt)}.`,
+    `${counted(certificates.length, 'certificate')} in ${counted(waves.length, 'wave')}${canary ? `, first a canary of ${waves[0]}` : ''}; it stops at ${thresholdText(stopAt)}.`,
     `${revoked} Deadline: ${formatInstant(deadline)}.`,
     ...unknownText(planned),
   ];
@@ -78,7 +80,7 @@ export function statusText(status: CampaignStatus): string {
   ]);
   return [
     `${name}: ${phase}${reason === undefined ? '' : `. ${reason}`}`,
-    `${totalOf(counts)} certificates (${selection}), requested by ${requestedBy} ${formatRelative(startedAt)}; it stops at ${thresholdText(stopAt)}`,
+    `${counted(totalOf(counts), 'certificate')} (${selection}), requested by ${requestedBy} ${formatRelative(startedAt)}; it stops at ${thresholdText(stopAt)}`,
     countsText(counts),
     ...(end === undefined ? [] : [end]),
     ...(lastReplaced === undefined ? [] : [`Last replacement: ${formatInstant(lastReplaced)}.`]),

@@ -5,6 +5,7 @@ import { CRL_REASONS, type CrlReasonName } from '../../certificates/crl-reason.t
 import { duration } from '../../configuration/values.ts';
 import type { CampaignRevocation } from '../../contract/campaign-request.ts';
 import { MAX_WAVE_SIZE, MAX_WAVES } from '../../contract/renewal-campaign.ts';
+import { counted } from '../../failures/counted.ts';
 import { UsageError } from '../arguments.ts';
 import { parseInstant } from './selection-options.ts';
 
@@ -51,7 +52,7 @@ export function wavePlanOf({ canary, wave }: PlanOptions, total: number): WavePl
   const plan = { size, canary: canary === undefined ? usual : wholeNumber('--canary', canary, 0, MAX_WAVE_SIZE) };
   if (Math.ceil(total / size) + 1 <= MAX_WAVES) return plan;
   throw new UsageError(
-    `${total} certificates in waves of ${size} are more than ${MAX_WAVES} waves; expected a larger --wave, or a narrower selection`,
+    `${counted(total, 'certificate')} in waves of ${size} are more than ${MAX_WAVES} waves; expected a larger --wave, or a narrower selection`,
   );
 }
 

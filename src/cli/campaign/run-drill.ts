@@ -3,6 +3,7 @@ import { computeDrill, type DrillResult, type PastIssuance, rateOf } from '../..
 import { identifierOf } from '../../certificates/dns-name.ts';
 import { loadSettings } from '../../configuration/load-configuration.ts';
 import { taskQueueOf } from '../../contract/ids.ts';
+import { counted } from '../../failures/counted.ts';
 import { CertmanError } from '../../failures/failure.ts';
 import { listCompletedIssuances } from '../../worker/list-completed-issuances.ts';
 import { withKubernetes } from '../kubernetes-client.ts';
@@ -95,7 +96,7 @@ export function drillText(drill: Drill): string {
     formatInstant(group.last),
   ]);
   return [
-    `If these ${certificates} certificates were revoked now (${selection}); nothing is done:`,
+    `If ${counted(certificates, 'certificate')} (${selection}) ${certificates === 1 ? 'was' : 'were'} revoked now; nothing is done:`,
     '',
     `Half of them would be replaced at ${formatInstant(half)}, the last at ${formatInstant(last)}.`,
     late === 0

@@ -1,9 +1,11 @@
 /** The flags by which a campaign or a drill selects certificates. */
+
 import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { parseSerials } from '../../campaigns/serial-number.ts';
 import { dnsNameProblem, normalizeName } from '../../certificates/dns-name.ts';
 import { duration } from '../../configuration/values.ts';
+import { counted } from '../../failures/counted.ts';
 import { parseClusterName, parseNamespace, UsageError } from '../arguments.ts';
 import { addSelectionOptions, type SelectionOptions } from '../kubectl-options.ts';
 import { describeSelection } from '../selection.ts';
@@ -81,8 +83,8 @@ export function describeCertificateSelection(selection: CertificateSelection): s
     issuer === undefined ? [] : `by issuer ${issuer}`,
     issuedBefore === undefined ? [] : `issued before ${instant(issuedBefore)}`,
     expiresBefore === undefined ? [] : `expiring before ${instant(expiresBefore)}`,
-    serialNumbers === undefined ? [] : `of ${serialNumbers.size} serial numbers`,
-    clusters === undefined ? [] : `of ${clusters.size} listed clusters`,
+    serialNumbers === undefined ? [] : `of ${counted(serialNumbers.size, 'serial number')}`,
+    clusters === undefined ? [] : `of ${counted(clusters.size, 'listed cluster')}`,
   ];
   return parts.flat().join(', ');
 }
@@ -112,7 +114,7 @@ async function readSerials(file: string): Promise<ReadonlySet<string>> {
   const { serials, wrong } = parseSerials(await readList('--serials', file));
   if (wrong.length > 0)
     throw new UsageError(
-      `--serials: ${file} has ${wrong.length} lines that are no serial number; the first is "${wrong[0]?.slice(0, 100)}"`,
+      `--serials: ${file} has ${counted(wrong.length, 'line')} without a serial number; the first is "${wrong[0]?.slice(0, 100)}"`,
     );
   if (serials.size === 0) throw new UsageError(`--serials: ${file} has no serial number`);
   return serials;

@@ -10,6 +10,7 @@ import {
   campaignWorkflowId,
 } from '../../contract/renewal-campaign.ts';
 import { CertState } from '../../contract/search-attributes.ts';
+import { counted } from '../../failures/counted.ts';
 import { CertmanError } from '../../failures/failure.ts';
 import { updateResult } from '../cluster-workflow.ts';
 import { type ConfirmOptions, confirm } from '../confirm.ts';
@@ -89,7 +90,7 @@ export async function startCampaign(action: CampaignCommand, options: StartOptio
 
 function questionOf({ plan, certificates, waves }: Omit<PlannedCampaign, 'started'>): string {
   const revoked = plan.revocation === undefined ? '' : ', and revoke the old ones';
-  return `This would order new certificates in place of ${certificates.length} in ${waves.length} waves${revoked}; a new certificate of its API restarts a cluster's kube-apiserver.`;
+  return `This would order new certificates in place of ${certificates.length} in ${counted(waves.length, 'wave')}${revoked}; a new certificate of its API restarts a cluster's kube-apiserver.`;
 }
 
 async function begin(

@@ -1,4 +1,5 @@
 import { Command, Option } from 'commander';
+import { counted } from '../../failures/counted.ts';
 import { parseNamespace } from '../arguments.ts';
 import { addSelectionOptions, type SelectionOptions } from '../kubectl-options.ts';
 import { note } from '../output.ts';
@@ -42,6 +43,7 @@ export function reportCommand(): Command {
       ]);
       const report = fleetReport(await readReport(selection, period, options));
       await writeReport(report, output, file);
-      if (file !== undefined) note(`${file}: ${report.clusters.length} clusters, ${report.issued} certificates issued`);
+      if (file !== undefined)
+        note(`${file}: ${counted(report.clusters.length, 'cluster')}, ${counted(report.issued, 'certificate')} issued`);
     });
 }

@@ -1,5 +1,6 @@
 import { loadSettings } from '../../configuration/load-configuration.ts';
 import { challengeZoneTarget, type SweptZone, sweepZones } from '../../dns/txt-sweep.ts';
+import { counted } from '../../failures/counted.ts';
 import { CA_SETTINGS, openCas } from '../../issuance/open-cas.ts';
 import { createOperatorSettings } from '../../kubernetes/objects/operator-settings.ts';
 import { listServedZones } from '../../kubernetes/objects/served-zones.ts';
@@ -81,7 +82,7 @@ function formatSwept({ dryRun, zones }: SweepResult): string {
   );
   const inUse = zones.reduce((sum, zone) => sum + (zone.outcome === 'swept' ? zone.inUse : 0), 0);
   const what = dryRun ? 'would be removed' : 'removed';
-  const summary = `${removed.length} TXT values of ${zones.length} zones ${what}; ${inUse} may be of orders in progress and stay.`;
+  const summary = `${counted(removed.length, 'TXT value')} of ${counted(zones.length, 'zone')} ${what}; ${inUse} may be of orders in progress and stay.`;
   return removed.length === 0 ? summary : `${formatTable(['ZONE', 'NAME', 'VALUE'], removed)}\n${summary}`;
 }
 

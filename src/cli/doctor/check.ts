@@ -1,6 +1,8 @@
 /** A question of `certman doctor`: what it needs, how it is asked within a bound, and what the answer is. */
+
 import { isGrpcServiceError, ServiceError } from '@temporalio/client';
 import { abortable } from '../../dns/abortable.ts';
+import { counted } from '../../failures/counted.ts';
 import { CertmanError } from '../../failures/failure.ts';
 import { commandLine } from '../program-name.ts';
 
@@ -125,6 +127,6 @@ function failureOf(error: unknown): { readonly message: string; readonly remedy?
 export function failedMessage(results: readonly CheckResult[]): string | undefined {
   const failed = results.filter(({ status }) => status === 'failed').map(({ id }) => id);
   if (failed.length === 0) return undefined;
-  const checks = failed.length === 1 ? '1 check failed' : `${failed.length} checks failed`;
+  const checks = `${counted(failed.length, 'check')} failed`;
   return `${checks}: ${failed.join(', ')}. Once it is corrected: ${commandLine('doctor')}`;
 }

@@ -1,3 +1,4 @@
+import { counted } from '../../failures/counted.ts';
 import { oneLine } from '../../failures/printable.ts';
 import type { CheckResult, CheckStatus } from './check.ts';
 
@@ -21,7 +22,7 @@ export function groupText(group: string): string {
 /** How many of which. */
 export function summaryText(results: readonly CheckResult[]): string {
   const count = (status: CheckStatus) => results.filter((result) => result.status === status).length;
-  const parts = [`${count('passed')} passed`, `${count('warning')} warnings`, `${count('failed')} failed`];
+  const parts = [`${count('passed')} passed`, counted(count('warning'), 'warning'), `${count('failed')} failed`];
   const skipped = count('skipped');
   return `${[...parts, ...(skipped === 0 ? [] : [`${skipped} not checked`])].join(', ')}.`;
 }

@@ -5,6 +5,7 @@ import { unknownSettings } from '../../configuration/describe-settings.ts';
 import { type Configuration, loadConfiguration } from '../../configuration/load-configuration.ts';
 import type { Setting } from '../../configuration/setting.ts';
 import { SETTINGS } from '../../configuration/settings.ts';
+import { counted } from '../../failures/counted.ts';
 import { isFailure } from '../../failures/failure.ts';
 import type { KubernetesClient } from '../../kubernetes/api/client.ts';
 import type { KubernetesObject } from '../../kubernetes/api/kubernetes-api.ts';
@@ -65,7 +66,7 @@ export function renewalWindowsCheck(client: Check<KubernetesClient>): Check<void
     run: async (signal) => {
       const { windows, freezes } = await windowsIn(client.value.withSignal(signal));
       if (windows.length + freezes.length === 0) return passed('there are none');
-      return passed(`${windows.length} windows, ${freezes.length} freezes`);
+      return passed(`${counted(windows.length, 'window')}, ${counted(freezes.length, 'freeze')}`);
     },
   });
 }
@@ -83,7 +84,7 @@ export function restartsCheck(
     run: async (signal) => {
       if (restartsAtOnce === 0) return passed('not needed: CERTMAN_RESTARTS_AT_ONCE sets no limit');
       const { turns } = await readTurns(client.value.withSignal(signal), namespace);
-      if (turns !== undefined) return passed(`${turns.length} turns, of ${restartsAtOnce} at once`);
+      if (turns !== undefined) return passed(`${counted(turns.length, 'turn')}, of ${restartsAtOnce} at once`);
       return warning(
         `The entry turns of ConfigMap ${namespace}/${RESTARTS_CONFIG_MAP} is not a list of instants, and counts as none.`,
         `The next renewal that takes a turn writes it anew; until then, remove it: kubectl patch configmap ${RESTARTS_CONFIG_MAP} -n ${namespace} --type=json -p '[{"op":"remove","path":"/data/turns"}]'`,

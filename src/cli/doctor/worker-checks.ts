@@ -2,6 +2,7 @@ import type { Client } from '@temporalio/client';
 import proto from '@temporalio/proto';
 import { SHARED_TASK_QUEUE } from '../../contract/ca-budget.ts';
 import { taskQueueOf, watchWorkflowId } from '../../contract/ids.ts';
+import { counted } from '../../failures/counted.ts';
 import { type Check as AnyCheck, Check, CheckFailure, passed, warning } from './check.ts';
 import { namespaceOf, priorityFinding, type TemporalChecks } from './temporal-checks.ts';
 import { watchFinding } from './watch-check.ts';
@@ -80,7 +81,7 @@ export function workerChecks(
         if (builds.size <= 1) return Promise.resolve(passed(found === '' ? 'they state none' : found));
         return Promise.resolve(
           warning(
-            `They are of ${builds.size} builds: ${found}.`,
+            `They are of ${counted(builds.size, 'build')}: ${found}.`,
             'As during a rollout. When none is under way: kubectl rollout status -n certman-operator deploy/certman',
           ),
         );
@@ -135,7 +136,7 @@ export function workerChecks(
         const { count } = await client.workflow.count(query);
         if (count === 0) return passed('there is none: no order was placed yet at a CA with limits');
         const { pollers } = await describeQueue(client, SHARED_TASK_QUEUE, 'workflow');
-        if (pollers.length > 0) return passed(`${count}, by ${pollers.length} workers`);
+        if (pollers.length > 0) return passed(`${count}, by ${counted(pollers.length, 'worker')}`);
         return warning(
           `There are ${count}, and no worker polls for them: orders are placed without them, and the CA refuses what is too much.`,
           `A worker serves them from its first order on. ${PODS}`,

@@ -1,3 +1,4 @@
+import { counted } from '../../failures/counted.ts';
 import { formatInstant, formatRelative, formatTable } from '../output.ts';
 import type { HistoryEntry } from './certificate-history.ts';
 import type { CertificateHistory } from './read-history.ts';
@@ -8,7 +9,9 @@ export function formatHistory(history: CertificateHistory, wide = false): string
   const failed =
     unsuccessfulOrders === 0
       ? []
-      : [`${unsuccessfulOrders} orders ended without a certificate, the last ${formatRelative(lastUnsuccessful)}.`];
+      : [
+          `${counted(unsuccessfulOrders, 'order')} ended without a certificate, the last ${formatRelative(lastUnsuccessful)}.`,
+        ];
   if (certificates.length === 0) return [`${cluster} has had no certificate yet.`, ...failed].join('\n');
   const header = ['BUNDLE', 'SERIAL', 'ISSUED', 'EXPIRES', 'FATE', 'WHY', 'BY', 'ISSUER'];
   const table = wide

@@ -2,6 +2,7 @@ import type { PostponementReason } from '../../certificates/postponement.ts';
 import { compareUrgency } from '../../certificates/urgency.ts';
 import type { ClusterView } from '../../clusters/cluster-view.ts';
 import { type Gate, gateOf } from '../../clusters/gate.ts';
+import { counted } from '../../failures/counted.ts';
 import type { FailureInfo } from '../../failures/failure.ts';
 import { oneLine } from '../../failures/printable.ts';
 import { formatInstant, formatRelative, formatTable } from '../output.ts';
@@ -135,12 +136,12 @@ function countsText({ clusters, among }: FleetReport, atRest: number): string {
   const counts = new Map<string, number>();
   for (const { state } of clusters.toSorted(byUrgency)) counts.set(state, (counts.get(state) ?? 0) + 1);
   counts.set('Ready', (counts.get('Ready') ?? 0) + atRest);
-  const fleet = `${clusters.length + atRest} clusters${among === undefined ? '' : ` ${oneLine(among)}`}`;
+  const fleet = `${counted(clusters.length + atRest, 'cluster')}${among === undefined ? '' : ` ${oneLine(among)}`}`;
   const byState = Array.from(counts, ([state, count]) => `${count} ${state}`).join(', ');
   const shown =
     clusters.length === 0
       ? 'None fails, waits or is due'
-      : `Below are the ${clusters.length} that fail, wait or are due`;
+      : `Below ${clusters.length === 1 ? 'is the one that fails, waits or is due' : `are the ${clusters.length} that fail, wait or are due`}`;
   return `${fleet}: ${byState}.\n${shown}; --all shows all.`;
 }
 

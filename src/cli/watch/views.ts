@@ -1,5 +1,7 @@
 /** How a watched status is shown: redrawn in place on a terminal, else a line or a document for each change. */
+
 import { createLogUpdate } from 'log-update';
+import { counted } from '../../failures/counted.ts';
 import { formatOutput, note, type OutputOptions, print, styled } from '../output.ts';
 import type { WatchView } from './watch.ts';
 
@@ -32,7 +34,7 @@ export function fitted(lines: readonly string[], columns = 80, rows = 24): reado
   const cut = lines.map((line) => (line.length <= columns ? line : `${line.slice(0, Math.max(0, columns - 1))}…`));
   if (cut.length <= room) return cut;
   const left = cut.length - (room - 1);
-  return [...cut.slice(0, room - 1), `… and ${left} more lines`];
+  return [...cut.slice(0, room - 1), `… and ${counted(left, 'more line')}`];
 }
 
 /** The whole report, whenever it has changed. A YAML document begins with `---`; JSON is a line. */

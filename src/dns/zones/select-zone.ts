@@ -1,4 +1,5 @@
 import { isInZone, normalizeName } from '../../certificates/dns-name.ts';
+import { counted } from '../../failures/counted.ts';
 import { CertmanError } from '../../failures/failure.ts';
 
 /** A zone that a DNS service lists. */
@@ -43,7 +44,7 @@ export function selectZone(
     const [first = '', ...rest] = account;
     throw new CertmanError({
       code: 'dns/zoneAmbiguous',
-      message: `${first.toUpperCase()}${rest.join('')} has ${ids.length} public ${word}s of the name ${only.name}: ${ids.join(' and ')}.`,
+      message: `${first.toUpperCase()}${rest.join('')} has ${counted(ids.length, `public ${word}`)} of the name ${only.name}: ${ids.join(' and ')}.`,
       remedy: 'Delete all but the one that the domain is delegated to, or let Hive manage the zone.',
     });
   }

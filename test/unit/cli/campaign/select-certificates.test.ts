@@ -117,7 +117,7 @@ describe('the flags', () => {
       clusters: new Set(['ns/c1', 'ns/c2']),
     });
     expect(describeCertificateSelection(selection)).toBe(
-      'in all namespaces, of 1 serial numbers, of 2 listed clusters',
+      'in all namespaces, of 1 serial number, of 2 listed clusters',
     );
   });
 
@@ -142,7 +142,7 @@ describe('the flags', () => {
     [{ issuer: 'R12' }, 'expected -n <namespace>, or -A'],
     [{ issuer: '', allNamespaces: true }, 'a flag is empty'],
     [{ expiresBefore: '30', allNamespaces: true }, '--expires-before is "30"; expected an instant'],
-    [{ serials: 'WRONG' }, '1 lines that are no serial number; the first is "not one"'],
+    [{ serials: 'WRONG' }, '1 line without a serial number; the first is "not one"'],
     [{ serials: 'EMPTY' }, 'has no serial number'],
     [{ clusters: 'EMPTY' }, 'names no cluster'],
     [{ clusters: 'WRONG' }, 'does not name a cluster'],
