@@ -1,6 +1,6 @@
 /** A fleet of which nothing is due: adoption, a worker at rest, a fresh worker, and one deletion among the others. */
 import { execFile } from 'node:child_process';
-import { readFile, rm, stat } from 'node:fs/promises';
+import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -43,8 +43,12 @@ export interface SleepersBenchResult {
   readonly workerPeakMb: number;
   /** Of a fresh worker, which watches the fleet but has adopted none of it. */
   readonly freshWorkerMb: number;
-  /** Of one core. */
+  /** Of one core, once all clusters are probed for what they serve. The sweep of the zones, a cluster a second, is rest. */
   readonly cpuPercentAtRest: number;
+  /** Of one core, after the adoption, while they are probed for the first time. */
+  readonly cpuPercentWhileProbing: number;
+  /** From the adoption until all are probed. */
+  readonly probedSeconds: number;
   /** Requests a minute to Temporal that Temporal Cloud bills, without the heartbeats of the watch. */
   readonly actionsAtRest: number;
   /** The watch's, a minute. */
@@ -67,9 +71,9 @@ const STORE = 'temporal.db';
 const MIN_ADOPTED_PER_SECOND = 1;
 const SETTLE_MS = 60_000;
 const STALL_WINDOW_SECONDS = 10;
-/** A controller sweeps the zones for TXT records some minutes after its start, and then once a day. */
-const FIRST_SWEEP_AFTER_MS = 9 * 60_000;
-const FIRST_SWEEP_WITHIN_MS = 20 * 60_000;
+const CERTIFICATES_PER_CLUSTER = 2;
+/** The slowest pace of the first probes that is worth waiting for. */
+const MIN_PROBED_PER_SECOND = 5;
 const SCRAPES = 5;
 
 /** Each figure is of the same fleet, in the order of a worker's life. */
@@ -98,13 +102,10 @@ export async function benchSleepers(options: SleepersBenchOptions): Promise<Slee
     const client = new Client({ connection, namespace: stack.temporal.namespace });
     const emptyStore = await storeBytes(stateDir);
     let worker = await start('adopting-worker');
-    const started = performance.now();
     try {
       const adoption = await untilAdopted(client, clusters, progress);
-      if (performance.now() - started + SETTLE_MS + options.restSeconds * 1000 > FIRST_SWEEP_AFTER_MS) {
-        progress('adopted; the first sweep of the zones is awaited, which is no rest');
-        await untilSwept(worker);
-      }
+      progress('adopted; the clusters are probed for what they serve');
+      const probing = await untilProbed(worker, clusters);
       progress('settling');
       await sleep(SETTLE_MS);
       const rest = await measureRest(stack, worker, options.restSeconds, progress);
@@ -128,6 +129,7 @@ export async function benchSleepers(options: SleepersBenchOptions): Promise<Slee
         workerPeakMb: peakMb,
         freshWorkerMb: fresh.residentMb,
         cpuPercentAtRest: rest.cpuPercent,
+        ...probing,
         actionsAtRest: rest.actions,
         heartbeatsAtRest: rest.heartbeats,
         storeBytesPerCluster,
@@ -177,12 +179,27 @@ async function untilAdopted(
   };
 }
 
-/** The counter of zones moves when the sweep begins. */
-async function untilSwept({ logFile }: WorkerProcess): Promise<void> {
-  const swept = async (): Promise<true | undefined> =>
-    /Swept the zones|no zone is swept|could not be swept/.test(await readFile(logFile, 'utf8')) ? true : undefined;
-  if ((await poll(swept, { timeoutMs: FIRST_SWEEP_WITHIN_MS, intervalMs: 5_000 })) === undefined)
-    throw new Error(`the zones were not swept within ${FIRST_SWEEP_WITHIN_MS / 60_000} minutes`);
+/** The condition `Served` of every certificate says something. */
+async function untilProbed(
+  { pid, metricsUrl }: WorkerProcess,
+  clusters: number,
+): Promise<Pick<SleepersBenchResult, 'cpuPercentWhileProbing' | 'probedSeconds'>> {
+  const [begin, cpuBefore] = [performance.now(), await processCpuSeconds(pid)];
+  const wanted = clusters * CERTIFICATES_PER_CLUSTER;
+  let count = 0;
+  const probed = async (): Promise<true | undefined> => {
+    const reasons = (await scrape(metricsUrl)).all('certman_certificates_served');
+    count = reasons.reduce((sum, { labels, value }) => sum + (labels['reason'] === 'NotProbed' ? 0 : value), 0);
+    return count >= wanted ? true : undefined;
+  };
+  const timeoutMs = (wanted / MIN_PROBED_PER_SECOND) * 1000 + SETTLE_MS;
+  if ((await poll(probed, { timeoutMs, intervalMs: 10_000 })) === undefined)
+    throw new Error(`only ${count} of ${wanted} certificates were probed within ${timeoutMs / 1000} s`);
+  const seconds = (performance.now() - begin) / 1000;
+  return {
+    cpuPercentWhileProbing: round((((await processCpuSeconds(pid)) - cpuBefore) / seconds) * 100, 2),
+    probedSeconds: round(seconds, 0),
+  };
 }
 
 async function measureRest(

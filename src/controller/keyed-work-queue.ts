@@ -11,6 +11,7 @@ export class KeyedWorkQueue {
   /** The last work of each key; settles, but never rejects. */
   readonly #lastByKey = new Map<string, Promise<unknown>>();
   #pending = 0;
+  #pendingBackground = 0;
   #capacityWaiters: (() => void)[] = [];
 
   /**
@@ -23,17 +24,24 @@ export class KeyedWorkQueue {
     this.#maxPending = maxPending;
   }
 
+  /** Whether work in the background is unfinished: while the clusters of a list are signalled, and so adopted. */
+  get hasBackgroundWork(): boolean {
+    return this.#pendingBackground > 0;
+  }
+
   /** @returns the result of the work. @throws its error, after which the key's next work runs all the same. */
   async add<T>(key: string, work: () => Promise<T>, lane: Lane = 'foreground'): Promise<T> {
     const result = this.#runAfter(this.#lastByKey.get(key), work, lane);
     const settled = result.catch(() => undefined);
     this.#lastByKey.set(key, settled);
     this.#pending += 1;
+    if (lane === 'background') this.#pendingBackground += 1;
     try {
       return await result;
     } finally {
       if (this.#lastByKey.get(key) === settled) this.#lastByKey.delete(key);
       this.#pending -= 1;
+      if (lane === 'background') this.#pendingBackground -= 1;
       if (this.#pending < this.#maxPending) for (const resume of this.#capacityWaiters.splice(0)) resume();
     }
   }

@@ -6,6 +6,9 @@ interface PlannedPoll {
   readonly at: number;
 }
 
+/** Subjects in the background are offered apart: however many there are, they hold up no others. */
+export type PollLane = 'foreground' | 'background';
+
 /** Whether a subject that is due is polled now, at another round, or not in use any more. `full`: the round is. */
 export type Acceptance = 'accepted' | 'later' | 'forget' | 'full';
 
@@ -13,11 +16,11 @@ export type Acceptance = 'accepted' | 'later' | 'forget' | 'full';
 export class PollSchedule {
   readonly #planned = new Map<string, PlannedPoll>();
   readonly #answered = new Set<string>();
-  readonly #heap = new Heap<PlannedPoll>((left, right) => left.at - right.at);
+  readonly #heaps: Readonly<Record<PollLane, Heap<PlannedPoll>>> = { foreground: heap(), background: heap() };
 
   /** Plans a new subject. @param at epoch milliseconds; now: it is due at once. */
-  add(key: string, at: number): void {
-    if (!this.#planned.has(key)) this.#plan(key, at);
+  add(key: string, at: number, lane: PollLane = 'foreground'): void {
+    if (!this.#planned.has(key)) this.#plan(key, at, lane);
   }
 
   delete(key: string): void {
@@ -26,29 +29,30 @@ export class PollSchedule {
   }
 
   /** Offers what is due, the longest due first, until the round is full; it stays due until it is answered or postponed. */
-  offerDue(now: number, accept: (key: string) => Acceptance): void {
+  offerDue(now: number, accept: (key: string) => Acceptance, lane: PollLane = 'foreground'): void {
+    const planned = this.#heaps[lane];
     const stillDue: PlannedPoll[] = [];
-    for (let next = this.#heap.peek(); next !== undefined && next.at <= now; next = this.#heap.peek()) {
-      this.#heap.pop();
+    for (let next = planned.peek(); next !== undefined && next.at <= now; next = planned.peek()) {
+      planned.pop();
       if (this.#planned.get(next.key) !== next) continue;
       const acceptance = accept(next.key);
       if (acceptance === 'forget') this.delete(next.key);
       else stillDue.push(next);
       if (acceptance === 'full') break;
     }
-    this.#heap.addAll(stillDue);
+    planned.addAll(stillDue);
   }
 
   /** @param nextPollAt epoch milliseconds. */
-  answered(key: string, nextPollAt: number): void {
+  answered(key: string, nextPollAt: number, lane: PollLane = 'foreground'): void {
     if (!this.#planned.has(key)) return;
     this.#answered.add(key);
-    this.#plan(key, nextPollAt);
+    this.#plan(key, nextPollAt, lane);
   }
 
   /** For a subject that was not asked about or not answered. @param nextPollAt epoch milliseconds. */
-  postpone(key: string, nextPollAt: number): void {
-    if (this.#planned.has(key)) this.#plan(key, nextPollAt);
+  postpone(key: string, nextPollAt: number, lane: PollLane = 'foreground'): void {
+    if (this.#planned.has(key)) this.#plan(key, nextPollAt, lane);
   }
 
   /** Number of subjects in use with at least one answer. */
@@ -56,9 +60,13 @@ export class PollSchedule {
     return this.#answered.size;
   }
 
-  #plan(key: string, at: number): void {
+  #plan(key: string, at: number, lane: PollLane): void {
     const planned = { key, at };
     this.#planned.set(key, planned);
-    this.#heap.push(planned);
+    this.#heaps[lane].push(planned);
   }
+}
+
+function heap(): Heap<PlannedPoll> {
+  return new Heap<PlannedPoll>((left, right) => left.at - right.at);
 }

@@ -3,7 +3,7 @@ import { CertmanError } from '../failures/failure.ts';
 import { backoffDelay, pause, withJitter } from '../kubernetes/api/backoff.ts';
 import { inSlices } from './in-slices.ts';
 import { type ControllerLogger, type OutageLog, outageLog } from './outage-log.ts';
-import { PollSchedule } from './poll-schedule.ts';
+import { type Acceptance, type PollLane, PollSchedule } from './poll-schedule.ts';
 
 const ROUND_INTERVAL_MS = 5_000;
 const MAX_PER_ROUND = 500;
@@ -11,6 +11,10 @@ const MAX_PER_ROUND = 500;
 const MAX_PER_NAMESPACE = 10;
 /** Polled at once: a host that answers slowly holds up no other. */
 const MAX_CONCURRENT_HOSTS = 8;
+/** How often a poller looks for what is due in the background. */
+const BACKGROUND_INTERVAL_MS = 1_000;
+/** What is in the background is not held longer than this. */
+const MAX_BACKGROUND_HOLD_MS = 3_600_000;
 /** From the start of one batch to the next. */
 const BATCH_INTERVAL_MS = 200;
 /** A longer Retry-After is cut to this. */
@@ -23,6 +27,16 @@ const MAX_RETRY_AFTER_MS = 24 * 3_600_000;
 export type PollResult =
   | { readonly kind: 'answered' | 'responded' | 'skipped'; readonly nextPollAt: number }
   | { readonly kind: 'failed'; readonly nextPollAt: number; readonly failure: CertmanError };
+
+/** Subjects that nothing waits for, and that are many: they are polled one by one, beside the others. */
+export interface BackgroundPolls<Subject> {
+  /** Started in a second, over all subjects. */
+  readonly perSecond: number;
+  /** @param now epoch milliseconds. */
+  includes(subject: Subject, now: number): boolean;
+  /** Whether something else goes first; they are held for an hour at most. */
+  isHeld(): boolean;
+}
 
 /** What is polled, and how. */
 export interface PollClient<Subject> {
@@ -42,6 +56,8 @@ export interface PollClient<Subject> {
   readonly concurrentHosts?: number;
   /** When a new subject is polled first (epoch milliseconds); absent: at once. */
   firstPollAt?(subject: Subject, now: number): number;
+  /** Absent: none is in the background. */
+  readonly background?: BackgroundPolls<Subject>;
   /** Whose users can choose the subject's host; absent: none can. */
   namespacesOf?(subject: Subject): readonly string[];
   /** @returns a result for each subject. @throws CertmanError when the host fails for any subject: all stay due. */
@@ -78,6 +94,12 @@ export class Poller<Subject> {
 
   /** Runs until the signal, whose reason it throws. @throws what `poll` throws beside failures of hosts. */
   async run(): Promise<never> {
+    const { background } = this.#client;
+    const [ended] = await Promise.all([this.#runRounds(), background && this.#runBackground(background)]);
+    return ended;
+  }
+
+  async #runRounds(): Promise<never> {
     for (;;) {
       await pause(ROUND_INTERVAL_MS, this.#context.signal);
       await this.#updateSchedule();
@@ -98,9 +120,54 @@ export class Poller<Subject> {
         const subject = this.#client.find(key);
         const now = Date.now();
         if (subject === undefined) this.#schedule.delete(key);
-        else this.#schedule.add(key, this.#client.firstPollAt?.(subject, now) ?? now);
+        else this.#schedule.add(key, this.#client.firstPollAt?.(subject, now) ?? now, this.#laneOf(subject));
       }
     }
+  }
+
+  /** Some each second instead of all in a round: a host that does not answer holds up neither the others nor a round. */
+  async #runBackground(background: BackgroundPolls<Subject>): Promise<never> {
+    const polled = new Set<string>();
+    const maxPolled = this.#client.concurrentHosts ?? MAX_CONCURRENT_HOSTS;
+    let heldSince: number | undefined;
+    let failed: { readonly error: unknown } | undefined;
+    const pollOne = async (subject: Subject): Promise<void> => {
+      const key = this.#client.keyOf(subject);
+      polled.add(key);
+      try {
+        await this.#pollHost(this.#client.hostOf(subject), [subject]);
+      } catch (error) {
+        failed ??= { error };
+      } finally {
+        polled.delete(key);
+      }
+    };
+    for (;;) {
+      await pause(BACKGROUND_INTERVAL_MS, this.#context.signal);
+      if (failed !== undefined) throw failed.error;
+      heldSince = background.isHeld() ? (heldSince ?? Date.now()) : undefined;
+      if (heldSince !== undefined && Date.now() - heldSince < MAX_BACKGROUND_HOLD_MS) continue;
+      const max = Math.min((background.perSecond * BACKGROUND_INTERVAL_MS) / 1000, maxPolled - polled.size);
+      for (const subject of this.#takeBackground(max, polled)) void pollOne(subject);
+    }
+  }
+
+  #takeBackground(max: number, polled: ReadonlySet<string>): readonly Subject[] {
+    const due: Subject[] = [];
+    const accept = (key: string): Acceptance => {
+      if (due.length >= max) return 'full';
+      const subject = this.#client.find(key);
+      if (subject === undefined) return 'forget';
+      if (polled.has(key)) return 'later';
+      due.push(subject);
+      return 'accepted';
+    };
+    this.#schedule.offerDue(Date.now(), accept, 'background');
+    return due;
+  }
+
+  #laneOf(subject: Subject): PollLane {
+    return this.#client.background?.includes(subject, Date.now()) === true ? 'background' : 'foreground';
   }
 
   /** The subjects of one round, in the order in which they are asked for. */
@@ -133,7 +200,8 @@ export class Poller<Subject> {
     while (waiting.length > 0) {
       const outage = this.#outages.get(host);
       if (outage !== undefined && outage.nextAttemptAt > Date.now()) {
-        for (const subject of waiting) this.#schedule.postpone(this.#client.keyOf(subject), outage.nextAttemptAt);
+        for (const subject of waiting)
+          this.#schedule.postpone(this.#client.keyOf(subject), outage.nextAttemptAt, this.#laneOf(subject));
         return;
       }
       // Of a failing host any one is tried: the same one could be the cause each time.
@@ -150,13 +218,15 @@ export class Poller<Subject> {
     let responded = false;
     try {
       for (const [index, result] of (await this.#client.poll(batch)).entries()) {
-        const key = this.#client.keyOf(batch[index] as Subject);
+        const subject = batch[index] as Subject;
+        const key = this.#client.keyOf(subject);
         if (result.kind === 'failed') failure ??= result.failure;
         if (result.kind === 'answered' || result.kind === 'responded') responded = true;
         const now = Date.now();
         const nextPollAt = now + withJitter(Math.max(0, result.nextPollAt - now));
-        if (result.kind === 'answered') this.#schedule.answered(key, nextPollAt);
-        else this.#schedule.postpone(key, nextPollAt);
+        const lane = this.#laneOf(subject);
+        if (result.kind === 'answered') this.#schedule.answered(key, nextPollAt, lane);
+        else this.#schedule.postpone(key, nextPollAt, lane);
       }
     } catch (error) {
       this.#context.signal.throwIfAborted();

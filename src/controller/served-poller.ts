@@ -1,6 +1,6 @@
 /** Probes clusters for the certificates that they serve, and keeps the condition `Served` of their CertificateRequests. */
 import pLimit from 'p-limit';
-import { nextProbeAt } from '../certificates/probe-schedule.ts';
+import { BACKGROUND_PROBES_PER_SECOND, isBackgroundProbe, nextProbeAt } from '../certificates/probe-schedule.ts';
 import {
   type ExpectedCertificate,
   type NameProbe,
@@ -37,7 +37,7 @@ interface ProbedCertificate extends CertificateInUse {
 }
 
 /** What the poller needs of the controller. */
-type ServedPollContext = Pick<ControllerContext, 'cache' | 'kubernetes' | 'metrics' | 'logger' | 'signal'>;
+type ServedPollContext = Pick<ControllerContext, 'cache' | 'kubernetes' | 'queue' | 'metrics' | 'logger' | 'signal'>;
 
 /** A certificate of a ClusterDeployment: what a standalone one is for is not known. Another certificate is another key. */
 function probeKeyOf({ request, cluster }: CertificateInUse): string | undefined {
@@ -47,7 +47,7 @@ function probeKeyOf({ request, cluster }: CertificateInUse): string | undefined 
 
 /** Probes certificates after their installation, with a back-off, then rarely; writes a condition only when it changes. */
 export function servedPollClient(context: ServedPollContext, check: ServedCheck): PollClient<ProbedCertificate> {
-  const { cache, signal } = context;
+  const { cache, queue, signal } = context;
   const certificates = new CertificateIndex(cache, probeKeyOf);
   /** Probes in a row that did not reach a name, by key. */
   const failedProbes = new Map<string, number>();
@@ -94,10 +94,21 @@ export function servedPollClient(context: ServedPollContext, check: ServedCheck)
     hostOf: ({ cluster }) => keyOf(cluster),
     namespacesOf: ({ cluster }) => [cluster.namespace],
     // A controller that takes over goes on with the sweep instead of beginning it.
-    firstPollAt: ({ request }, now) =>
-      request.served?.status === 'True' ? now + Math.random() * check.intervalMs : now,
+    firstPollAt: (certificate, now) => (isSettled(certificate) ? now + Math.random() * check.intervalMs : now),
+    background: {
+      perSecond: BACKGROUND_PROBES_PER_SECOND,
+      includes: ({ request }, now) => isBackgroundProbe(request, now),
+      isHeld: () => queue.hasBackgroundWork,
+    },
     poll: (batch) => Promise.all(batch.map(pollOne)),
   };
+}
+
+/** Whether the last probe found what it will find again: the next one is one of the sweep. */
+function isSettled({ request: { served }, cluster }: ProbedCertificate): boolean {
+  const { notProbed } = cluster.endpoints ?? {};
+  if (notProbed !== undefined) return served?.reason === notProbed;
+  return served?.status === 'True' || served?.reason === 'NotPublic';
 }
 
 async function conditionOf(
@@ -187,7 +198,7 @@ async function reportTurn(
 
 /** While clusters are not probed: removes the conditions of before, which would be out of date. */
 export function servedRemovalClient(context: ServedPollContext): PollClient<ProbedCertificate> {
-  const { cache, kubernetes } = context;
+  const { cache, kubernetes, queue } = context;
   const certificates = new CertificateIndex(cache, (certificate) =>
     certificate.request.served === undefined ? undefined : probeKeyOf(certificate),
   );
@@ -207,6 +218,11 @@ export function servedRemovalClient(context: ServedPollContext): PollClient<Prob
     },
     keyOf: ({ key }) => key,
     hostOf: ({ cluster }) => keyOf(cluster),
+    background: {
+      perSecond: BACKGROUND_PROBES_PER_SECOND,
+      includes: () => true,
+      isHeld: () => queue.hasBackgroundWork,
+    },
     poll: (batch) =>
       Promise.all(
         batch.map(async ({ request, serialNumber }): Promise<PollResult> => {

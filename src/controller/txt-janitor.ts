@@ -9,6 +9,11 @@ import type { ControllerContext, SweepSource } from './controller-context.ts';
 const FIRST_DELAY_MS = 10 * 60_000;
 const INTERVAL_MS = 24 * 3_600_000;
 const RETRY_MS = 3_600_000;
+/** For each cluster, so that a sweep costs no burst either where many share a zone. */
+const LOOK_UP_INTERVAL_MS = 1_000;
+/** While the clusters of a list are signalled, a sweep waits, but not longer than this. */
+const MAX_HOLD_MS = 3_600_000;
+const HOLD_INTERVAL_MS = 60_000;
 /** Of one log line. */
 const MAX_RECORDS_LOGGED = 50;
 
@@ -17,12 +22,14 @@ const MAX_RECORDS_LOGGED = 50;
  * once a day. Runs until the signal, whose reason it throws.
  */
 export async function runTxtJanitor(
-  context: Pick<ControllerContext, 'kubernetes' | 'settings' | 'metrics' | 'logger' | 'signal'>,
+  context: Pick<ControllerContext, 'kubernetes' | 'queue' | 'settings' | 'metrics' | 'logger' | 'signal'>,
   options: SweepSource,
 ): Promise<never> {
-  const { logger, signal } = context;
+  const { queue, logger, signal } = context;
   for (let waitMs = options.firstDelayMs ?? FIRST_DELAY_MS; ; ) {
     await pause(withJitter(waitMs), signal);
+    for (let heldMs = 0; queue.hasBackgroundWork && heldMs < MAX_HOLD_MS; heldMs += HOLD_INTERVAL_MS)
+      await pause(HOLD_INTERVAL_MS, signal);
     try {
       await sweepOnce(context, options);
       waitMs = INTERVAL_MS;
@@ -50,7 +57,8 @@ async function sweepOnce(
   ];
   const total = { swept: 0, gone: 0, failed: 0, removed: 0, inUse: 0 };
   const failures = new Map<string, { count: number; readonly example: string }>();
-  for await (const zone of sweepZones(targets, { dns, tags, signal, requestIntervalMs })) {
+  const sweep = { dns, tags, signal, requestIntervalMs, lookUpIntervalMs: requestIntervalMs ?? LOOK_UP_INTERVAL_MS };
+  for await (const zone of sweepZones(targets, sweep)) {
     total[zone.outcome] += 1;
     metrics.sweptZones.inc({ outcome: zone.outcome });
     if (zone.outcome === 'swept') {

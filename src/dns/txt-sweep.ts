@@ -50,6 +50,8 @@ export interface TxtSweepOptions {
   /** Removes nothing. */
   readonly dryRun?: boolean;
   readonly requestIntervalMs?: number | undefined;
+  /** From one look-up of a zone and its credentials to the next, for each target; default 0. */
+  readonly lookUpIntervalMs?: number | undefined;
   /** Epoch milliseconds. */
   readonly now?: () => number;
 }
@@ -83,13 +85,16 @@ export async function* sweepZones(targets: Iterable<DnsTarget>, options: TxtSwee
 
 class TxtSweep {
   readonly #options: TxtSweepOptions;
+  readonly #lookUpIntervalMs: number;
 
   constructor(options: TxtSweepOptions) {
     this.#options = options;
+    this.#lookUpIntervalMs = options.lookUpIntervalMs ?? 0;
   }
 
   async find(target: DnsTarget): Promise<ZoneRecords | undefined> {
     const { dns, signal } = this.#options;
+    await pause(this.#lookUpIntervalMs, signal);
     return await this.#patiently(async () => await dns.listRecords?.(target, signal));
   }
 
@@ -98,7 +103,8 @@ class TxtSweep {
     const removed: TxtRecord[] = [];
     let inUse = 0;
     for (let at: string | undefined, pages = 1; ; pages++) {
-      await pause(requestIntervalMs, signal);
+      // The pause of the look-up counts.
+      await pause(pages === 1 ? Math.max(0, requestIntervalMs - this.#lookUpIntervalMs) : requestIntervalMs, signal);
       const { records, next } = await this.#patiently(() => zone.page(at));
       const own = findOwnRecords(records, tags, now());
       removed.push(...own.leftover);

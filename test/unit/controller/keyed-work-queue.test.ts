@@ -50,9 +50,11 @@ describe('a keyed work queue', () => {
     await queue.add('e', () => Promise.resolve(running.push('e')));
     await setImmediate();
     expect(running.toSorted()).toEqual(['a', 'b', 'e']);
+    expect(queue.hasBackgroundWork).toBe(true);
     gate.open();
     await Promise.all(background);
     expect(running.slice(3)).toEqual(['c', 'd']);
+    expect(queue.hasBackgroundWork).toBe(false);
   });
 
   test('keeps the order of a key whose earlier work is in the background', async () => {

@@ -238,3 +238,88 @@ describe('subjects whose hosts users can choose', () => {
     expect(polled).toHaveLength(11);
   });
 });
+
+describe('subjects in the background', () => {
+  const logger = { info: () => {}, warn: () => {}, error: () => {} };
+  let stop: AbortController;
+  let held: boolean;
+  /** Keys in the order in which they were polled. */
+  let polled: string[];
+  let subjects: string[];
+
+  beforeEach(() => {
+    vi.useFakeTimers();
+    stop = new AbortController();
+    held = false;
+    polled = [];
+    subjects = Array.from({ length: 1_000 }, (_, index) => `old-${index}`);
+  });
+  afterEach(() => {
+    stop.abort();
+    vi.useRealTimers();
+  });
+
+  function start(poll: (key: string) => Promise<PollResult> = answered): Poller<string> {
+    const poller = new Poller<string>(
+      {
+        concurrency: 1,
+        concurrentHosts: 32,
+        failurePauseMs: { first: 1, max: 1 },
+        outageMessages: { failing: 'failing', recovered: 'recovered' },
+        changes: () => subjects,
+        find: (key) => key,
+        keyOf: (subject) => subject,
+        hostOf: (subject) => subject,
+        background: { perSecond: 10, includes: (subject) => subject.startsWith('old'), isHeld: () => held },
+        poll: async ([key = '']) => {
+          polled.push(key);
+          return [await poll(key)];
+        },
+      },
+      { logger, signal: stop.signal },
+    );
+    poller.run().catch(() => undefined);
+    return poller;
+  }
+  const answered = (): Promise<PollResult> =>
+    Promise.resolve({ kind: 'answered', nextPollAt: Date.now() + 12 * HOUR_MS });
+
+  test('are polled at their pace and each once, however many are due', async () => {
+    const poller = start();
+    await vi.advanceTimersByTimeAsync(35_000);
+    expect(polled.length).toBeGreaterThan(250);
+    expect(polled.length).toBeLessThanOrEqual(310);
+    expect(new Set(polled).size).toBe(polled.length);
+    await vi.advanceTimersByTimeAsync(100_000);
+    expect(polled.toSorted()).toEqual(subjects.toSorted());
+    expect(poller.answeredCount).toBe(1_000);
+  });
+
+  test('hold up none of the others', async () => {
+    start((key) => (key.startsWith('old') ? new Promise(() => undefined) : answered()));
+    await vi.advanceTimersByTimeAsync(30_000);
+    // Each of the 32 places has one that does not answer.
+    expect(polled).toHaveLength(32);
+    subjects.push('new');
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(polled.slice(32)).toEqual(['new']);
+  });
+
+  test('wait while something else goes first, for an hour at most', async () => {
+    held = true;
+    subjects = ['new', 'old-1'];
+    start();
+    await vi.advanceTimersByTimeAsync(3_590_000);
+    expect(polled).toEqual(['new']);
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(polled).toEqual(['new', 'old-1']);
+  });
+
+  test('end the poller with an error that is no failure of a host', async () => {
+    const broken = new TypeError('broken');
+    const poller = start(() => Promise.reject(broken));
+    const ended = expect(poller.run()).rejects.toBe(broken);
+    await vi.advanceTimersByTimeAsync(10_000);
+    await ended;
+  });
+});

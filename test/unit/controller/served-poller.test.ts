@@ -1,10 +1,11 @@
 import { Registry } from 'prom-client';
-import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { readLeaf } from '../../../src/acme/certificate.ts';
 import { toCachedCluster } from '../../../src/clusters/cached-cluster.ts';
 import type { ClusterView } from '../../../src/clusters/cluster-view.ts';
 import { ControllerCache } from '../../../src/controller/controller-cache.ts';
-import { servedPollClient } from '../../../src/controller/served-poller.ts';
+import { KeyedWorkQueue } from '../../../src/controller/keyed-work-queue.ts';
+import { servedPollClient, servedRemovalClient } from '../../../src/controller/served-poller.ts';
 import { AddressLookupError } from '../../../src/dns/public-addresses.ts';
 import { CertmanError } from '../../../src/failures/failure.ts';
 import type { KubernetesApi, KubernetesObject } from '../../../src/kubernetes/api/kubernetes-api.ts';
@@ -16,6 +17,7 @@ import { TlsProbe } from '../../../src/tls-probe/tls-probe.ts';
 import { TrustStore } from '../../../src/x509/trust-store.ts';
 import { IssuingCa } from '../../support/certificates/issuing-ca.ts';
 import { startTlsServer, type TlsServer } from '../../support/certificates/tls-server.ts';
+import { Gate } from '../../support/faults/gate.ts';
 import { LOOPBACK } from '../../support/network.ts';
 import { clusterView } from '../../support/workflows/cluster-views.ts';
 
@@ -26,6 +28,7 @@ let ca: IssuingCa;
 let server: TlsServer;
 let issued: Awaited<ReturnType<typeof issue>>;
 let cache: ControllerCache;
+let queue: KeyedWorkQueue;
 let view: ClusterView;
 /** What the API server has of the request. */
 let stored: KubernetesObject | undefined;
@@ -40,6 +43,7 @@ beforeAll(async () => {
 afterAll(() => server.close());
 beforeEach(() => {
   cache = new ControllerCache();
+  queue = new KeyedWorkQueue(8, 100);
   view = { ...clusterView(), finalizer: true, apiURL: `https://api.c1.example.com:${server.port}` };
   stored = undefined;
   events = [];
@@ -79,7 +83,7 @@ function setUp(kubernetes: KubernetesApi = api, roots = new TrustStore([ca.certi
   };
   const signal = new AbortController().signal;
   const metrics = createMetrics(new Registry());
-  return servedPollClient({ cache, kubernetes, metrics, logger, signal }, check);
+  return servedPollClient({ cache, kubernetes, queue, metrics, logger, signal }, check);
 }
 
 function setRequest(status: object, kind?: 'CertificateRequest'): void {
@@ -217,14 +221,69 @@ describe('the sweep of what clusters serve', () => {
     expect([...setUp().changes()]).toEqual([]);
   });
 
-  test('goes on with the sweep of an earlier controller: what is served is not due at once', () => {
-    const condition = { type: 'Served', status: 'True', reason: 'Served', message: 'x' };
+  const subjectOf = (client: ReturnType<typeof setUp>) => {
+    const [subject] = [...client.changes()].flatMap((key) => client.find(key) ?? []);
+    if (subject === undefined) throw new Error('nothing is polled');
+    return subject;
+  };
+
+  test.each([
+    ['Served', {}],
+    ['NotPublic', {}],
+    ['PrivateLink', { privateLink: true }],
+  ] as const)('goes on with the sweep of an earlier controller: %s is not due at once', (reason, change) => {
+    const random = vi.spyOn(Math, 'random').mockReturnValue(0.5);
+    onTestFinished(() => random.mockRestore());
+    view = { ...view, ...change };
+    const condition = { type: 'Served', status: reason === 'Served' ? 'True' : 'Unknown', reason, message: 'x' };
     setRequest({ ...issued.status, conditions: [condition] });
     const client = setUp();
-    const [subject] = [...client.changes()].flatMap((key) => client.find(key) ?? []);
-    const at = subject && client.firstPollAt?.(subject, 1_000);
-    expect(at).toBeGreaterThanOrEqual(1_000);
-    expect(at).toBeLessThanOrEqual(1_000 + 12 * HOUR_MS);
+    expect(client.firstPollAt?.(subjectOf(client), 1_000)).toBe(1_000 + 6 * HOUR_MS);
+  });
+
+  test.each([
+    ['NotProbed', {}],
+    ['Unreachable', {}],
+    ['PrivateLink', {}],
+    ['Served', { privateLink: true }],
+  ] as const)('is due at once after a take-over where %s is no answer, with %j', (reason, change) => {
+    view = { ...view, ...change };
+    const condition = { type: 'Served', status: reason === 'Served' ? 'True' : 'Unknown', reason, message: 'x' };
+    setRequest({ ...issued.status, conditions: [condition] });
+    const client = setUp();
+    expect(client.firstPollAt?.(subjectOf(client), 1_000)).toBe(1_000);
+  });
+
+  test('is paced for certificates from before certman or a day ago, and held while clusters of a list are signalled', async () => {
+    const isBackground = (status: object): boolean | undefined => {
+      setRequest({ ...issued.status, ...status });
+      const client = setUp();
+      return client.background?.includes(subjectOf(client), Date.now());
+    };
+    expect([isBackground({}), isBackground(installed(25 * HOUR_MS)), isBackground(installed(HOUR_MS))]).toEqual([
+      true,
+      true,
+      false,
+    ]);
+    const { background } = setUp();
+    const gate = new Gate();
+    const adoption = queue.add('a', () => gate.opened, 'background');
+    expect(background?.isHeld()).toBe(true);
+    gate.open();
+    await adoption;
+    expect(background?.isHeld()).toBe(false);
+  });
+
+  test('removes all conditions at the pace of the sweep where it is switched off', async () => {
+    const condition = { type: 'Served', status: 'True', reason: 'Served', message: 'x' };
+    setRequest({ ...issued.status, ...installed(60_000), conditions: [condition] });
+    const metrics = createMetrics(new Registry());
+    const { signal } = new AbortController();
+    const client = servedRemovalClient({ cache, kubernetes: api, queue, metrics, logger, signal });
+    const subject = subjectOf(client);
+    expect(client.background?.includes(subject, Date.now())).toBe(true);
+    await client.poll([subject]);
+    expect(servedIn()).toBeUndefined();
   });
 
   test('writes nothing to a request that has another certificate by then, or is another one', async () => {

@@ -4,6 +4,7 @@ import { Registry } from 'prom-client';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createDnsActivities } from '../../../../activities/dns.ts';
 import type { TxtRecord } from '../../../../src/certificates/dns-name.ts';
+import { KeyedWorkQueue } from '../../../../src/controller/keyed-work-queue.ts';
 import { runTxtJanitor } from '../../../../src/controller/txt-janitor.ts';
 import type { DnsTarget } from '../../../../src/dns/provider.ts';
 import type { PlatformProvider } from '../../../../src/dns/registry.ts';
@@ -196,6 +197,7 @@ describe('a sweep', () => {
     const running = runTxtJanitor(
       {
         kubernetes: lab.kubernetes.asApi(),
+        queue: new KeyedWorkQueue(1, 1),
         settings: {
           managementCluster: 'hive',
           operatorNamespace: 'certman-operator',
