@@ -1,9 +1,7 @@
-import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import { loadSettings } from '../../configuration/load-configuration.ts';
-import type { CertificateIssuanceResult } from '../../contract/certificate-issuance.ts';
 import type { DecommissionResult } from '../../contract/cluster-certificates.ts';
-import { certClusterOf, identityOfWorkflow, taskQueueOf } from '../../contract/ids.ts';
-import { CertCluster, CertReason } from '../../contract/search-attributes.ts';
+import { identityOfWorkflow } from '../../contract/ids.ts';
 import { listExecutions } from '../../controller/cluster-workflow-client.ts';
 import { CertmanError } from '../../failures/failure.ts';
 import { withTolerantMemos } from '../../payloads/data-converter.ts';
@@ -14,11 +12,8 @@ import { assertSameManagementCluster } from '../management-cluster.ts';
 import { note } from '../output.ts';
 import { commandLine } from '../program-name.ts';
 import { isUnavailable, unavailableMessage, withTemporal } from '../temporal-client.ts';
-import { type CompletedOrder, certificateHistory, type HistoryEntry } from './certificate-history.ts';
-import { RenewalRequests } from './requested-by.ts';
-
-/** The newest: a certificate of a day, renewed twice a day, has as many in Temporal's usual retention. */
-const MAX_ORDERS = 500;
+import { certificateHistory, type HistoryEntry } from './certificate-history.ts';
+import { readLatestOrders, readOrders } from './read-orders.ts';
 
 /** The certificates of a cluster, newest first. */
 export interface CertificateHistory {
@@ -44,7 +39,9 @@ export async function readHistory(name: ClusterName, connection: KubeConnection)
     const isUnknown = orders.length === 0 && status === 'none' && decommissions.length === 0;
     if (isUnknown && unsuccessful.unsuccessfulOrders === 0) throw nothingKnown(cluster, managementCluster);
     const bundles = typeof status === 'string' ? undefined : status.bundles;
-    const certificates = certificateHistory({ orders, bundles, decommissions, now: Date.now() });
+    const latest = typeof status === 'string' ? [] : await readLatestOrders(client, status, orders);
+    const all = [...latest, ...orders];
+    const certificates = certificateHistory({ orders: all, bundles, decommissions, now: Date.now() });
     return { cluster, certificates, ...unsuccessful };
   });
 }
@@ -55,57 +52,6 @@ function nothingKnown(cluster: string, managementCluster: string): CertmanError 
     message: `Temporal has no order and no workflow of ${cluster} on the management cluster ${managementCluster}; it keeps what has ended for the retention of its namespace.`,
     remedy: `See why: ${commandLine(`explain ${cluster}`)}. CERTMAN_MANAGEMENT_CLUSTER selects another management cluster.`,
   });
-}
-
-async function readOrders(client: Client, managementCluster: string, name: ClusterName) {
-  const query = `TaskQueue = '${taskQueueOf(managementCluster)}' AND WorkflowType = 'certificateIssuance' AND ${CertCluster.name} = '${certClusterOf(name)}' AND ExecutionStatus != 'Running'`;
-  const requests = new RenewalRequests(client);
-  const orders: Promise<CompletedOrder>[] = [];
-  let unsuccessfulOrders = 0;
-  let lastUnsuccessful: string | undefined;
-  for await (const execution of listExecutions(withTolerantMemos(client), { query }, PAGE_TIMEOUT_MS)) {
-    if (execution.status.name === 'COMPLETED') {
-      if (orders.length >= MAX_ORDERS) break;
-      orders.push(readOrder(client, requests, execution));
-      // At most so many requests at once.
-      if (orders.length % 20 === 0) await Promise.all(orders);
-    } else {
-      unsuccessfulOrders += 1;
-      const ended = execution.closeTime?.toISOString();
-      if (ended !== undefined && (lastUnsuccessful === undefined || ended > lastUnsuccessful)) lastUnsuccessful = ended;
-    }
-  }
-  return { orders: await Promise.all(orders), unsuccessfulOrders, lastUnsuccessful };
-}
-
-async function readOrder(
-  client: Client,
-  requests: RenewalRequests,
-  execution: WorkflowExecutionInfo,
-): Promise<CompletedOrder> {
-  const { workflowId, runId, startTime, closeTime = startTime, parentExecution } = execution;
-  const reason = execution.typedSearchAttributes.get(CertReason);
-  const [result, requestedBy] = await Promise.all([
-    client.workflow.getHandle(workflowId, runId).result() as Promise<CertificateIssuanceResult>,
-    reason === 'RenewRequested' && parentExecution
-      ? requests.requestedBy(
-          { workflowId: parentExecution.workflowId ?? '', runId: parentExecution.runId ?? '' },
-          startTime,
-        )
-      : undefined,
-  ]);
-  // issue/<management cluster>/<namespace>/<name>/<uid>/<bundle>/<number>
-  const [uid = '', bundle = ''] = workflowId.split('/').slice(-3);
-  return {
-    uid,
-    bundle,
-    workflowId,
-    orderedAt: startTime.toISOString(),
-    issuedAt: closeTime.toISOString(),
-    reason,
-    requestedBy,
-    result,
-  };
 }
 
 /** `none`: no workflow; `unavailable`: no worker answers. */

@@ -1,0 +1,100 @@
+/** The orders of a cluster that ended, from Temporal. */
+import { type Client, type WorkflowExecutionInfo, WorkflowNotFoundError } from '@temporalio/client';
+import type { CertificateIssuanceResult } from '../../contract/certificate-issuance.ts';
+import type { ClusterStatus } from '../../contract/cluster-certificates.ts';
+import { certClusterOf, issuanceWorkflowId, taskQueueOf } from '../../contract/ids.ts';
+import { CertCluster, CertReason } from '../../contract/search-attributes.ts';
+import { listExecutions } from '../../controller/cluster-workflow-client.ts';
+import { withTolerantMemos } from '../../payloads/data-converter.ts';
+import type { ClusterName } from '../arguments.ts';
+import { PAGE_TIMEOUT_MS } from '../cluster-workflow.ts';
+import type { CompletedOrder } from './certificate-history.ts';
+import { RenewalRequests } from './requested-by.ts';
+
+/** The newest: a certificate of a day, renewed twice a day, has as many in Temporal's usual retention. */
+const MAX_ORDERS = 500;
+
+/** What visibility lists. @throws what the requests throw. */
+export async function readOrders(client: Client, managementCluster: string, name: ClusterName) {
+  const query = `TaskQueue = '${taskQueueOf(managementCluster)}' AND WorkflowType = 'certificateIssuance' AND ${CertCluster.name} = '${certClusterOf(name)}' AND ExecutionStatus != 'Running'`;
+  const requests = new RenewalRequests(client);
+  const orders: Promise<CompletedOrder>[] = [];
+  let unsuccessfulOrders = 0;
+  let lastUnsuccessful: string | undefined;
+  for await (const execution of listExecutions(withTolerantMemos(client), { query }, PAGE_TIMEOUT_MS)) {
+    if (execution.status.name === 'COMPLETED') {
+      if (orders.length >= MAX_ORDERS) break;
+      orders.push(readOrder(client, requests, execution));
+      // At most so many requests at once.
+      if (orders.length % 20 === 0) await Promise.all(orders);
+    } else {
+      unsuccessfulOrders += 1;
+      const ended = execution.closeTime?.toISOString();
+      if (ended !== undefined && (lastUnsuccessful === undefined || ended > lastUnsuccessful)) lastUnsuccessful = ended;
+    }
+  }
+  return { orders: await Promise.all(orders), unsuccessfulOrders, lastUnsuccessful };
+}
+
+/**
+ * The latest order of each bundle where it is not among those listed: visibility lists the end of an order some moments after the
+ * cluster's workflow has recorded its certificate. @throws what the requests throw.
+ */
+export async function readLatestOrders(
+  client: Client,
+  { cluster, bundles }: Pick<ClusterStatus, 'cluster' | 'bundles'>,
+  listed: readonly Pick<CompletedOrder, 'workflowId'>[],
+): Promise<readonly CompletedOrder[]> {
+  const known = new Set(listed.map(({ workflowId }) => workflowId));
+  const missing = Object.entries(bundles)
+    .filter(([, { orders }]) => orders > 0)
+    .map(([bundle, { orders }]) => issuanceWorkflowId(cluster.identity, bundle, orders))
+    .filter((workflowId) => !known.has(workflowId));
+  const { workflow } = withTolerantMemos(client);
+  const requests = new RenewalRequests(client);
+  const found = await Promise.all(
+    missing.map(async (workflowId) => {
+      try {
+        const execution = await client.withDeadline(Date.now() + PAGE_TIMEOUT_MS, () =>
+          workflow.getHandle(workflowId).describe(),
+        );
+        return execution.status.name === 'COMPLETED' ? await readOrder(client, requests, execution) : undefined;
+      } catch (error) {
+        // Longer ago than Temporal keeps.
+        if (error instanceof WorkflowNotFoundError) return undefined;
+        throw error;
+      }
+    }),
+  );
+  return found.filter((order) => order !== undefined);
+}
+
+async function readOrder(
+  client: Client,
+  requests: RenewalRequests,
+  execution: Omit<WorkflowExecutionInfo, 'raw'>,
+): Promise<CompletedOrder> {
+  const { workflowId, runId, startTime, closeTime = startTime, parentExecution } = execution;
+  const reason = execution.typedSearchAttributes.get(CertReason);
+  const [result, requestedBy] = await Promise.all([
+    client.workflow.getHandle(workflowId, runId).result() as Promise<CertificateIssuanceResult>,
+    reason === 'RenewRequested' && parentExecution
+      ? requests.requestedBy(
+          { workflowId: parentExecution.workflowId ?? '', runId: parentExecution.runId ?? '' },
+          startTime,
+        )
+      : undefined,
+  ]);
+  // issue/<management cluster>/<namespace>/<name>/<uid>/<bundle>/<number>
+  const [uid = '', bundle = ''] = workflowId.split('/').slice(-3);
+  return {
+    uid,
+    bundle,
+    workflowId,
+    orderedAt: startTime.toISOString(),
+    issuedAt: closeTime.toISOString(),
+    reason,
+    requestedBy,
+    result,
+  };
+}
