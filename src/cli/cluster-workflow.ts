@@ -53,16 +53,26 @@ export async function findClusterWorkflow(
   managementCluster: string,
   named: ClusterName,
 ): Promise<WorkflowHandle | undefined> {
-  const found: { readonly workflowId: string; readonly rank: number; readonly at: number }[] = [];
-  const query = runningClustersQuery(managementCluster, named);
-  for await (const execution of listExecutions(withTolerantMemos(client), { query }, PAGE_TIMEOUT_MS)) {
-    const identity = identityOfWorkflow(managementCluster, execution);
-    if (identity?.name !== named.name) continue;
-    const { workflowId, startTime } = execution;
-    found.push({ workflowId, rank: identity.kind === undefined ? 1 : 0, at: startTime.getTime() });
-  }
-  const [best] = found.toSorted((left, right) => right.rank - left.rank || right.at - left.at);
-  return best && client.workflow.getHandle(best.workflowId);
+  const tolerant = withTolerantMemos(client);
+  const find = async (status: 'Running' | 'ContinuedAsNew'): Promise<string | undefined> => {
+    const found: { readonly workflowId: string; readonly rank: number; readonly at: number }[] = [];
+    const query = `${clustersQuery(managementCluster, named)} AND ExecutionStatus = '${status}'`;
+    for await (const execution of listExecutions(tolerant, { query }, PAGE_TIMEOUT_MS)) {
+      const identity = identityOfWorkflow(managementCluster, execution);
+      if (identity?.name !== named.name) continue;
+      const { workflowId, startTime } = execution;
+      found.push({ workflowId, rank: identity.kind === undefined ? 1 : 0, at: startTime.getTime() });
+    }
+    const [best] = found.toSorted((left, right) => right.rank - left.rank || right.at - left.at);
+    return best?.workflowId;
+  };
+  const running = await find('Running');
+  if (running !== undefined) return client.workflow.getHandle(running);
+  // Visibility may list the end of a run before the run that continues it.
+  const continued = await find('ContinuedAsNew');
+  if (continued === undefined) return undefined;
+  const { status } = await tolerant.workflow.getHandle(continued).describe();
+  return status.name === 'RUNNING' ? client.workflow.getHandle(continued) : undefined;
 }
 
 /** Runs `work` with a cluster's workflow. @throws CertmanError `kubernetes/notFound` when it has none. */
