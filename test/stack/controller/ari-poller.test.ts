@@ -1,6 +1,5 @@
 /** The ARI poller (RFC 9773) against a real CA, API server and Temporal server. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import pLimit from 'p-limit';
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import type { AcmeClient } from '../../../src/acme/client.ts';
 import type { AcmeClientSource } from '../../../src/acme/client-source.ts';
@@ -25,6 +24,7 @@ import { QUIET_MS, useControllerHarness } from '../../support/controller/harness
 import { type FaultProxy, startFaultProxy } from '../../support/faults/fault-proxy.ts';
 import { Gate } from '../../support/faults/gate.ts';
 import { GRPC, isSignalTo, startTemporalFrontend } from '../../support/faults/temporal-frontend.ts';
+import { PEBBLE_CONNECTIONS } from '../../support/faults/upstream.ts';
 import { requestSpec, useManagementCluster } from '../../support/kubernetes/management-cluster.ts';
 import { eventually } from '../../support/vitest/eventually.ts';
 
@@ -50,7 +50,12 @@ let ca: AcmeClient;
 
 beforeAll(async () => {
   pebble = await startPebble({ nonceReject: 0, profiles: { default: 90 * 86_400 } });
-  proxy = await startFaultProxy({ target: pebble.url, targetCaPem: pebble.caPem, tls: pebble.tls });
+  proxy = await startFaultProxy({
+    target: pebble.url,
+    targetCaPem: pebble.caPem,
+    tls: pebble.tls,
+    ...PEBBLE_CONNECTIONS,
+  });
   const server = { directoryUrl: `${proxy.url}/dir`, caPem: pebble.caPem };
   source = caSource(server, { stored: await newAccount(server) });
   ca = await clientOf(source);
@@ -344,9 +349,6 @@ describe('a CA that', () => {
 /** Maximum of a ClusterDeployment. */
 const MAX_BUNDLES = 32;
 
-/** Pebble deadlocks under many concurrent orders: it takes two locks in both orders. */
-const issuing = pLimit(4);
-
 /** A cluster with `count` bundles, each with a certificate from the CA. */
 async function certifiedBundles(count: number): Promise<{ cluster: Cluster; certificates: readonly CaCertificate[] }> {
   const bundles = Array.from({ length: count }, (_, index) => `b${index}`);
@@ -363,7 +365,7 @@ async function certifiedBundles(count: number): Promise<{ cluster: Cluster; cert
   const certificates = await Promise.all(
     bundles.map(async (bundle) => {
       const names = [`${bundle}.${namespace}.example.com`];
-      const certificate = await issuing(() => issueCertificate(ca, { dnsNames: names }));
+      const certificate = await issueCertificate(ca, { dnsNames: names });
       const request = { namespace, name: `${name}-${bundle}` };
       const spec = { ...requestSpec(name), certificateSecret: { name: secretOf(bundle) } };
       await managementCluster().certman.apply(CERTIFICATE_REQUESTS, {

@@ -6,9 +6,10 @@ import { certificateStatus, type Pebble, startPebble } from '../../../local/stac
 import { tlsFiles } from '../../../local/stack/tls.ts';
 import { waitFor } from '../../support/e2e/checks.ts';
 import { createClusters, type E2eCluster } from '../../support/e2e/clusters.ts';
-import { eventsOf, getRequest } from '../../support/e2e/evidence.ts';
-import { useE2eHarness } from '../../support/e2e/harness.ts';
+import { getRequest, recordsCertificate, waitForEvents } from '../../support/e2e/evidence.ts';
+import { startCaProxy, useE2eHarness } from '../../support/e2e/harness.ts';
 import { scrape } from '../../support/e2e/prometheus.ts';
+import type { FaultProxy } from '../../support/faults/fault-proxy.ts';
 import { endProcesses, startCertman } from '../../support/process/certman-process.ts';
 
 /** On one core, 200 come close to the bound of a test. `FAILOVER_CLUSTERS=200` rehearses with them. */
@@ -17,6 +18,7 @@ const SECOND = 'second-account';
 
 const lab = useE2eHarness({ worker: false, temporal: 'inMemory' });
 let second: Pebble;
+let secondCa: FaultProxy;
 
 interface RequestStatus {
   readonly issued?: boolean;
@@ -30,7 +32,8 @@ beforeAll(async () => {
   const tls = await tlsFiles(join(stateDir, 'tls'));
   const context = { stateDir, signal: new AbortController().signal };
   second = await startPebble({ ...context, name: 'second-ca', tls, dnsServer: dns.address });
-  const { directoryUrl } = second;
+  secondCa = await startCaProxy(lab().stack, second);
+  const directoryUrl = `${secondCa.url}/dir`;
   const args = ['account', 'create', '--directory', directoryUrl, '--secret', SECOND, '--agree-tos', '--apply'];
   const environment = { ...lab().commandEnvironment(), KUBECONFIG: lab().stack.kubernetes.adminKubeconfig };
   const command = await startCertman(args, environment);
@@ -49,10 +52,11 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await endProcesses();
+  await secondCa?.close();
   await second?.stop();
 });
 
-const hosts = () => ({ first: new URL(lab().ca.url).host, second: new URL(second.directoryUrl).host });
+const hosts = () => ({ first: new URL(lab().ca.url).host, second: new URL(secondCa.url).host });
 
 async function certificates(clusters: readonly E2eCluster[]): Promise<ReadonlyMap<E2eCluster, RequestStatus>> {
   const all = await Promise.all(
@@ -90,7 +94,9 @@ test('every cluster has its certificate when the first CA is killed, and none is
   );
   for (const [cluster, { serialNumber = '', conditions }] of ofSecond.slice(0, 3)) {
     expect((await certificateStatus(second, serialNumber)).Status).toBe('Valid');
-    expect((await eventsOf(lab(), cluster)).join('\n')).toContain(
+    await waitForEvents(
+      lab(),
+      cluster,
       `It is from the fallback CA ${hosts().second}: ${hosts().first} has failed since`,
     );
     const ready = conditions?.find(({ type }) => type === 'Ready');
@@ -112,6 +118,9 @@ test('a renewal while it is still away is ordered from the second CA again', asy
   const [cluster] = await createClusters(lab(), 'again', 1);
   if (cluster === undefined) throw new Error('no cluster was created');
   const [status] = (await waitForCertificates([cluster], 1)).values();
+  await waitFor('its workflow knows the certificate', async () =>
+    (await recordsCertificate(lab(), cluster, status?.serialNumber ?? '')) ? {} : 'not yet',
+  );
   const renewal = await startCertman(['renew', `${cluster.namespace}/${cluster.name}`], lab().commandEnvironment());
   expect(await renewal.waitForExit(), renewal.output()).toBe('code 0');
   await waitFor('another certificate', async () => {

@@ -33,6 +33,7 @@ import {
 } from './checks.ts';
 import type { E2eCluster } from './clusters.ts';
 import type { E2eHarness } from './harness.ts';
+import { conditionOf } from './standalone-requests.ts';
 
 /** TXT values of a zone at Route 53, by name without the trailing dot. */
 export async function txtRecords(
@@ -179,6 +180,14 @@ export async function waitUntilCertified(lab: E2eHarness, cluster: E2eCluster): 
   return installed;
 }
 
+/** Waits until what a new cluster serves was probed, which ends in a write of its own, here that its address is not public. */
+export async function waitUntilProbed(lab: E2eHarness, cluster: E2eCluster): Promise<void> {
+  await waitFor(`${cluster.name} is probed`, async () => {
+    const reason = conditionOf(await getRequest(lab, cluster), 'Served')?.['reason'];
+    return reason === 'NotPublic' ? {} : `Served has the reason ${String(reason)}`;
+  });
+}
+
 interface RequestStatus {
   readonly serialNumber?: string;
   readonly conditions?: readonly { readonly type: string; readonly status: string }[];
@@ -205,15 +214,18 @@ export async function waitUntilNoneRuns(lab: E2eHarness, workflowType: string): 
   });
 }
 
-/** Waits for Events in the cluster's namespace: each is recorded after the status that it belongs to. @returns all of them. */
+/**
+ * Waits for Events in the cluster's namespace that have these parts of `reason: message`: each is recorded after the status that
+ * it belongs to. @returns all of them.
+ */
 export async function waitForEvents(
   lab: E2eHarness,
   cluster: E2eCluster,
-  ...beginnings: readonly string[]
+  ...parts: readonly string[]
 ): Promise<readonly string[]> {
-  return await waitFor(`Events of ${cluster.name}: ${beginnings.join(', ')}`, async () => {
+  return await waitFor(`Events of ${cluster.name}: ${parts.join(', ')}`, async () => {
     const events = await eventsOf(lab, cluster);
-    const missing = beginnings.filter((beginning) => !events.some((event) => event.startsWith(beginning)));
+    const missing = parts.filter((part) => !events.some((event) => event.includes(part)));
     return missing.length === 0 ? events : `missing: ${missing.join(', ')}; there are ${events.join('; ')}`;
   });
 }

@@ -12,7 +12,7 @@ import {
   prepareManagementCluster,
 } from '../../../local/stack/management-cluster/management-cluster.ts';
 import type { KubeApiServerOptions } from '../../../local/stack/parts/kube-apiserver.ts';
-import type { PebbleOptions } from '../../../local/stack/parts/pebble.ts';
+import type { AcmeEndpoints, PebbleOptions } from '../../../local/stack/parts/pebble.ts';
 import type { TemporalOptions } from '../../../local/stack/parts/temporal.ts';
 import { type RunningStack, startStack } from '../../../local/stack/stack.ts';
 import { startWorker, type WorkerOptions, type WorkerProcess } from '../../../local/stack/worker-process.ts';
@@ -107,7 +107,10 @@ export async function startE2eHarness(options: E2eHarnessOptions = {}): Promise<
     else await rm(stateDir, { recursive: true, force: true });
   };
   try {
-    const [ca, route53] = await Promise.all([startCaProxy(stack), startFaultProxy({ target: stack.route53.endpoint })]);
+    const [ca, route53] = await Promise.all([
+      startCaProxy(stack, stack.acme),
+      startFaultProxy({ target: stack.route53.endpoint }),
+    ]);
     cleanups.push(
       () => ca.close(),
       () => route53.close(),
@@ -166,16 +169,19 @@ export async function startE2eHarness(options: E2eHarnessOptions = {}): Promise<
   }
 }
 
-/** Uses Pebble's own server certificate, so that the stack's CA file verifies both. */
-async function startCaProxy(stack: RunningStack): Promise<FaultProxy> {
-  const folder = join(stack.stateDir, 'tls');
+/** In front of a CA of the stack or beside it. Uses Pebble's own server certificate, so that the stack's CA file verifies both. */
+export async function startCaProxy(
+  { stateDir }: Pick<RunningStack, 'stateDir'>,
+  { directoryUrl, caFile }: Pick<AcmeEndpoints, 'directoryUrl' | 'caFile'>,
+): Promise<FaultProxy> {
+  const folder = join(stateDir, 'tls');
   const [certPem, keyPem, targetCaPem] = await Promise.all([
     readFile(join(folder, 'tls.crt'), 'utf8'),
     readFile(join(folder, 'tls.key'), 'utf8'),
-    readFile(stack.acme.caFile, 'utf8'),
+    readFile(caFile, 'utf8'),
   ]);
   return await startFaultProxy({
-    target: new URL(stack.acme.directoryUrl).origin,
+    target: new URL(directoryUrl).origin,
     targetCaPem,
     tls: { certPem, keyPem },
     ...PEBBLE_CONNECTIONS,
