@@ -126,7 +126,13 @@ test('of dns-persist-01 serve every order and outlast the sweep; the deletion re
     const found = await waitUntilCertified(lab(), persistent);
     return found.serialNumber === first.serialNumber ? 'it is the first one' : found;
   });
-  expect(lab().ca.seen.filter(({ path }) => path.startsWith('/chalZ/'))).toHaveLength(persistent.dnsNames.length);
+  // A request whose nonce the CA refuses is sent again.
+  const answered = new Set(
+    lab()
+      .ca.seen.map(({ path }) => path)
+      .filter((path) => path.startsWith('/chalZ/')),
+  );
+  expect(answered.size).toBe(persistent.dnsNames.length);
   const ofZone = lab().route53.seen.filter(({ path }) => path.includes('/hostedzone/'));
   expect(ofZone.map(({ method, path }) => `${method} ${path}`)).toEqual([]);
   expect(await records()).toEqual(published);
