@@ -5,8 +5,8 @@ import { freePort } from '../../../local/stack/process/ports.ts';
 import type { CheckResult } from '../../../src/cli/doctor/check.ts';
 import { runDoctor } from '../../../src/cli/doctor/doctor.ts';
 import { SECRETS } from '../../../src/kubernetes/objects/resources.ts';
-import { waitForCertificate } from '../../support/e2e/checks.ts';
 import { createCluster, type E2eCluster } from '../../support/e2e/clusters.ts';
+import { waitUntilCertified } from '../../support/e2e/evidence.ts';
 import { useE2eHarness } from '../../support/e2e/harness.ts';
 import { endProcesses, startCertman } from '../../support/process/certman-process.ts';
 import { eventually } from '../../support/vitest/eventually.ts';
@@ -19,7 +19,7 @@ let environment: Readonly<Record<string, string>>;
 
 beforeAll(async () => {
   cluster = await createCluster(lab(), 'patient');
-  await waitForCertificate(lab().kubernetes, cluster, undefined);
+  await waitUntilCertified(lab(), cluster);
   environment = { ...lab().commandEnvironment(), CERTMAN_ACME_DIRECTORY_URL: `${lab().ca.url}/dir` };
 });
 beforeEach(() => {
@@ -118,6 +118,7 @@ test('names a right that certman lacks', async () => {
   await put(rules.filter(({ resources }) => !resources.includes('events')));
   const [failed] = await eventually('a right is missed', failedChecks, ({ length }) => length > 0);
   await put(rules);
+  await eventually('no right is missed', failedChecks, ({ length }) => length === 0);
   expect(failed).toMatchObject({ id: 'kubernetes-rights' });
   expect(failed?.message).toMatch(/certman-operator:certman may not get events, create events, patch events\./);
 });

@@ -11,9 +11,9 @@ import type { CertificateHistory } from '../../../src/cli/history/read-history.t
 import type { FleetReport } from '../../../src/cli/report/fleet-report.ts';
 import type { ClusterReport } from '../../../src/cli/status/status-view.ts';
 import { loadKubeConfig } from '../../../src/kubernetes/api/kube-config.ts';
-import { waitFor, waitForCertificate, waitForReadyRequest } from '../../support/e2e/checks.ts';
+import { waitFor, waitForCertificate } from '../../support/e2e/checks.ts';
 import { createCluster, deleteCluster, type E2eCluster } from '../../support/e2e/clusters.ts';
-import { getClusterDeployment } from '../../support/e2e/evidence.ts';
+import { getClusterDeployment, waitUntilCertified } from '../../support/e2e/evidence.ts';
 import { useE2eHarness } from '../../support/e2e/harness.ts';
 import { startFaultProxy } from '../../support/faults/fault-proxy.ts';
 import { endProcesses, startCertman } from '../../support/process/certman-process.ts';
@@ -43,8 +43,7 @@ async function historyOf(): Promise<CertificateHistory> {
 
 beforeAll(async () => {
   cluster = await createCluster(lab(), 'told');
-  firstSerial = (await waitForCertificate(lab().kubernetes, cluster, undefined)).serialNumber;
-  await waitForReadyRequest(lab().kubernetes, cluster, firstSerial);
+  firstSerial = (await waitUntilCertified(lab(), cluster)).serialNumber;
 });
 
 test('a certificate that was issued is explained from its workflow, with the instant of its renewal', async () => {
@@ -154,7 +153,7 @@ test('a campaign replaces and revokes what is selected, and reports each certifi
   expect(await lab().stack.acme.statusOf(before?.serialNumber ?? '')).toMatchObject({ Status: 'Revoked', Reason: 1 });
   expect((await certman(['campaign', 'report', 'leak'])).output).toMatch(/replaced +by \d+ at .*; old one revoked/);
   expect((await certman(['campaign', 'pause', 'leak'])).code).toBe(1);
-  expect((await certman(['campaign', 'list'])).output).toMatch(/^leak +Completed/m);
+  await expect.poll(async () => (await certman(['campaign', 'list'])).output).toMatch(/^leak +Completed/m);
   // A name is used once.
   expect((await certman([...start, '--yes'])).code).toBe(2);
 });
@@ -283,8 +282,7 @@ test('of a deleted cluster, the decommission is explained and the history stays'
 
 test('without a worker, the resources explain and the workers are to be looked at', async () => {
   const other = await createCluster(lab(), 'left');
-  const { serialNumber } = await waitForCertificate(lab().kubernetes, other, undefined);
-  await waitForReadyRequest(lab().kubernetes, other, serialNumber);
+  await waitUntilCertified(lab(), other);
   await lab().stopWorkers();
   const at = [other.name, '-n', other.namespace];
   const { code, output } = await certman(['explain', ...at]);

@@ -120,9 +120,9 @@ test('a certificate is followed until its cluster serves it, and every turn is a
     (found) => found.filter((event) => event['reason'] === 'Served').length === 4,
   );
   expect(events.map((event) => event['reason'])).not.toContain('NotServed');
-  expect([...(run.fleet()?.requests ?? [])].find(({ namespace }) => namespace === cluster.namespace)).toMatchObject({
-    served: { status: 'True', reason: 'Served' },
-  });
+  await expect
+    .poll(() => [...(run.fleet()?.requests ?? [])].find(({ namespace }) => namespace === cluster.namespace))
+    .toMatchObject({ served: { status: 'True', reason: 'Served' } });
 });
 
 test('a certificate that is late is a Warning with what Hive says, and no longer once nothing is probed', async () => {

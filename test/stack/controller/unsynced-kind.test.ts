@@ -179,10 +179,12 @@ test('without the right to list DNSZones all else is served, and the missing rig
   const run = await harness().startController({ kubernetes, unwatchable: [DNS_ZONES.plural] });
   await run.untilReceived(cluster, ['observed']);
   for (const resource of [CLUSTER_DEPLOYMENTS, CERTIFICATE_REQUESTS, CONFIG_MAPS]) await untilSynced(run, resource);
-  expect(watchOf(run, DNS_ZONES)).toMatchObject({
-    synced: false,
-    problem: expect.stringMatching(/cannot list resource "dnszones".*deploy\/base\/rbac\.yaml/s) as string,
-  });
+  await expect
+    .poll(() => watchOf(run, DNS_ZONES))
+    .toMatchObject({
+      synced: false,
+      problem: expect.stringMatching(/cannot list resource "dnszones".*deploy\/base\/rbac\.yaml/s) as string,
+    });
   await run.stop();
   await kubernetes.close();
 });

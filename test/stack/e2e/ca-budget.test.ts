@@ -144,9 +144,9 @@ async function servedAs(cluster: E2eCluster, isWaiting: boolean): Promise<number
 }
 
 test('where the CA has granted more, the setting moves the orders that wait, and all are placed', async () => {
+  const waiting = (await Promise.all(clusters.map(turnOf))).findIndex((turn) => turn !== undefined);
   await lab().stopWorkers();
   await startWorkers('example.com=1000/1h', 'three');
-  const waiting = (await Promise.all(clusters.map(turnOf))).findIndex((turn) => turn !== undefined);
   const { namespace, name } = clusters[waiting]?.identity ?? { namespace: '', name: '' };
   // It asks at once; the other one gets a signal.
   await certman('renew', `${namespace}/${name}`);

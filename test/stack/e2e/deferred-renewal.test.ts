@@ -16,6 +16,7 @@ import {
   statusOf,
   waitForEvents,
   waitUntilCertified,
+  waitUntilProbed,
 } from '../../support/e2e/evidence.ts';
 import { useE2eHarness } from '../../support/e2e/harness.ts';
 import { scrape } from '../../support/e2e/prometheus.ts';
@@ -164,6 +165,7 @@ describe.concurrent('a cluster', () => {
   test('that moves to another management cluster is not written to while it moves, and renews when the move is aborted', async () => {
     const cluster = await createCluster(lab(), 'moving');
     await waitUntilCertified(lab(), cluster);
+    await waitUntilProbed(lab(), cluster);
     await annotate(cluster, { [RELOCATE]: 'a-relocation/outgoing' });
     await waitFor('it is Paused', async () => {
       const { state } = (await statusOf(lab(), cluster)).bundles['primary'] ?? {};

@@ -11,9 +11,15 @@ import type { KubernetesObject } from '../../../src/kubernetes/api/kubernetes-ap
 import { waitFor } from '../../support/e2e/checks.ts';
 import { createCluster, createClusters, type E2eCluster } from '../../support/e2e/clusters.ts';
 import { DRIFTS, type Drift, describeDrift, orderCountAndReason } from '../../support/e2e/drifts.ts';
-import { caLog, getRequest, getSecret, statusOf, waitUntilCertified } from '../../support/e2e/evidence.ts';
+import {
+  caLog,
+  getRequest,
+  getSecret,
+  statusOf,
+  waitUntilCertified,
+  waitUntilProbed,
+} from '../../support/e2e/evidence.ts';
 import { useE2eHarness } from '../../support/e2e/harness.ts';
-import { conditionOf } from '../../support/e2e/standalone-requests.ts';
 
 /** So long that only the watch can detect drift. */
 const NEVER = { CERTMAN_RESYNC_INTERVAL: '24h' };
@@ -109,11 +115,7 @@ describe('a change by another manager', () => {
     await lab().stack.kubectl(['label', 'secret', cluster.secretName, ...theirs]);
     await lab().stack.kubectl(['annotate', 'secret', cluster.secretName, ...theirs]);
     await lab().stack.kubectl(['label', 'certificaterequest', cluster.requestName, ...theirs]);
-    // The probe of what the new cluster serves ends in a write of its own.
-    await waitFor('the cluster is probed', async () => {
-      const reason = conditionOf(await getRequest(lab(), cluster), 'Served')?.['reason'];
-      return reason === 'NotPublic' ? {} : `Served has the reason ${String(reason)}`;
-    });
+    await waitUntilProbed(lab(), cluster);
     const before = await Promise.all([getSecret(lab(), cluster), getRequest(lab(), cluster)]);
     await sleep(3_000);
     expect(await Promise.all([getSecret(lab(), cluster), getRequest(lab(), cluster)])).toEqual(before);

@@ -29,6 +29,7 @@ import {
   getSecret,
   statusOf,
   txtRecords,
+  waitUntilCertified,
 } from '../../support/e2e/evidence.ts';
 import { useE2eHarness } from '../../support/e2e/harness.ts';
 import { Gate } from '../../support/faults/gate.ts';
@@ -68,7 +69,7 @@ beforeAll(async () => {
       observed.open();
     }
   })();
-  firstSerial = (await waitForCertificate(lab().kubernetes, cluster, undefined)).serialNumber;
+  firstSerial = (await waitUntilCertified(lab(), cluster)).serialNumber;
   issued.abort();
   await sampling;
   await waitForTxtRemoval(lab().stack, cluster);
@@ -151,14 +152,12 @@ describe('an installed cluster', () => {
   });
 
   test('has certificateBundles in its status and the finalizer', async () => {
-    const found = await waitFor('status.certificateBundles', async () => {
-      const deployment = await getClusterDeployment(lab(), cluster);
-      return deployment?.['status'] === undefined ? 'there is no status' : deployment;
-    });
-    expect(found).toMatchObject({
-      metadata: { finalizers: expect.arrayContaining([FINALIZER]) as unknown },
-      status: { certificateBundles: [{ name: 'primary', generated: true }] },
-    });
+    await expect
+      .poll(() => getClusterDeployment(lab(), cluster))
+      .toMatchObject({
+        metadata: { finalizers: expect.arrayContaining([FINALIZER]) as unknown },
+        status: { certificateBundles: [{ name: 'primary', generated: true }] },
+      });
   });
 
   test('has the TXT values of `x` and `*.x` published in one Route 53 change and withdrawn in another', () => {

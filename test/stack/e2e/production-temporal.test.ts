@@ -4,7 +4,7 @@ import { beforeAll, expect, test } from 'vitest';
 import { runningClustersQuery } from '../../../src/cli/cluster-workflow.ts';
 import { attentionCondition } from '../../../src/cli/status/attention.ts';
 import type { ClusterReport, FleetReport } from '../../../src/cli/status/status-view.ts';
-import { taskQueueOf } from '../../../src/contract/ids.ts';
+import { clusterWorkflowId, taskQueueOf } from '../../../src/contract/ids.ts';
 import { CertNames, CertReason, SEARCH_ATTRIBUTES } from '../../../src/contract/search-attributes.ts';
 import { ClusterWorkflowClient } from '../../../src/controller/cluster-workflow-client.ts';
 import { waitFor } from '../../support/e2e/checks.ts';
@@ -70,8 +70,10 @@ test('`certman status` lists the fleet and one cluster from its visibility', asy
     return source === 'temporal' && JSON.stringify(states) === JSON.stringify(expected) ? { clusters } : states.join();
   });
   const attention = `${runningClustersQuery('hive')} AND ${attentionCondition(Date.now())}`;
-  const found = await collect(lab().client.workflow.list({ query: attention }));
-  expect(found.map(({ workflowId }) => workflowId)).toEqual([expect.stringContaining('/waiting/waiting/')]);
+  const found = async () =>
+    (await collect(lab().client.workflow.list({ query: attention }))).map((one) => one.workflowId);
+  // Not while an attempt runs.
+  await expect.poll(found).toEqual([expect.stringContaining('/waiting/waiting/')]);
   const [ready] = fleet.clusters.filter(({ state }) => state === 'Ready');
   expect(Date.parse(ready?.renewalTime ?? '')).toBeLessThan(Date.parse(ready?.notAfter ?? ''));
   const report = JSON.parse(await certman(['status', 'first/first', '--json'])) as ClusterReport;
@@ -87,11 +89,14 @@ test('the controller finds the clusters that wait', async () => {
     signal: new AbortController().signal,
     metrics: { workflowListFailures: { inc: () => undefined } } as never,
   });
-  const waiting = await workflows.listWaitingOrFailing();
-  expect(waiting).toMatchObject([{ namespace: unfinished.namespace, name: unfinished.name }]);
-  const reason = await collect(lab().client.workflow.list({ query: `CertState = 'Waiting'` }));
-  const text = reason[0]?.typedSearchAttributes.get(CertReason) ?? '';
-  expect(await workflows.listWaitingOrFailing([text])).toHaveLength(1);
+  const waiting = [{ namespace: unfinished.namespace, name: unfinished.name }];
+  await expect.poll(() => workflows.listWaitingOrFailing()).toMatchObject(waiting);
+  const handle = lab().client.workflow.getHandle(clusterWorkflowId(unfinished.identity));
+  const withReason = async () => {
+    const { typedSearchAttributes } = await handle.describe();
+    return await workflows.listWaitingOrFailing([typedSearchAttributes.get(CertReason) ?? '']);
+  };
+  await expect.poll(withReason).toMatchObject(waiting);
   expect(await workflows.listWaitingOrFailing(['Other'])).toEqual([]);
   expect(worker?.ended()).toBeUndefined();
 });

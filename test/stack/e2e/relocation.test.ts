@@ -19,6 +19,7 @@ import {
   getSecret,
   statusOf,
   waitUntilCertified,
+  waitUntilProbed,
 } from '../../support/e2e/evidence.ts';
 import { useE2eHarness } from '../../support/e2e/harness.ts';
 import { scrape } from '../../support/e2e/prometheus.ts';
@@ -99,6 +100,7 @@ test('a finished move keeps the certificate valid: the source releases it, and t
 test('a deletion during a move waits until Hive has cleared the annotation, also over a new worker', async () => {
   const cluster = await createCluster(lab(), 'aborted');
   const { serialNumber } = await waitUntilCertified(lab(), cluster);
+  await waitUntilProbed(lab(), cluster);
   await patchCluster(lab(), cluster, relocate('a-relocation/outgoing'));
   await waitForState(cluster, 'Paused');
   const [request, secret] = [await getRequest(lab(), cluster), await getSecret(lab(), cluster)];

@@ -167,6 +167,7 @@ describe.skipIf(executable === undefined)('the Temporal Web UI', () => {
   });
 
   test('the browser shows the report of this fleet, with charts and the failure, and loads nothing else', async () => {
+    await waitUntilNoAttemptIsNear();
     const file = join(lab().stack.stateDir, 'fleet.html');
     const command = await startCertman(['report', '-f', file], lab().commandEnvironment());
     expect(await command.waitForExit(), command.output()).toBe('code 0');
