@@ -21,6 +21,7 @@ import {
   txtRecords,
 } from '../../support/e2e/evidence.ts';
 import { useE2eHarness } from '../../support/e2e/harness.ts';
+import { Gate } from '../../support/faults/gate.ts';
 
 const CLUSTERS = 10;
 /** Number of orders held at the CA when the worker is killed. */
@@ -143,9 +144,16 @@ test('the next worker completes decommissions after a worker is killed during th
 
 test('a worker with orders in progress exits with code 0 on SIGTERM, and the next worker completes them', async () => {
   await waitForWatchHolder('fourth');
+  const stopping = new Gate();
+  const held = lab().ca.inject({
+    when: ({ path }) => path.startsWith('/chalZ/'),
+    fault: { kind: 'hold', until: stopping.opened },
+  });
   const clusters = await createClusters(lab(), 'rolled', 4);
-  await waitFor('orders are placed', async () => ((await txtRecords(lab())).size > 0 ? {} : 'none is'));
-  const [stopped] = await Promise.all([lab().stopWorker('fourth'), startNamed('fifth')]);
+  await waitFor('orders are in progress', async () => (held.hits() > 0 ? {} : 'none is'));
+  const both = Promise.all([lab().stopWorker('fourth'), startNamed('fifth')]);
+  stopping.open();
+  const [stopped] = await both;
   // Activities still running after the grace period would change the exit code.
   expect(stopped).toBe('code 0');
   await waitForAllIssued(clusters);
