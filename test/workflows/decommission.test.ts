@@ -118,6 +118,8 @@ describe('deletion', () => {
       const view = clusterView();
       const handle = await harness.start(view);
       await untilReady(harness, view);
+      // The record is Ready before that is reported.
+      await harness.untilAsleep(view);
       await handle.signal(clusterObserved, { ...view, relocation: 'outgoing', deleting: true });
       await eventually(
         'paused',

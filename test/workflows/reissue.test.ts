@@ -475,6 +475,8 @@ test('a requested renewal that is withdrawn is attempted no more, and the certif
       ({ state }) => state === 'Ready',
     );
     expect(renewalRequest?.withdrawnAt).toBeDefined();
+    // The record is changed before it is reported.
+    await harness.untilAsleep(view);
     expect(doubles.reports.map(({ event }) => event?.reason)).toContain('RenewalRequestWithdrawn');
     expect(doubles.reports.at(-1)?.conditions.find(({ type }) => type === 'Renewing')).toMatchObject({
       reason: 'RequestWithdrawn',

@@ -81,6 +81,7 @@ test('revokes the one in use at once where that is asked for, shows it, and repl
     const replaced = await until(harness, view, 'replaced', ({ certificate }) => certificate?.serialNumber === '1001');
     expect(outcomeIn(replaced)).toBe('revoked');
     expect(before).toEqual([`${replaced.requestName} 1`]);
+    await harness.untilAsleep(view);
     const conditions = doubles.reports.flatMap((report) => report.conditions);
     expect(conditions).toContainEqual(
       expect.objectContaining({ type: 'Revoked', status: 'True', reason: 'RevokedOnRequest' }),
@@ -188,5 +189,5 @@ test('of a certificate that the bundle does not have, or the CA does not know, s
     expect(outcomeIn(record)).toBe('unknownToAccount');
     expect(outcomeIn(record, '5')).toBe('unknown');
     expect(doubles.countOf('placeOrder')).toBe(1);
-    expect(doubles.reports.map(({ event }) => event?.reason)).toContain('NotRevoked');
+    await expect.poll(() => doubles.reports.map(({ event }) => event?.reason)).toContain('NotRevoked');
   }));
