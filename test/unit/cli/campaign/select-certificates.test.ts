@@ -116,9 +116,7 @@ describe('the flags', () => {
       serialNumbers: new Set(['1050']),
       clusters: new Set(['ns/c1', 'ns/c2']),
     });
-    expect(describeCertificateSelection(selection)).toBe(
-      'in all namespaces, of 1 serial number, of 2 listed clusters',
-    );
+    expect(describeCertificateSelection(selection)).toBe('in all namespaces, of 1 serial number, of 2 listed clusters');
   });
 
   test('of instants', async () => {
