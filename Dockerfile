@@ -67,8 +67,8 @@ COPY --from=build /app/lib lib
 USER 1000:1000
 EXPOSE 8080 8081 9464
 # node is process 1: it receives SIGTERM, and exits after the running activities.
-# Little garbage at a time (docs/decisions/worker-memory.md), and at most three quarters of the container's memory for
+# How much garbage V8 keeps (docs/decisions/worker-memory.md), and at most three quarters of the container's memory for
 # a thread's heap: the rest is the Temporal SDK's native core and buffers.
-ENTRYPOINT ["node", "--heap-growing-percent=20", "--max-semi-space-size=2", \
+ENTRYPOINT ["node", "--heap-growing-percent=60", "--max-semi-space-size=8", \
             "--max-old-space-size-percentage=75", "bin/certman.js"]
 CMD ["worker"]

@@ -12,8 +12,8 @@ import type { Stack } from './stack.ts';
 
 /** Flags of Node.js, as in the Dockerfile. */
 export const DEPLOYED_NODE_FLAGS: readonly string[] = [
-  '--heap-growing-percent=20',
-  '--max-semi-space-size=2',
+  '--heap-growing-percent=60',
+  '--max-semi-space-size=8',
   '--max-old-space-size-percentage=75',
 ];
 

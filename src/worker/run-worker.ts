@@ -20,6 +20,7 @@ import { claimManagementCluster, ensureWatchWorkflow } from './ensure-watch-work
 import { followCredentials } from './follow-credentials.ts';
 import { installRuntime } from './install-runtime.ts';
 import { limitBufferPool } from './limit-buffer-pool.ts';
+import { limitGarbage } from './limit-garbage.ts';
 import { memoryLimit } from './memory-limit.ts';
 import { watchMemory } from './memory-watch.ts';
 import { checkRetention, registerSearchAttributes, waitForSearchAttributes } from './namespace-setup.ts';
@@ -41,6 +42,7 @@ export async function runWorker(configuration: Configuration, logger: Logger, si
   const servers: RunningServer[] = [];
   const endMemoryWatch = watchMemory({ limit: memoryLimit(), registry: exposition.registry, logger });
   const endCollection = collectWhenIdle();
+  const endGarbageLimit = limitGarbage();
   const tracing = await startTracing(configuration.tracing, { registry: exposition.registry, logger });
   try {
     servers.push(
@@ -82,6 +84,7 @@ export async function runWorker(configuration: Configuration, logger: Logger, si
   } finally {
     endMemoryWatch();
     endCollection();
+    endGarbageLimit();
     await tracing?.close();
     await Promise.all(servers.map((server) => server.close()));
   }
