@@ -85,8 +85,11 @@ describe('a release of bundles', () => {
         (status) => Object.keys(status.bundles).length === 1,
       );
       expect(bundles['primary']?.state).toBe('Ready');
-      const given = harness.doubles.reports.filter(({ event }) => event?.reason === 'DecommissionIncomplete');
-      expect(given.map(({ bundleName }) => bundleName).sort()).toEqual(['one', 'two']);
+      const given = () =>
+        harness.doubles.reports
+          .filter(({ event }) => event?.reason === 'DecommissionIncomplete')
+          .map(({ bundleName }) => bundleName);
+      await expect.poll(() => given().sort()).toEqual(['one', 'two']);
     });
   });
 

@@ -32,8 +32,9 @@ async function ready(harness: WorkflowHarness, view: ClusterView): Promise<Bundl
 async function blockedBy(harness: WorkflowHarness, activity: 'revokeCertificates' | 'removeBundle'): Promise<void> {
   await eventually(
     `reported that ${activity} is refused`,
-    async () => harness.doubles.reports.at(-1)?.event,
-    (event) => event?.reason === 'DecommissionBlocked' && event.message.includes(activity),
+    // Reports of the other bundle may come after it.
+    async () => harness.doubles.reports.flatMap(({ event }) => event ?? []),
+    (events) => events.some(({ reason, message }) => reason === 'DecommissionBlocked' && message.includes(activity)),
   );
 }
 
