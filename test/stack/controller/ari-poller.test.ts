@@ -4,8 +4,6 @@ import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test
 import type { AcmeClient } from '../../../src/acme/client.ts';
 import type { AcmeClientSource } from '../../../src/acme/client-source.ts';
 import type { RenewalPolicy } from '../../../src/certificates/planned-renewal.ts';
-import { watchWorkflowId } from '../../../src/contract/ids.ts';
-import { watchStatus } from '../../../src/contract/management-cluster-watch.ts';
 import { CertmanError } from '../../../src/failures/failure.ts';
 import { type KubernetesObject } from '../../../src/kubernetes/api/kubernetes-api.ts';
 import { RENEWAL_POLICY_ANNOTATION } from '../../../src/kubernetes/objects/renewal-policy-annotation.ts';
@@ -21,6 +19,7 @@ import {
   writeStatus,
 } from '../../support/controller/clusters.ts';
 import { QUIET_MS, useControllerHarness } from '../../support/controller/harness.ts';
+import { watchesUnbroken } from '../../support/controller/watch-attempt.ts';
 import { type FaultProxy, startFaultProxy } from '../../support/faults/fault-proxy.ts';
 import { Gate } from '../../support/faults/gate.ts';
 import { GRPC, isSignalTo, startTemporalFrontend } from '../../support/faults/temporal-frontend.ts';
@@ -298,10 +297,7 @@ describe('a CA that', () => {
     );
     expect(proxy.seen.filter(ofThese).length).toBeGreaterThanOrEqual(1);
     await expect.poll(() => run.fleet()?.ari?.failing).toBe(false);
-    const { takeovers } = await harness()
-      .env.client.workflow.getHandle(watchWorkflowId(run.managementCluster))
-      .query(watchStatus);
-    expect(takeovers).toBe(1);
+    expect(await watchesUnbroken(harness().env.client, run.managementCluster)).toBe(true);
   });
 
   test('sends Retry-After is not asked before that', async () => {

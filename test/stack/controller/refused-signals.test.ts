@@ -5,7 +5,6 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import type { ClusterView } from '../../../src/clusters/cluster-view.ts';
 import { clusterObserved } from '../../../src/contract/cluster-certificates.ts';
 import { clusterWorkflowId, watchWorkflowId } from '../../../src/contract/ids.ts';
-import { watchStatus } from '../../../src/contract/management-cluster-watch.ts';
 import { projectClusterDeployment } from '../../../src/kubernetes/objects/cluster-deployment.ts';
 import { CLUSTER_DEPLOYMENTS, SECRETS } from '../../../src/kubernetes/objects/resources.ts';
 import {
@@ -17,6 +16,7 @@ import {
 } from '../../support/controller/clusters.ts';
 import { type ControllerRun, QUIET_MS, useControllerHarness } from '../../support/controller/harness.ts';
 import { setState } from '../../support/controller/recording-workflows.ts';
+import { watchesUnbroken } from '../../support/controller/watch-attempt.ts';
 import {
   GRPC,
   isSignalTo,
@@ -65,10 +65,7 @@ async function pauseCluster(cluster: Cluster): Promise<void> {
   });
 }
 
-async function takeovers(run: ControllerRun): Promise<number> {
-  const handle = harness().env.client.workflow.getHandle(watchWorkflowId(run.managementCluster));
-  return (await handle.query(watchStatus)).takeovers;
-}
+const watchesOn = (run: ControllerRun) => watchesUnbroken(harness().env.client, run.managementCluster);
 
 const workflowOf = (run: ControllerRun, cluster: Cluster) =>
   harness().env.client.workflow.getHandle(clusterWorkflowId({ managementCluster: run.managementCluster, ...cluster }));
@@ -86,7 +83,7 @@ describe('a signal that Temporal refuses for a while', () => {
     if (status !== GRPC.UNAVAILABLE) await untilLogged(run, 'A cluster is not being served', cluster);
     frontend.serve();
     await run.untilReceived(cluster, ['observed', 'observed'], OBSERVED);
-    if (status !== GRPC.UNAVAILABLE) expect(await takeovers(run)).toBe(1);
+    if (status !== GRPC.UNAVAILABLE) expect(await watchesOn(run)).toBe(true);
   });
 
   test('is repeated by another worker, which knows no more than that the change was handled', async () => {
@@ -201,7 +198,7 @@ describe('an outage of visibility', () => {
     frontend.serve();
     const changed = `The Secret lets-encrypt-account in ${operatorNamespace} changed.`;
     await run.untilReceived(waiting, [changed], /^The Secret lets-encrypt-account/);
-    expect(await takeovers(run)).toBe(1);
+    expect(await watchesOn(run)).toBe(true);
   });
 });
 

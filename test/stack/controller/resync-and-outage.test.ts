@@ -5,7 +5,7 @@ import { watchStatus } from '../../../src/contract/management-cluster-watch.ts';
 import { CERTIFICATE_REQUESTS, FINALIZER, SECRETS } from '../../../src/kubernetes/objects/resources.ts';
 import { addIngress, createCluster, writeIssuedObjects } from '../../support/controller/clusters.ts';
 import { QUIET_MS, useControllerHarness } from '../../support/controller/harness.ts';
-import { watchAttempt } from '../../support/controller/watch-attempt.ts';
+import { watchAttempt, watchesUnbroken } from '../../support/controller/watch-attempt.ts';
 import { useManagementCluster } from '../../support/kubernetes/management-cluster.ts';
 import { startApiServerProxy } from '../../support/kubernetes/proxied-api-server.ts';
 import { eventually } from '../../support/vitest/eventually.ts';
@@ -117,10 +117,7 @@ describe('an outage of the API server', () => {
     await run.untilReceived(meanwhile, ['observed']);
     await sleep(QUIET_MS);
     expect(await run.receivedSignals(before)).toEqual(['observed']);
-    const { takeovers } = await harness()
-      .env.client.workflow.getHandle(watchWorkflowId(run.managementCluster))
-      .query(watchStatus);
-    expect(takeovers).toBe(1);
+    expect(await watchesUnbroken(harness().env.client, run.managementCluster)).toBe(true);
     expect(run.logs.filter((line) => line.startsWith('The watch is interrupted')).length).toBeLessThan(8);
     await run.stop();
     await proxied.close();
@@ -185,7 +182,8 @@ test('the watch shows which worker watches, and hands over to another one withou
   const cluster = await createCluster(managementCluster());
   await first.untilReceived(cluster, ['observed']);
   const handle = harness().env.client.workflow.getHandle(watchWorkflowId(first.managementCluster));
-  expect(await handle.query(watchStatus)).toMatchObject({ holder: { worker: 'worker-1' }, takeovers: 1 });
+  const { takeovers, holder } = await handle.query(watchStatus);
+  expect(holder?.worker).toBe('worker-1');
   await first.stop();
   const between = await createCluster(managementCluster());
   const second = await harness().startController({ managementCluster: first.managementCluster, worker: 'worker-2' });
@@ -196,5 +194,7 @@ test('the watch shows which worker watches, and hands over to another one withou
   ).toBeLessThanOrEqual(10);
   await sleep(QUIET_MS);
   expect(await second.receivedSignals(cluster)).toEqual(['observed']);
-  expect(await handle.query(watchStatus)).toMatchObject({ holder: { worker: 'worker-2' }, takeovers: 2 });
+  const after = await handle.query(watchStatus);
+  expect(after.holder?.worker).toBe('worker-2');
+  expect(after.takeovers).toBeGreaterThan(takeovers);
 });
