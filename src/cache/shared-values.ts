@@ -29,3 +29,8 @@ export function sharedText(text: string | undefined): string | undefined;
 export function sharedText(text: string | undefined): string | undefined {
   return text === undefined ? undefined : texts.get(text, text);
 }
+
+/** The known text where it is equal, so that a cache has it once. */
+export function knownText(text: string, known: string | undefined): string {
+  return known === text ? known : text;
+}

@@ -2,6 +2,7 @@ import type { CachedCluster } from '../clusters/cached-cluster.ts';
 import type { ClusterRef, ObjectRef } from '../clusters/cluster-identity.ts';
 import { type ClusterView, sameView } from '../clusters/cluster-view.ts';
 import { requestClaimed } from '../contract/cluster-certificates.ts';
+import type { KubernetesObject } from '../kubernetes/api/kubernetes-api.ts';
 import { type ObservedRequest, observeRequest } from '../kubernetes/objects/observed-request.ts';
 import { invalidPolicyMessage, renewalPolicyOf } from '../kubernetes/objects/renewal-policy-annotation.ts';
 import { describeRequestChange, describeStatusChange } from '../kubernetes/objects/request-change.ts';
@@ -88,14 +89,17 @@ export function certificateRequestHandler(context: ControllerContext, reconciler
     await signaller.dependencyChanged(affected, `The CertificateRequest ${request.name} was deleted.`);
   };
 
+  const observe = (object: KubernetesObject): ObservedRequest =>
+    observeRequest(object, (namespace, { name }) => cache.deployments.get({ namespace, name }));
+
   const handler: PrimaryEventHandler = {
     onListed(object) {
-      const request = observeRequest(object);
+      const request = observe(object);
       cache.requests.set(request);
       if (cache.deploymentsKnown && cache.ownerOf(request) === undefined) reconciler.restore(viewOf(request));
     },
     async onUpsert(object, from) {
-      const request = observeRequest(object);
+      const request = observe(object);
       const cached = cache.requests.get(request);
       const previous = cached?.uid === request.uid ? cached : undefined;
       cache.requests.set(request);

@@ -146,7 +146,9 @@ export function secretHandler(
       const key = keyOf(secret);
       const { resourceVersion = '' } = object.metadata;
       const previous = secrets.get(key);
-      const observed = role.kind === 'certificate' ? observeSecret(object) : undefined;
+      const { namespace } = secret;
+      const request = (name: string): ObservedRequest | undefined => cache.requests.get({ namespace, name });
+      const observed = role.kind === 'certificate' ? observeSecret(object, request) : undefined;
       secrets.set(key, observed ?? resourceVersion);
       if (observed !== undefined) cache.secrets.set(key, observed);
       if ((typeof previous === 'object' ? previous.resourceVersion : previous) === resourceVersion) return;

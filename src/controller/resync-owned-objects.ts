@@ -6,7 +6,7 @@ import { listCertificateRequests, type ObservedRequest } from '../kubernetes/obj
 import { type ObservedSecret, observeSecret } from '../kubernetes/objects/observed-secret.ts';
 import { SECRETS } from '../kubernetes/objects/resources.ts';
 import type { CacheFreshness } from './cache-freshness.ts';
-import { keyOf, nameOf } from './controller-cache.ts';
+import { keyOf, type NamespacedName, nameOf } from './controller-cache.ts';
 import type { ControllerContext } from './controller-context.ts';
 import { inSlices } from './in-slices.ts';
 
@@ -131,7 +131,11 @@ export class OwnedObjectsResync {
     const secrets = new Map<string, ObservedSecret>();
     for await (const object of kubernetes.list(SECRETS, { namespace, metadataOnly: true })) {
       const key = keyOf(nameOf(object));
-      if (wanted.has(key)) secrets.set(key, observeSecret(object));
+      if (!wanted.has(key)) continue;
+      const cached = cache.secrets.get(key);
+      const isSame = cached !== undefined && cached.resourceVersion === object.metadata.resourceVersion;
+      // The watch keeps it as well: of two, both would stay.
+      secrets.set(key, isSame ? cached : observeSecret(object));
     }
     for (const key of wanted) {
       const listed = secrets.get(key);
@@ -147,8 +151,10 @@ export class OwnedObjectsResync {
   async #relist(namespaces: ReadonlySet<string>): Promise<ListedObjects> {
     const requests: ObservedRequest[] = [];
     const secrets = new Map<string, ObservedSecret>();
+    const { cache, kubernetes } = this.#context;
+    const known = (name: NamespacedName): ObservedRequest | undefined => cache.requests.get(name);
     for (const namespace of namespaces.size > MAX_NAMESPACE_LISTS ? [undefined] : namespaces) {
-      requests.push(...(await listCertificateRequests(this.#context.kubernetes, namespace)));
+      requests.push(...(await listCertificateRequests(kubernetes, { namespace, known })));
       for (const [key, secret] of await this.#listSecrets(namespace)) secrets.set(key, secret);
     }
     return { requests: await byKey(requests), secrets };

@@ -59,7 +59,7 @@ export async function runResync(
     const listed = await attempt(() =>
       freshness.read<readonly ObservedRequest[]>(CERTIFICATE_REQUESTS, {
         cached: () => [...cache.requests.all()],
-        list: () => listCertificateRequests(kubernetes),
+        list: () => listCertificateRequests(kubernetes, { known: (name) => cache.requests.get(name) }),
       }),
     );
     // Else it is not known which requests are standalone, and which clusters are gone.

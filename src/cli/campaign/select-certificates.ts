@@ -49,7 +49,7 @@ export async function selectCertificates(
   selection: CertificateSelection,
 ): Promise<SelectedCertificates> {
   const labelled = selection.selector === undefined ? undefined : await labelledClusters(kubernetes, selection);
-  const requests = await listCertificateRequests(kubernetes, selection.namespace);
+  const requests = await listCertificateRequests(kubernetes, { namespace: selection.namespace });
   const certificates = requests
     .flatMap((request) => certificateOf(managementCluster, request) ?? [])
     .filter((one) => (labelled === undefined || labelled.has(one.cluster)) && matches(one, selection))

@@ -78,7 +78,7 @@ export async function scheduleOf(
     periods,
     certificates: requests
       .filter((request) => request !== undefined)
-      .map(observeRequest)
+      .map((one) => observeRequest(one))
       .map(({ name: request, renewalTime, postponed }) => ({ request, renewalTime, postponed })),
   };
 }

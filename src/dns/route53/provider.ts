@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { IdleCache } from '../../cache/idle-cache.ts';
 import type { TxtRecord } from '../../certificates/dns-name.ts';
 import { CertmanError, isFailure } from '../../failures/failure.ts';
 import { abortable } from '../abortable.ts';
@@ -26,6 +27,8 @@ import { ZoneAdmission } from './zone-admission.ts';
 
 /** Clients, batchers and rate limiters kept; of batchers more while all are busy. */
 const MAX_CACHED = 2_000;
+/** A client takes 30 kB, and a sweep needs one for each AWS account. */
+const CLIENT_IDLE_MS = 10 * 60_000;
 
 /** What the clients of one AWS account share. */
 interface Account {
@@ -45,7 +48,7 @@ export class Route53Provider implements DnsProvider {
   readonly #zones: ZoneLookup;
   readonly #changes: ChangePoller;
   readonly #accounts: LRUCache<string, Account>;
-  readonly #apis: LRUCache<string, Route53Api, ResolvedCredentials>;
+  readonly #apis = new IdleCache<Route53Api>({ max: MAX_CACHED, idleMs: CLIENT_IDLE_MS });
   readonly #batchers: ZoneBatchers;
 
   constructor(options: DnsProviderOptions, { requestsPerSecond, ...settings }: Route53Settings) {
@@ -63,13 +66,10 @@ export class Route53Provider implements DnsProvider {
         return { rateLimiter, admission: new ZoneAdmission(rateLimiter) };
       },
     });
-    this.#apis = new LRUCache({
-      max: MAX_CACHED,
-      memoMethod: (_id, _stale, { context }) =>
-        new Route53Api(context, this.#accounts.memo(context.account).rateLimiter, options),
-    });
+    const createApi = (credentials: ResolvedCredentials): Route53Api =>
+      new Route53Api(credentials, this.#accounts.memo(credentials.account).rateLimiter, options);
     this.#access = new ZoneAccess(new CredentialSource(options, settings), this.#zones, (credentials) =>
-      this.#apis.memo(credentials.id, { context: credentials }),
+      this.#apis.get(credentials.id, () => createApi(credentials)),
     );
     this.#batchers = new ZoneBatchers(MAX_CACHED, { windowMs: options.batchWindowMs });
   }

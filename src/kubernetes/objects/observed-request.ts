@@ -1,5 +1,6 @@
-import { SharedValues, sharedText } from '../../cache/shared-values.ts';
+import { knownText, SharedValues, sharedText } from '../../cache/shared-values.ts';
 import { canonicalJson, digestOf } from '../../certificates/digest.ts';
+import type { CachedCluster } from '../../clusters/cached-cluster.ts';
 import type { PlatformView } from '../../clusters/cluster-view.ts';
 import type { KubernetesApi, KubernetesObject } from '../api/kubernetes-api.ts';
 import { type FieldWrites, fieldWritesOf, lastOtherManager, unownedFields } from '../api/managed-fields.ts';
@@ -36,19 +37,28 @@ const UNMANAGED_SPEC_FIELDS = new Set(['renewBeforeDays', 'apiURL', 'webConsoleU
 
 const platforms = new SharedValues<PlatformView>();
 
-/** Never fails: an invalid field counts as absent. Small, since the controller caches many. */
-export function observeRequest(object: KubernetesObject): ObservedRequest {
+/**
+ * Never fails: an invalid field counts as absent. Small, since the controller caches many.
+ * @param clusterOf what is cached of the owner, whose texts are then used.
+ */
+export function observeRequest(
+  object: KubernetesObject,
+  clusterOf: (namespace: string, owner: ClusterOwner) => CachedCluster | undefined = () => undefined,
+): ObservedRequest {
   const { metadata } = object;
+  const { namespace = '', name } = metadata;
   const spec = parseRequestSpec(object['spec']);
   const status = parseRequestStatus(object['status']);
   const [owner] = clusterOwnersOf(metadata);
+  const cluster = owner && clusterOf(namespace, owner);
+  const certificate = cluster?.certificates.find(({ requestName }) => requestName === name);
   // Field by field, and lists copied: V8 keeps a spread object in two parts, and a grown list with room for more.
   return {
     dnsNames: spec.dnsNames.slice(),
     renewBeforeDays: spec.renewBeforeDays,
     platform: platforms.get(JSON.stringify(spec.platform), spec.platform),
     zoneName: sharedText(spec.zoneName),
-    secretName: spec.secretName,
+    secretName: knownText(spec.secretName, certificate?.secretName),
     issued: status.issued,
     statusComplete: status.statusComplete,
     notBefore: status.notBefore,
@@ -66,11 +76,14 @@ export function observeRequest(object: KubernetesObject): ObservedRequest {
     state: status.state,
     renewalTime: status.renewalTime,
     nextAttempt: status.nextAttempt,
-    namespace: sharedText(metadata.namespace ?? ''),
-    name: metadata.name,
+    namespace: knownText(sharedText(namespace), cluster?.namespace),
+    name: knownText(name, certificate?.requestName),
     uid: metadata.uid ?? '',
     resourceVersion: metadata.resourceVersion,
-    owner: owner && { name: sharedText(owner.name), uid: sharedText(owner.uid) },
+    owner: owner && {
+      name: knownText(sharedText(owner.name), cluster?.name),
+      uid: knownText(sharedText(owner.uid), cluster?.uid),
+    },
     deleting: metadata.deletionTimestamp !== undefined,
     paused: metadata.annotations?.['hive.openshift.io/reconcile-pause'] === 'true',
     renewalPolicyAnnotation: sharedText(renewalPolicyAnnotationOf(metadata)),
@@ -84,13 +97,25 @@ export function observeRequest(object: KubernetesObject): ObservedRequest {
   };
 }
 
+/** How CertificateRequests are listed. */
+export interface RequestListOptions {
+  /** Default: all. */
+  readonly namespace?: string | undefined;
+  /** What is known of a request already, which is returned where its resourceVersion is still the same. */
+  readonly known?: (request: { readonly namespace: string; readonly name: string }) => ObservedRequest | undefined;
+}
+
 /** All CertificateRequests, or those of one namespace. @throws CertmanError `kubernetes/…`. */
 export async function listCertificateRequests(
   kubernetes: KubernetesApi,
-  namespace?: string,
+  { namespace, known = () => undefined }: RequestListOptions = {},
 ): Promise<readonly ObservedRequest[]> {
   const requests: ObservedRequest[] = [];
-  for await (const object of kubernetes.list(CERTIFICATE_REQUESTS, { namespace }))
-    requests.push(observeRequest(object));
+  for await (const object of kubernetes.list(CERTIFICATE_REQUESTS, { namespace })) {
+    const { namespace: of = '', name, uid, resourceVersion } = object.metadata;
+    const before = known({ namespace: of, name });
+    const isSame = resourceVersion !== undefined && before?.resourceVersion === resourceVersion && before.uid === uid;
+    requests.push(isSame ? before : observeRequest(object));
+  }
   return requests;
 }

@@ -1,4 +1,4 @@
-import { sharedText } from '../../cache/shared-values.ts';
+import { knownText, sharedText } from '../../cache/shared-values.ts';
 import type { KubernetesObject } from '../api/kubernetes-api.ts';
 import {
   type FieldWrites,
@@ -7,6 +7,7 @@ import {
   lastOtherManager,
   ownsFields,
 } from '../api/managed-fields.ts';
+import type { ObservedRequest } from './observed-request.ts';
 import {
   ADOPT_ANNOTATION,
   type OwnerReference,
@@ -30,17 +31,28 @@ export interface ObservedSecret {
   readonly ownsData: boolean;
 }
 
+/** The request of a Secret. */
+type SecretRequest = Pick<ObservedRequest, 'name' | 'uid' | 'secretName'>;
+
 const TLS_ENTRIES = ['tls.crt', 'tls.key'] as const;
 
-/** Observes a Secret; metadata suffices. Small, since the controller caches many. */
-export function observeSecret(object: KubernetesObject): ObservedSecret {
+/**
+ * Observes a Secret; metadata suffices. Small, since the controller caches many.
+ * @param requestNamed what is cached of the request that the label names, whose texts are then used.
+ */
+export function observeSecret(
+  object: KubernetesObject,
+  requestNamed: (name: string) => SecretRequest | undefined = () => undefined,
+): ObservedSecret {
   const { name, resourceVersion = '', labels, annotations, ownerReferences } = object.metadata;
+  const label = labels?.[REQUEST_LABEL];
+  const request = label === undefined ? undefined : requestNamed(label);
   return {
     resourceVersion,
-    name,
-    requestLabel: sharedText(labels?.[REQUEST_LABEL]),
+    name: knownText(name, request?.secretName),
+    requestLabel: label === undefined ? undefined : knownText(sharedText(label), request?.name),
     givenTo: annotations?.[ADOPT_ANNOTATION],
-    owners: ownerReferences?.map(toOwner),
+    owners: ownerReferences?.map((owner) => toOwner(owner, request)),
     dataWrites: fieldWritesOf(object, 'data'),
     otherManager: sharedText(lastOtherManager(object)),
     ownsData: ownsFields(object, 'data', TLS_ENTRIES),
@@ -48,9 +60,18 @@ export function observeSecret(object: KubernetesObject): ObservedSecret {
 }
 
 /** What decides about ownership. */
-function toOwner({ apiVersion, kind, name, uid, controller }: OwnerReference): OwnerReference {
-  const [sharedVersion, sharedKind, sharedName] = [apiVersion, kind, name].map((text) => sharedText(String(text)));
-  return { apiVersion: sharedVersion, kind: sharedKind, name: sharedName, uid, controller };
+function toOwner(
+  { apiVersion, kind, name, uid, controller }: OwnerReference,
+  request: SecretRequest | undefined,
+): OwnerReference {
+  const [sharedVersion, sharedKind, sharedName = ''] = [apiVersion, kind, name].map((text) => sharedText(String(text)));
+  return {
+    apiVersion: sharedVersion,
+    kind: sharedKind,
+    name: knownText(sharedName, request?.name),
+    uid: knownText(String(uid), request?.uid),
+    controller,
+  };
 }
 
 /** Whose the Secret is, from a living request's point of view. */

@@ -145,7 +145,7 @@ export class ServedBundles implements BundleChecks {
     if (view !== undefined && view.bundles.length > 0) return { zone: zoneTargetOf(view), dnsNames: dnsNamesOf(view) };
     if (isStandalone(cluster)) return undefined;
     const { namespace, name: clusterName, uid } = cluster;
-    const all = await listCertificateRequests(this.#kubernetes, namespace);
+    const all = await listCertificateRequests(this.#kubernetes, { namespace });
     const [first, ...others] = all.filter(({ owner }) => owner?.uid === uid && owner.name === clusterName);
     if (first === undefined) return undefined;
     const { zoneName, platform } = first;

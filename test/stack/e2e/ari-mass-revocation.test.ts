@@ -36,7 +36,7 @@ let figures = '';
 /** @returns the CertificateRequest of each cluster, by namespace. */
 async function requests(): Promise<ReadonlyMap<string, ObservedRequest>> {
   const listed = await collect(lab().kubernetes.list(CERTIFICATE_REQUESTS));
-  return new Map(listed.map(observeRequest).map((request) => [request.namespace, request]));
+  return new Map(listed.map((object) => observeRequest(object)).map((request) => [request.namespace, request]));
 }
 
 function worker(): WorkerProcess {

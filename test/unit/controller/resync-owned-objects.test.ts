@@ -2,6 +2,8 @@ import { expect, test, vi } from 'vitest';
 import { toCachedCluster } from '../../../src/clusters/cached-cluster.ts';
 import { ControllerCache } from '../../../src/controller/controller-cache.ts';
 import { OwnedObjectsResync } from '../../../src/controller/resync-owned-objects.ts';
+import { observeSecret } from '../../../src/kubernetes/objects/observed-secret.ts';
+import { SECRETS } from '../../../src/kubernetes/objects/resources.ts';
 import { bundleView, clusterView } from '../../support/workflows/cluster-views.ts';
 
 const CLUSTERS = 40;
@@ -48,4 +50,23 @@ test('other work of the event loop gets its turn while the certificates are comp
   }
   // By the mocked clock, a comparison takes 1 ms, and a slice has two.
   expect(turns).toBeGreaterThanOrEqual(CLUSTERS / 2);
+});
+
+test('a list replaces no Secret in the cache that has not changed', async () => {
+  const context = fleet();
+  const secretOf = (namespace: string, resourceVersion: string) => ({
+    metadata: { namespace, name: SECRET, resourceVersion },
+  });
+  const { secretName: SECRET = '' } = context.cache.allClusters().next().value?.certificates[0] ?? {};
+  const before = ['n0', 'n1'].map((namespace) => observeSecret(secretOf(namespace, '7')));
+  for (const [index, secret] of before.entries()) context.cache.secrets.set(`n${index}/${SECRET}`, secret);
+  const kubernetes = {
+    async *list(resource: object) {
+      if (resource === SECRETS) yield* [secretOf('n0', '7'), secretOf('n1', '8')];
+    },
+  };
+  const freshness = { read: (_: object, { list }: { list: () => Promise<unknown> }) => list() };
+  await new OwnedObjectsResync({ ...context, kubernetes } as never, freshness as never).run([]);
+  expect(context.cache.secrets.get(`n0/${SECRET}`)).toBe(before[0]);
+  expect(context.cache.secrets.get(`n1/${SECRET}`)).toMatchObject({ resourceVersion: '8' });
 });

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import type { KubernetesObject } from '../../../src/kubernetes/api/kubernetes-api.ts';
-import { observeRequest } from '../../../src/kubernetes/objects/observed-request.ts';
+import type { KubernetesApi, KubernetesObject } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { listCertificateRequests, observeRequest } from '../../../src/kubernetes/objects/observed-request.ts';
 import { clusterViewOfOrphans } from '../../../src/kubernetes/objects/request-views.ts';
 
 const SPEC = {
@@ -132,4 +132,21 @@ test.each([
   ],
 ])('the state of a request that is %s', (_what, status, expected) => {
   expect(observeRequest(request({ status })).state).toEqual(expected);
+});
+
+test('a list returns what is known of a request whose resourceVersion is the same, and reads the others', async () => {
+  const object = (name: string, resourceVersion?: string, uid = 'r1') =>
+    request({ metadata: { name, uid, resourceVersion } });
+  const before = ['same', 'changed', 'created-again'].map((name) => observeRequest(object(name, '7')));
+  const listed = [object('same', '7'), object('changed', '8'), object('created-again', '7', 'r2'), object('new')];
+  const kubernetes = {
+    list: async function* list() {
+      yield* listed;
+    },
+  } as Partial<KubernetesApi> as KubernetesApi;
+  const known = ({ namespace, name }: { readonly namespace: string; readonly name: string }) =>
+    before.find((one) => one.namespace === namespace && one.name === name);
+  const requests = await listCertificateRequests(kubernetes, { known });
+  expect(requests.map((one) => before.includes(one))).toEqual([true, false, false, false]);
+  expect(requests).toEqual(listed.map((one) => observeRequest(one)));
 });

@@ -18,9 +18,9 @@ describe('the memory limit', () => {
 test.each([
   [undefined, 500],
   [128 * MIB, 100],
-  [512 * MIB, 256],
-  [768 * MIB, 384],
-  [1024 * MIB, 500],
+  [512 * MIB, 170],
+  [768 * MIB, 256],
+  [1024 * MIB, 341],
   [8192 * MIB, 500],
 ])('with a limit of %d bytes, %d workflows are cached', (limit, workflows) => {
   expect(cachedWorkflowsFor(limit)).toBe(workflows);

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { ZoneBatchers } from '../../../../src/dns/zone-changes/zone-batchers.ts';
 import { Gate } from '../../../support/faults/gate.ts';
 import { strictZone } from './strict-zone.ts';
@@ -29,4 +29,22 @@ test('keeps a busy batcher until it is idle, and the one that was just created',
   await expect.poll(() => busy.idle).toBe(true);
   batchers.get('other', strictZone());
   expect(batchers.get('busy', zone)).not.toBe(busy);
+});
+
+test('forgets a batcher that is idle and was not used for twenty minutes, and no other', () => {
+  let now = 0;
+  const clock = vi.spyOn(performance, 'now').mockImplementation(() => now);
+  onTestFinished(() => clock.mockRestore());
+  const zone = strictZone();
+  zone.beforeChange = () => new Promise(() => undefined);
+  const batchers = new ZoneBatchers(10, { windowMs: 1 });
+  const [busy, , used] = ['busy', 'unused', 'used'].map((key) => batchers.get(key, zone));
+  void busy?.submit({ action: 'publish', records: [{ name: 'a', value: 'v' }] }, signal);
+  now = 15 * 60_000;
+  batchers.get('used', zone);
+  now = 21 * 60_000;
+  expect(batchers.purgeStale()).toBe(true);
+  expect(batchers.size).toBe(2);
+  expect([batchers.get('busy', zone), batchers.get('used', zone)]).toEqual([busy, used]);
+  expect(batchers.purgeStale()).toBe(false);
 });
