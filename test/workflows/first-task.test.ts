@@ -1,5 +1,4 @@
 /** The first evaluation of a cluster is a local activity. docs/decisions/first-task.md has what can go wrong with one. */
-import { Worker } from '@temporalio/worker';
 import { expect, test } from 'vitest';
 import type { ClusterView } from '../../src/clusters/cluster-view.ts';
 import type { ApplyCertificateRequestsInput } from '../../src/contract/activities.ts';
@@ -13,6 +12,7 @@ import {
 import { clusterMemo } from '../../src/contract/cluster-memo.ts';
 import { clusterWorkflowId } from '../../src/contract/ids.ts';
 import { revocationRequested } from '../../src/contract/revocation-request.ts';
+import { TemporalWorker } from '../../src/worker/temporal-worker.ts';
 import type { clusterCertificates } from '../../workflows/cluster-certificates.ts';
 import { Gate } from '../support/faults/gate.ts';
 import { failedTasksIn, workflowTasksOfLocalActivities } from '../support/temporal/history-events.ts';
@@ -90,7 +90,9 @@ function holdFirst({ doubles }: WorkflowHarness, gates: ReadonlyMap<string, Gate
 async function replayErrors(histories: readonly { readonly workflowId: string; readonly history: History }[]) {
   installQuietRuntime();
   const errors: string[] = [];
-  for await (const { workflowId, error } of Worker.runReplayHistories({ workflowBundle: workflowBundle() }, histories))
+  // In a thread, as a worker runs them.
+  const code = { workflowBundle: workflowBundle(), debugMode: false };
+  for await (const { workflowId, error } of TemporalWorker.runReplayHistories(code, histories))
     if (error !== undefined) errors.push(`${workflowId}: ${error.message.slice(0, 500)}`);
   return errors;
 }

@@ -2,15 +2,17 @@
  * Runs outlive every build: the present workflows must be able to continue what earlier ones recorded. Histories of
  * representative scenarios (test/support/replay/scenarios), of every shape that the workflows have had, are replayed.
  */
-import { Worker } from '@temporalio/worker';
+import type { WorkflowBundle, WorkflowBundleOption } from '@temporalio/worker';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { FIRST_TASK, FULFILL_ORDER, PATCHES } from '../../src/contract/patches.ts';
-import { findWorkflowCode, loadEncodingWorkflowCode } from '../../src/worker/workflow-code.ts';
+import { TemporalWorker } from '../../src/worker/temporal-worker.ts';
+import { loadEncodingWorkflowCode } from '../../src/worker/workflow-code.ts';
 import { bundleWorkflows, type WorkflowVersion } from '../support/replay/bundle-workflows.ts';
 import { NEWEST_SHAPE, type RecordedHistory, recordedHistories, SHAPES } from '../support/replay/recorded-histories.ts';
 import { SCENARIOS } from '../support/replay/scenarios/index.ts';
 import { patchesIn, workflowTasksOfLocalActivities } from '../support/temporal/history-events.ts';
 import { installQuietRuntime } from '../support/temporal/quiet-runtime.ts';
+import { workflowBundle } from '../support/temporal/workflow-bundle.ts';
 
 const recorded = new Map<string, readonly RecordedHistory[]>();
 const of = (shape: string): readonly RecordedHistory[] => recorded.get(shape) ?? [];
@@ -21,20 +23,25 @@ beforeAll(async () => {
   for (const shape of SHAPES) recorded.set(shape, await recordedHistories(shape));
 });
 
-/** Replay errors by run id. */
+/** Replay errors by run id. In a thread of the workflows, as a worker replays them. */
 async function replayErrors(
-  code: Parameters<typeof Worker.runReplayHistories>[0],
+  bundle: WorkflowBundleOption,
   histories: readonly RecordedHistory[],
 ): Promise<ReadonlyMap<string, string>> {
+  const code = { workflowBundle: bundle, debugMode: false };
   const errors = new Map<string, string>();
-  for await (const { runId, error } of Worker.runReplayHistories(code, histories)) {
+  for await (const { runId, error } of TemporalWorker.runReplayHistories(code, histories)) {
     if (error !== undefined) errors.set(runId, error.message.slice(0, 500));
   }
   return errors;
 }
 
+const bundles = new Map<WorkflowVersion, Promise<WorkflowBundle>>();
+
 async function replayOn(version: WorkflowVersion, histories: readonly RecordedHistory[]) {
-  return await replayErrors({ workflowBundle: await bundleWorkflows(version) }, histories);
+  const bundle = bundles.get(version) ?? bundleWorkflows(version);
+  bundles.set(version, bundle);
+  return await replayErrors(await bundle, histories);
 }
 
 /** Runs that a history names: children, and the run that it continues as. */
@@ -54,8 +61,8 @@ test('every scenario is recorded in the newest shape', () => {
 });
 
 test('every history replays on the workflows of a worker that encrypts payloads', async () => {
-  const code = await loadEncodingWorkflowCode(undefined);
-  expect(await replayErrors(code, of(NEWEST_SHAPE))).toEqual(new Map());
+  const { workflowBundle: encoding } = await loadEncodingWorkflowCode(workflowBundle().codePath);
+  expect(await replayErrors(encoding, of(NEWEST_SHAPE))).toEqual(new Map());
 });
 
 describe.each([...SHAPES])('of the shape %s', (shape) => {
@@ -69,7 +76,7 @@ describe.each([...SHAPES])('of the shape %s', (shape) => {
   });
 
   test('every history replays on the present workflows', async () => {
-    expect(await replayErrors(findWorkflowCode(undefined), of(shape))).toEqual(new Map());
+    expect(await replayErrors(workflowBundle(), of(shape))).toEqual(new Map());
   });
 
   test('an incompatible change fails the replay of the workflow that it is in, and of no other', async () => {

@@ -1,5 +1,4 @@
 /** Workers that share the budget of an account, on a real server: each has its own client, as in processes of their own. */
-import { Worker } from '@temporalio/worker';
 import { expect, test } from 'vitest';
 import type { AcmeClient } from '../../src/acme/client.ts';
 import { nameSetDigest } from '../../src/certificates/digest.ts';
@@ -13,6 +12,7 @@ import type { StatedLimit } from '../../src/rate-limit/account-limits.ts';
 import type { BudgetOrder } from '../../src/rate-limit/budget-order.ts';
 import { createBudgetGateway } from '../../src/worker/budget-gateway.ts';
 import { listCompletedIssuances } from '../../src/worker/list-completed-issuances.ts';
+import { TemporalWorker } from '../../src/worker/temporal-worker.ts';
 import { workflowBundle } from '../support/temporal/workflow-bundle.ts';
 import { eventually } from '../support/vitest/eventually.ts';
 import { activityFailure } from '../support/workflows/activity-doubles.ts';
@@ -53,7 +53,7 @@ function budgetOfWorker({ env }: WorkflowHarness, onOutcome: (outcome: string) =
 
 /** Runs the worker of the shared task queue meanwhile. */
 async function whileServed<Result>({ env }: WorkflowHarness, body: () => Promise<Result>): Promise<Result> {
-  const worker = await Worker.create({
+  const worker = await TemporalWorker.create({
     connection: env.nativeConnection,
     taskQueue: SHARED_TASK_QUEUE,
     workflowBundle: workflowBundle(),

@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, type WorkflowExecutionInfo } from '@temporalio/client';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
-import { NativeConnection, Worker } from '@temporalio/worker';
+import { NativeConnection } from '@temporalio/worker';
 import { Registry } from 'prom-client';
 import { afterAll, afterEach, beforeAll } from 'vitest';
 import { createWatchActivities } from '../../../activities/watch.ts';
@@ -19,6 +19,7 @@ import type { KubernetesClient } from '../../../src/kubernetes/api/client.ts';
 import type { KubernetesObject } from '../../../src/kubernetes/api/kubernetes-api.ts';
 import { createOperatorSettings } from '../../../src/kubernetes/objects/operator-settings.ts';
 import { createMetrics } from '../../../src/observability/metrics.ts';
+import { TemporalWorker } from '../../../src/worker/temporal-worker.ts';
 import { OPERATOR_NAMESPACE, type TestManagementCluster } from '../kubernetes/management-cluster.ts';
 import { startEnvironment } from '../temporal/temporal-server.ts';
 import { workflowBundle } from '../temporal/workflow-bundle.ts';
@@ -149,7 +150,7 @@ async function startController(
         await NativeConnection.connect({ address: temporalAddress, grpcCompression: { codec: 'none' } });
   const connection = ownConnection ?? env.nativeConnection;
   const controllerClient = new Client({ connection });
-  const worker = await Worker.create({
+  const worker = await TemporalWorker.create({
     connection,
     taskQueue,
     workflowBundle: workflowBundle('recording-workflows'),

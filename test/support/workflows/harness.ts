@@ -2,7 +2,7 @@
 import { WorkflowNotFoundError } from '@temporalio/client';
 import type { PayloadCodec } from '@temporalio/common';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
-import { Worker, type WorkflowBundleOption } from '@temporalio/worker';
+import type { WorkflowBundleOption } from '@temporalio/worker';
 import { Registry } from 'prom-client';
 import type { ClusterView } from '../../../src/clusters/cluster-view.ts';
 import { type ClusterStatus, clusterObserved, clusterStatus } from '../../../src/contract/cluster-certificates.ts';
@@ -12,6 +12,7 @@ import { fairnessOf } from '../../../src/contract/priorities.ts';
 import { createMetrics } from '../../../src/observability/metrics.ts';
 import { issuanceSinks } from '../../../src/observability/tracing/tracing.ts';
 import { createActivityMetricsInterceptor } from '../../../src/worker/activity-metrics.ts';
+import { TemporalWorker } from '../../../src/worker/temporal-worker.ts';
 import type { clusterCertificates } from '../../../workflows/cluster-certificates.ts';
 import type { History } from '../temporal/history-json.ts';
 import { eventually } from '../vitest/eventually.ts';
@@ -56,7 +57,7 @@ export async function withWorkflowHarness<T>(
   const doubles = new ActivityDoubles(() => env.currentTimeMs());
   const registry = new Registry();
   const issuanceEnds: { readonly runId: string; readonly outcome: string }[] = [];
-  const worker = await Worker.create({
+  const worker = await TemporalWorker.create({
     connection: env.nativeConnection,
     ...(env.namespace === undefined ? {} : { namespace: env.namespace }),
     taskQueue,
