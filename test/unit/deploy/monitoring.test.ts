@@ -114,6 +114,19 @@ describe('the dashboard', () => {
     }
   });
 
+  test('gives no two series of a graph the same name: it has every label that tells them apart', () => {
+    for (const { title, type, targets } of panels) {
+      if (type !== 'timeseries') continue;
+      for (const { expr, legendFormat } of targets) {
+        const [, labels = ''] = / by \(([^)]*)\)/.exec(expr) ?? [];
+        const nameless = labels
+          .split(/, ?/)
+          .filter((label) => label !== 'le' && !legendFormat.includes(`{{${label}}}`));
+        expect([title, labels === '' ? [] : nameless]).toEqual([title, []]);
+      }
+    }
+  });
+
   test('says of every panel what it shows', () => {
     const silent = panels.filter(({ type, description }) => type !== 'row' && !description?.endsWith('.'));
     expect(silent.map(({ title }) => title)).toEqual([]);
