@@ -5,6 +5,8 @@ import { LRUCache } from 'lru-cache';
 
 /** Silent checks of a thread that has work before it counts as stuck: not one look at a clock, since a process can be stopped. */
 const MAX_SILENT_CHECKS = 5;
+/** The same at the end of the worker, when no thread has work that anything waits for. */
+const MAX_SILENT_CHECKS_AT_END = 1;
 /** Five of them are the time-out of a workflow task, after which the server gives it to another worker. */
 const CHECK_INTERVAL_MS = 2_000;
 /** Runs that were under way in a thread that was stuck. */
@@ -95,6 +97,7 @@ class WatchedThread {
   readonly #underWay = new Map<object, WorkflowInfo | undefined>();
   #checks: NodeJS.Timeout | undefined;
   #silentChecks = 0;
+  #maxSilentChecks = MAX_SILENT_CHECKS;
   #isLost = false;
 
   constructor(thread: WorkflowThread, checkIntervalMs: number, onStuck: (underWay: readonly WorkflowInfo[]) => void) {
@@ -118,7 +121,10 @@ class WatchedThread {
     };
   }
 
+  /** Ends the thread within two checks, also one that is stuck. */
   async destroy(): Promise<void> {
+    this.#maxSilentChecks = MAX_SILENT_CHECKS_AT_END;
+    this.#silentChecks = 0;
     await this.#request(undefined, () => this.#thread.creator.destroy()).catch((error: unknown) => {
       if (!this.#isLost) throw error;
     });
@@ -142,14 +148,14 @@ class WatchedThread {
 
   #check(): void {
     this.#silentChecks += 1;
-    if (this.#underWay.size > 0 && this.#silentChecks <= MAX_SILENT_CHECKS) return;
+    if (this.#underWay.size > 0 && this.#silentChecks <= this.#maxSilentChecks) return;
     clearInterval(this.#checks);
     this.#checks = undefined;
     this.#silentChecks = 0;
     if (this.#underWay.size === 0) return;
     this.#isLost = true;
     const underWay = new Map([...this.#underWay.values()].flatMap((info) => (info ? [[info.runId, info]] : [])));
-    this.#onStuck([...underWay.values()]);
+    if (underWay.size > 0) this.#onStuck([...underWay.values()]);
     // Requests under way fail.
     void this.#thread.terminate();
   }

@@ -1,6 +1,6 @@
 import { UnexpectedError } from '@temporalio/worker';
 import type { WorkflowCreateOptions, WorkflowCreator } from '@temporalio/worker/lib/workflow/interface.js';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { WatchedWorkflowCreator, type WorkflowThreads } from '../../../src/worker/watched-workflows.ts';
 
 const CHECK_INTERVAL_MS = 5;
@@ -41,6 +41,26 @@ test('a thread that is stuck at the end of the worker is ended, and no other one
   });
   await workflows.destroy();
   expect(started).toBe(1);
+});
+
+test('at the end of the worker, a stuck thread is ended within two checks; nothing is said where no workflow is under way', async () => {
+  vi.useFakeTimers();
+  try {
+    const stuck: unknown[] = [];
+    const workflows = await watched({ checkIntervalMs: 2_000, onStuck: (underWay) => stuck.push(underWay) });
+    let isEnded = false;
+    const ending = (async () => {
+      await workflows.destroy();
+      isEnded = true;
+    })();
+    await vi.advanceTimersByTimeAsync(3_999);
+    expect(isEnded).toBe(false);
+    await vi.advanceTimersByTimeAsync(1);
+    await ending;
+    expect(stuck).toEqual([]);
+  } finally {
+    vi.useRealTimers();
+  }
 });
 
 test('the worker ends where no thread can be started in place of a stuck one', async () => {
