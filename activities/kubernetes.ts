@@ -24,6 +24,8 @@ import { FirstTasks } from './first-tasks.ts';
 import { StatusReporter } from './status-reporter.ts';
 import { wrapActivity } from './wrap-activity.ts';
 
+const DEFAULT_WORKFLOW_TASK_SLOTS = 20;
+
 /** What the activities on the management cluster's API server need. */
 export interface KubernetesActivityDeps {
   readonly kubernetes: KubernetesApi;
@@ -42,6 +44,8 @@ export interface KubernetesActivityDeps {
   readonly releaseTurn?: (bundle: BundleRef) => Promise<void>;
   /** Of certificates without the annotation; absent: `renew-before`. */
   readonly renewalPolicy?: RenewalPolicy;
+  /** Of the worker: first looks at clusters never hold all of them. Default: 20. */
+  readonly workflowTaskSlots?: number;
   /** Absent: no renewal is postponed. */
   readonly renewals?: RenewalControls;
 }
@@ -100,7 +104,7 @@ export function createKubernetesActivities(deps: KubernetesActivityDeps): Kubern
       for (const limit of limits) limit.end();
     }
   };
-  const firstTasks = new FirstTasks();
+  const firstTasks = new FirstTasks(deps.workflowTaskSlots ?? DEFAULT_WORKFLOW_TASK_SLOTS);
   return {
     applyCertificateRequest: wrapActivity(async (input) => await applyCertificateRequest(access(), input, complete)),
     applyCertificateRequests: wrapActivity(

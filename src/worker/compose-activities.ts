@@ -255,6 +255,7 @@ export function composeActivities(
         statuses,
         projection,
         renewalPolicy,
+        workflowTaskSlots: configuration.maxConcurrentWorkflowTasks,
         renewals: {
           windows: new RenewalWindowsConfig(operatorNamespace),
           restarts:
