@@ -59,6 +59,12 @@ export const RENEWAL_WITHDRAWN = 'renewal-withdrawn';
 export const REQUESTS_HANDED_OVER = 'requests-handed-over';
 
 /**
+ * `clusterCertificates`: search attributes follow what is requested, and other bundles, too. Asked for only where nothing else has
+ * changed.
+ */
+export const ALSO_PUBLISHED = 'also-published';
+
+/**
  * Names of the `patched` markers in workflow code, oldest first. Each is a change of commands that runs in progress do
  * not take part in (docs/decisions/upgrades.md). test/workflows/replay.test.ts compares the list with the histories.
  */
@@ -79,6 +85,7 @@ export const PATCHES = [
   RENEWAL_WITHDRAWN,
   REQUESTS_HANDED_OVER,
   FIRST_TASK,
+  ALSO_PUBLISHED,
 ] as const satisfies readonly string[];
 
 /** Lower-case words joined by hyphens. @returns undefined when the text does not have that form. */

@@ -18,6 +18,9 @@ export const CertExpiry = defineSearchAttributeKey('CertExpiry', SearchAttribute
 /** When it is renewed. */
 export const CertRenewAt = defineSearchAttributeKey('CertRenewAt', SearchAttributeType.DATETIME);
 
+/** What needs attention or was requested beside that (`Also`), as `<bundle>: <reason>`; absent: nothing. */
+export const CertAlso = defineSearchAttributeKey('CertAlso', SearchAttributeType.KEYWORD_LIST);
+
 /** All of them, for registration. */
 export const SEARCH_ATTRIBUTES = [
   CertState,
@@ -28,4 +31,5 @@ export const SEARCH_ATTRIBUTES = [
   CertNames,
   CertExpiry,
   CertRenewAt,
+  CertAlso,
 ] as const;

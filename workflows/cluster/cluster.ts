@@ -16,7 +16,6 @@ import {
   type BundleRecord,
   type DecommissionStarted,
   reasonOf,
-  shownReasonOf,
 } from '../../src/contract/bundle-record.ts';
 import type { CampaignRequest } from '../../src/contract/campaign-request.ts';
 import type {
@@ -28,7 +27,7 @@ import type {
   RequestClaim,
 } from '../../src/contract/cluster-certificates.ts';
 import { VIEW_DIGEST, viewDigestIn } from '../../src/contract/cluster-memo.ts';
-import { BUNDLES_TOGETHER, FIRST_TASK } from '../../src/contract/patches.ts';
+import { ALSO_PUBLISHED, BUNDLES_TOGETHER, FIRST_TASK } from '../../src/contract/patches.ts';
 import type { RenewalWithdrawal } from '../../src/contract/renewal-withdrawal.ts';
 import type { RevocationRequest } from '../../src/contract/revocation-request.ts';
 import type { RateLimitState } from '../../src/rate-limit/exact-set-limit.ts';
@@ -41,7 +40,7 @@ import { moveTurn } from './move-turn.ts';
 import { observeAlone } from './observe-alone.ts';
 import { ObserveTogether } from './observe-together.ts';
 import { acceptRevocation } from './revocations.ts';
-import { clusterDetails, searchAttributesOf, situationMessage } from './visibility.ts';
+import { clusterDetails, mainAttributesOf, searchAttributesOf, situationMessage } from './visibility.ts';
 import { withdrawRenewal } from './withdraw-renewal.ts';
 
 /** Renewals after which a run continues as new: its history is that of one renewal cycle. */
@@ -76,7 +75,7 @@ export class ClusterCertificates implements ClusterContext {
   decommissionStarted: DecommissionStarted | undefined;
   released = false;
   #forgottenRenewals = 0;
-  #published = '';
+  #published: { readonly main: string; readonly all: string } | undefined;
   /** Whether it is observed inside its first workflow task. */
   readonly #inFirstTask = patched(FIRST_TASK);
   /** Undefined in a run that started before it. */
@@ -374,16 +373,17 @@ export class ClusterCertificates implements ClusterContext {
   }
 
   /**
-   * Each upsert is an event, so nothing is sent when nothing changed. That a renewal is postponed or requested is shown, but
-   * not compared: an upsert for it alone would change the commands of runs in progress, and comes with a change of the state
-   * or the instant anyway.
+   * Each upsert is an event, so nothing is sent when nothing changed. What has a failure, or is in another state, was always
+   * compared; the rest, which needs a marker, is compared only where that is the same.
    */
   #upsertSearchAttributes(): void {
-    const records = Object.values(this.#records());
-    const attributes = searchAttributesOf(records, this.decommissioning, shownReasonOf);
-    const published = JSON.stringify(searchAttributesOf(records, this.decommissioning, reasonOf));
-    if (published === this.#published || attributes.length === 0) return;
-    this.#published = published;
+    const records = this.#records();
+    const attributes = searchAttributesOf(records, this.decommissioning);
+    if (attributes.length === 0) return;
+    const main = JSON.stringify(mainAttributesOf(records, this.decommissioning, reasonOf));
+    const all = JSON.stringify(attributes);
+    if (main === this.#published?.main && (all === this.#published.all || !patched(ALSO_PUBLISHED))) return;
+    this.#published = { main, all };
     upsertSearchAttributes(attributes);
   }
 }

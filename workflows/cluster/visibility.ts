@@ -3,9 +3,11 @@ import { summaryMessage } from '../../src/certificates/status-messages.ts';
 import { compareUrgency } from '../../src/certificates/urgency.ts';
 import type { ClusterView } from '../../src/clusters/cluster-view.ts';
 import { gateOf, isUsedElsewhere } from '../../src/clusters/gate.ts';
-import { type BundleRecord, renewalTimeOf } from '../../src/contract/bundle-record.ts';
+import { alsoOf, alsoText } from '../../src/contract/also.ts';
+import { type BundleRecord, renewalTimeOf, shownReasonOf } from '../../src/contract/bundle-record.ts';
 import { requestMessages } from '../../src/contract/requests.ts';
 import {
+  CertAlso,
   CertExpiry,
   CertIssuer,
   CertNames,
@@ -79,13 +81,24 @@ function notesOn({ hibernating, limitedSupport }: ClusterView): readonly (string
   ];
 }
 
-/** Search attributes of the most urgent bundle; without any, only the state of a decommission. @param reason of a bundle. */
+/** Search attributes of a cluster; without any bundle, only the state of a decommission. */
 export function searchAttributesOf(
-  records: readonly BundleRecord[],
+  records: Readonly<Record<string, BundleRecord>>,
+  decommissioning: boolean,
+): SearchAttributeUpdatePair[] {
+  const shown = mostUrgent(records);
+  const also = alsoOf(records, shown).map(alsoText);
+  const attributes = mainAttributesOf(records, decommissioning, shownReasonOf);
+  return attributes.length === 0 ? [] : [...attributes, { key: CertAlso, value: also.length === 0 ? null : also }];
+}
+
+/** Those that runs without `ALSO_PUBLISHED` compare: of the most urgent bundle. @param reason of a bundle. */
+export function mainAttributesOf(
+  records: Readonly<Record<string, BundleRecord>>,
   decommissioning: boolean,
   reason: (record: BundleRecord) => string,
 ): SearchAttributeUpdatePair[] {
-  const [shown] = [...records].sort((a, b) => compareUrgency(urgencyOf(a), urgencyOf(b)));
+  const shown = mostUrgent(records);
   if (shown === undefined) return decommissioning ? [{ key: CertState, value: 'Decommissioning' }] : [];
   const { certificate, dnsNames, state } = shown;
   const renewalTime = renewalTimeOf(shown);
@@ -97,6 +110,10 @@ export function searchAttributesOf(
     { key: CertExpiry, value: certificate === undefined ? null : new Date(certificate.notAfter) },
     { key: CertRenewAt, value: renewalTime === undefined ? null : new Date(renewalTime) },
   ];
+}
+
+function mostUrgent(records: Readonly<Record<string, BundleRecord>>): BundleRecord | undefined {
+  return Object.values(records).sort((a, b) => compareUrgency(urgencyOf(a), urgencyOf(b)))[0];
 }
 
 function urgencyOf({ state, certificate }: BundleRecord) {

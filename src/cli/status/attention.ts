@@ -1,16 +1,16 @@
 /** Which clusters of a large fleet a table on a terminal shows: those that need attention. Pure. */
-import { CertExpiry, CertReason, CertRenewAt, CertState } from '../../contract/search-attributes.ts';
+import { CertAlso, CertExpiry, CertReason, CertRenewAt, CertState } from '../../contract/search-attributes.ts';
 import type { FleetReport, FleetRow } from './status-view.ts';
 
 /** A table of a fleet with no more clusters shows all of them. */
 export const MAX_WHOLE_TABLE = 100;
 
 /** Reasons of a certificate in use that waits for its renewal: of the workflow, and of the condition `Ready`. */
-const REASONS_AT_REST: ReadonlySet<string | undefined> = new Set([undefined, 'Ready', 'Issued']);
+export const REASONS_AT_REST: ReadonlySet<string | undefined> = new Set([undefined, 'Ready', 'Issued']);
 
 /** Whether it is not Ready, has expired, or something is due, postponed or requested. @param now epoch milliseconds. */
-export function needsAttention({ state, reason, notAfter, renewalTime }: FleetRow, now: number): boolean {
-  if (state !== 'Ready' || !REASONS_AT_REST.has(reason)) return true;
+export function needsAttention({ state, reason, notAfter, renewalTime, also = [] }: FleetRow, now: number): boolean {
+  if (also.length > 0 || state !== 'Ready' || !REASONS_AT_REST.has(reason)) return true;
   const isLater = (instant = '') => Date.parse(instant) > now;
   return !isLater(renewalTime ?? notAfter) || (notAfter !== undefined && !isLater(notAfter));
 }
@@ -21,7 +21,7 @@ export function attentionCondition(now: number): string {
   const isMissing = [CertState, CertReason, CertRenewAt, CertExpiry].map(({ name }) => `${name} IS NULL`);
   const isOther = [CertState, CertReason].map(({ name }) => `${name} != 'Ready'`);
   const isOver = [CertRenewAt, CertExpiry].map(({ name }) => `${name} <= '${at}'`);
-  return `(${[...isMissing, ...isOther, ...isOver].join(' OR ')})`;
+  return `(${[...isMissing, ...isOther, ...isOver, `${CertAlso.name} IS NOT NULL`].join(' OR ')})`;
 }
 
 /** The report as a table on a terminal shows it: of a large fleet, without the clusters at rest, which are counted. */

@@ -2,6 +2,7 @@
 
 import { z } from 'zod';
 import { conditionReason } from '../../certificates/status-messages.ts';
+import { type Also, alsoText, parseAlso, REQUESTED_REASONS } from '../../contract/also.ts';
 import { getIfKnown } from '../../kubernetes/api/discovery.ts';
 import { type KubernetesApi, type KubernetesObject } from '../../kubernetes/api/kubernetes-api.ts';
 import { type ProjectionSettings, projectClusterDeployment } from '../../kubernetes/objects/cluster-deployment.ts';
@@ -11,6 +12,7 @@ import { type StandaloneSettings, standaloneView } from '../../kubernetes/object
 import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS } from '../../kubernetes/objects/resources.ts';
 import { toRfc3339 } from '../../kubernetes/objects/timestamp.ts';
 import type { ClusterName } from '../arguments.ts';
+import { REASONS_AT_REST } from './attention.ts';
 import { servedRowOf } from './read-served.ts';
 import {
   byUrgency,
@@ -46,22 +48,56 @@ const REQUEST_REASONS: ReadonlySet<string> = new Set([
   'RevokedOnRequest',
 ]);
 
+/** Those in which something prevents the next step, but for a turn at the CA, which comes by itself. */
+const PROBLEM_STATES: ReadonlySet<string> = new Set(['Failing', 'Waiting', 'Decommissioning']);
+const TURN_REASON = conditionReason('rateLimit/newOrders');
+
 /** One row for each cluster, of its most urgent certificate. */
 export async function fleetFromKubernetes(kubernetes: KubernetesApi, namespace?: string): Promise<FleetReport> {
-  const clusters = new Map<string, FleetRow>();
+  const clusters = new Map<string, KubernetesRow>();
   for await (const object of kubernetes.list(CERTIFICATE_REQUESTS, { namespace })) {
     const row = fleetRow(object);
     const before = clusters.get(row.cluster);
-    if (before === undefined || byUrgency(row, before) < 0) clusters.set(row.cluster, row);
+    clusters.set(row.cluster, before === undefined ? row : mostUrgentOf(before, row));
   }
-  return { source: 'kubernetes', clusters: [...clusters.values()] };
+  return { source: 'kubernetes', clusters: [...clusters.values()].map(withOtherReasons) };
 }
 
-function fleetRow(object: KubernetesObject): FleetRow {
+/** Of a cluster's certificates, with what each has beside its state. */
+interface KubernetesRow extends FleetRow {
+  readonly bundle: string;
+  readonly also: readonly Also[];
+}
+
+function mostUrgentOf(one: KubernetesRow, other: KubernetesRow): KubernetesRow {
+  const [shown, hidden] = byUrgency(other, one) < 0 ? [other, one] : [one, other];
+  const { bundle, reason, state } = hidden;
+  const isProblem =
+    state === 'Ready' ? !REASONS_AT_REST.has(reason) : PROBLEM_STATES.has(state) && reason !== TURN_REASON;
+  const also = [...one.also, ...other.also, ...(isProblem && reason !== undefined ? [{ bundle, reason }] : [])];
+  return { ...shown, also };
+}
+
+/** Each once, and not what the row has as its reason. */
+function withOtherReasons({ bundle, also, ...row }: KubernetesRow): FleetRow {
+  const texts = new Set(also.map(alsoText));
+  texts.delete(alsoText({ bundle, reason: row.reason ?? row.state }));
+  return texts.size === 0 ? row : { ...row, also: [...texts].sort().map(parseAlso) };
+}
+
+function fleetRow(object: KubernetesObject): KubernetesRow {
   const request = observeRequest(object);
   const { state, reason } = stateOf(object);
+  const name = request.owner?.name ?? request.name;
+  const bundle = bundleOf(request.name, name);
+  const { conditions } = statusSchema.parse(object['status']);
+  const requested = new Set(
+    conditions.flatMap((one) => (REQUESTED_REASONS.has(one.reason ?? '') ? [one.reason ?? ''] : [])),
+  );
   return {
-    cluster: `${request.namespace}/${request.owner?.name ?? request.name}`,
+    bundle,
+    also: [...requested].map((one) => ({ bundle, reason: one })),
+    cluster: `${request.namespace}/${name}`,
     state,
     reason,
     notAfter: rfc3339(request.notAfter),
@@ -103,10 +139,9 @@ export async function clusterFromKubernetes(
 function certificateRow(object: KubernetesObject, cluster: ClusterName): CertificateRow {
   const { name, dnsNames, secretName, issuerName, serialNumber, notAfter, renewalTime, postponed, nextAttempt } =
     observeRequest(object);
-  const prefix = `${cluster.name}-`;
   const { state, reason, message, since } = stateOf(object);
   return {
-    bundle: name.startsWith(prefix) ? name.slice(prefix.length) : name,
+    bundle: bundleOf(name, cluster.name),
     state,
     reason,
     message,
@@ -123,6 +158,11 @@ function certificateRow(object: KubernetesObject, cluster: ClusterName): Certifi
     nextAttempt,
     served: servedRowOf(object['status']),
   };
+}
+
+function bundleOf(requestName: string, clusterName: string): string {
+  const prefix = `${clusterName}-`;
+  return requestName.startsWith(prefix) ? requestName.slice(prefix.length) : requestName;
 }
 
 /** Of operators: what campaigns ask for has no condition. */

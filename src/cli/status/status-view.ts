@@ -2,6 +2,7 @@ import type { PostponementReason } from '../../certificates/postponement.ts';
 import { compareUrgency } from '../../certificates/urgency.ts';
 import type { ClusterView } from '../../clusters/cluster-view.ts';
 import { type Gate, gateOf } from '../../clusters/gate.ts';
+import { type Also, alsoText, REQUESTED_REASONS } from '../../contract/also.ts';
 import { counted } from '../../failures/counted.ts';
 import type { FailureInfo } from '../../failures/failure.ts';
 import { oneLine } from '../../failures/printable.ts';
@@ -26,6 +27,8 @@ export interface FleetRow {
   readonly issuer?: string;
   /** Of the most urgent certificate; from Temporal, its first ten. */
   readonly dnsNames?: readonly string[];
+  /** What needs attention or was requested beside that, at most ten; absent: nothing. */
+  readonly also?: readonly Also[] | undefined;
 }
 
 /** For --json and {@link formatFleet}. */
@@ -152,16 +155,26 @@ function fleetTable({ clusters, among }: FleetReport, wide: boolean): string {
   const instant = wide ? formatInstant : formatRelative;
   const rows = clusters
     .toSorted(byUrgency)
-    .map(({ cluster, state, reason, notAfter, renewalTime, issuer, dnsNames = [] }) => [
+    .map(({ cluster, state, reason, notAfter, renewalTime, issuer, dnsNames = [], also = [] }) => [
       cluster,
       state,
-      reason === undefined || reason === state ? '' : reason,
+      [...(reason === undefined || reason === state ? [] : [reason]), ...(wide ? [] : alsoShort(also))].join(', '),
       instant(notAfter),
       instant(renewalTime),
       issuer ?? '–',
-      ...(wide ? [dnsNames.join(',')] : []),
+      ...(wide ? [also.map(alsoText).join(', '), dnsNames.join(',')] : []),
     ]);
-  return formatTable(['CLUSTER', 'STATE', 'REASON', 'EXPIRES', 'RENEWS', 'ISSUER', ...(wide ? ['NAMES'] : [])], rows);
+  return formatTable(
+    ['CLUSTER', 'STATE', 'REASON', 'EXPIRES', 'RENEWS', 'ISSUER', ...(wide ? ['ALSO', 'NAMES'] : [])],
+    rows,
+  );
+}
+
+/** What was requested, each once, and of how many other bundles there is something: `Requested, +1 more`. */
+function alsoShort(also: readonly Also[]): readonly string[] {
+  const requests = new Set(also.flatMap(({ reason }) => (REQUESTED_REASONS.has(reason) ? [reason] : [])));
+  const others = also.filter(({ reason }) => !REQUESTED_REASONS.has(reason)).length;
+  return [...requests, ...(others === 0 ? [] : [`+${others} more`])];
 }
 
 /** Every certificate of a cluster, field by field. */

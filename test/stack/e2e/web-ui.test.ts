@@ -71,6 +71,7 @@ describe.skipIf(executable === undefined)('the Temporal Web UI', () => {
       'waiting for a turn at the CA': [],
       'expiring before an instant': [cluster],
       'renewal due before an instant; with now, those that are late': [cluster],
+      'more than its state and reason say': [],
       'decommissioning blocked': [],
       'renewal postponed': [],
       paused: [],

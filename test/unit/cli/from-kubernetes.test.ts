@@ -46,3 +46,40 @@ test.each(['Frozen', 'RestartBudget', 'Requested', 'RequestExpired'])(
     expect(clusters).toMatchObject([{ cluster: 'ns/alone', state: 'Ready', reason }]);
   },
 );
+
+test('the fleet has what was requested beside a failure, and the other certificates of a cluster', async () => {
+  const owner = {
+    apiVersion: 'hive.openshift.io/v1',
+    kind: 'ClusterDeployment',
+    name: 'c1',
+    uid: 'c',
+    controller: true,
+  };
+  const request = (name: string, conditions: readonly object[]) => ({
+    metadata: { namespace: 'ns', name: `c1-${name}`, uid: name, ownerReferences: [owner] },
+    spec: {},
+    status: { conditions },
+  });
+  const failing = (reason: string) => ({ type: 'Failing', status: 'True', reason, message: 'It fails.' });
+  const requested = { type: 'Renewing', status: 'False', reason: 'Requested', message: 'An operator requested it.' };
+  const revoking = { type: 'Revoked', status: 'False', reason: 'RevocationRequested', message: 'It is revoked soon.' };
+  const ready = { type: 'Ready', status: 'True', reason: 'Issued', message: 'It is valid.' };
+  const { clusters } = await fleetFromKubernetes(
+    withoutHive([
+      request('apps', [ready, failing('AcmeUnreachable')]),
+      request('api', [failing('DnsNotDelegated'), requested]),
+      request('other', [ready, revoking]),
+      request('rest', [ready]),
+    ]),
+  );
+  expect(clusters).toMatchObject([
+    {
+      cluster: 'ns/c1',
+      state: 'Failing',
+      reason: expect.stringMatching(/^(AcmeUnreachable|DnsNotDelegated)$/) as string,
+    },
+  ]);
+  const texts = (clusters[0]?.also ?? []).map(({ bundle, reason }) => `${bundle} ${reason}`);
+  const hidden = clusters[0]?.reason === 'DnsNotDelegated' ? 'apps AcmeUnreachable' : 'api DnsNotDelegated';
+  expect(texts.sort()).toEqual(['api Requested', hidden, 'other RevocationRequested'].sort());
+});

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { RenewalRequest } from '../../../src/certificates/renewal-request.ts';
 import { type BundleState, reasonOf, shownReasonOf } from '../../../src/contract/bundle-record.ts';
 import { failureInfo } from '../../../src/failures/failure.ts';
-import { searchAttributesOf } from '../../../workflows/cluster/visibility.ts';
+import { mainAttributesOf } from '../../../workflows/cluster/visibility.ts';
 import { READY, RENEWAL_TIME, recordOf } from '../../support/workflows/bundle-records.ts';
 
 const POSTPONED = {
@@ -40,13 +40,13 @@ test.each([
   ],
 ])('the fleet shows %s', (_what, record, reason) => {
   expect(shownReasonOf(record)).toBe(reason);
-  expect(searchAttributesOf([record], false, shownReasonOf)).toContainEqual(
+  expect(mainAttributesOf({ primary: record }, false, shownReasonOf)).toContainEqual(
     expect.objectContaining({ value: reason, key: expect.objectContaining({ name: 'CertReason' }) as object }),
   );
 });
 
 test('a postponement is no reason of its own for an upsert', () => {
   const published = (postponement?: typeof POSTPONED) =>
-    searchAttributesOf([recordOf(READY, { postponement })], false, reasonOf);
+    mainAttributesOf({ primary: recordOf(READY, { postponement }) }, false, reasonOf);
   expect(published(POSTPONED)).toEqual(published());
 });

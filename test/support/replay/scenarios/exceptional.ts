@@ -13,6 +13,7 @@ import {
 import { Gate } from '../../faults/gate.ts';
 import type { ActivityDoubles } from '../../workflows/activity-doubles.ts';
 import { bundleView, clusterView } from '../../workflows/cluster-views.ts';
+import { foreignCertificate } from '../../workflows/foreign-certificate.ts';
 import {
   DAY_MS,
   type HistoryScenario,
@@ -269,19 +270,6 @@ function windowAround(context: ScenarioContext, days: number) {
     certId: latestCertificate(context).certId ?? '',
     start: new Date(start).toISOString(),
     end: new Date(start + DAY_MS / 24).toISOString(),
-  };
-}
-
-function foreignCertificate(daysLeft: number): CertificateFacts {
-  const now = Date.now();
-  return {
-    serialNumber: '77',
-    issuerName: 'Test CA',
-    notBefore: new Date(now - (90 - daysLeft) * DAY_MS).toISOString(),
-    notAfter: new Date(now + daysLeft * DAY_MS).toISOString(),
-    dnsNames: ['api.c1.example.com', '*.apps.c1.example.com'],
-    fingerprint: 'fingerprint-of-77',
-    certId: 'id.77',
   };
 }
 

@@ -12,6 +12,7 @@ import { issuanceWorkflowId } from '../../../../src/contract/ids.ts';
 import { renewalWithdrawn } from '../../../../src/contract/renewal-withdrawal.ts';
 import { revocationRequested } from '../../../../src/contract/revocation-request.ts';
 import { bundleView, clusterView } from '../../workflows/cluster-views.ts';
+import { foreignCertificate } from '../../workflows/foreign-certificate.ts';
 import {
   DAY_MS,
   type HistoryScenario,
@@ -108,6 +109,24 @@ export const INTERVENTIONS: readonly HistoryScenario[] = [
       await waitForState(context, view, 'Failing');
       await handle.signal(renewalWithdrawn, { bundleNames: ['primary'] });
       await waitForState(context, view, 'Ready');
+      return [idOf(view)];
+    },
+  },
+  {
+    name: 'requested-of-a-second-bundle-beside-a-failing-one',
+    run: async (context) => {
+      const view = clusterView({ bundles: [bundleView('one'), bundleView('two')] });
+      // The first one expires first, and is shown.
+      context.doubles.secrets.set('one-cert', { kind: 'valid', certificate: foreignCertificate(60) });
+      context.doubles.secrets.set('two-cert', { kind: 'valid', certificate: foreignCertificate(70) });
+      const handle = await startCluster(context, view);
+      for (const name of ['one', 'two'])
+        await waitForStatus(context, view, `${name} adopted`, ({ bundles }) => bundles[name]?.state === 'Ready');
+      context.doubles.override('placeOrder', () => rejectNonRetryable('acme/unreachable', 'The CA does not answer.'));
+      for (const bundleName of ['one', 'two'])
+        await handle.executeUpdate(renew, { args: [{ bundleName }] }).catch(() => undefined);
+      await handle.signal(renewalWithdrawn, { bundleNames: ['two'] });
+      await waitForStatus(context, view, 'withdrawn', ({ bundles }) => bundles['two']?.state === 'Ready');
       return [idOf(view)];
     },
   },

@@ -15,6 +15,7 @@ test.each<[boolean, string, Partial<FleetRow>]>([
   [false, 'at rest', {}],
   [false, 'at rest, by its resources', { reason: 'Issued' }],
   [false, 'of certman-operator', { reason: undefined, renewalTime: undefined }],
+  [true, 'at rest but for another certificate', { also: [{ bundle: 'apps', reason: 'DnsNotDelegated' }] }],
   [true, 'failing', { state: 'Failing', reason: 'DnsNotDelegated' }],
   [true, 'renewed now', { state: 'Renewing', reason: 'Renewing' }],
   [true, 'paused', { state: 'Paused', reason: 'Paused' }],
@@ -33,8 +34,23 @@ test.each<[boolean, string, Partial<FleetRow>]>([
 test('the query names what is missing: a comparison with it is not true', () => {
   const condition = attentionCondition(NOW);
   for (const name of ['CertState', 'CertReason', 'CertRenewAt']) expect(condition).toContain(`${name} IS NULL`);
+  expect(condition).toContain('CertAlso IS NOT NULL');
   for (const name of ['CertRenewAt', 'CertExpiry'])
     expect(condition).toContain(`${name} <= '2026-12-01T00:00:00.000Z'`);
+});
+
+test('the table names what was requested beside the reason, and counts other certificates; wide has all', () => {
+  const also = [
+    { bundle: 'api', reason: 'Requested' },
+    { bundle: 'apps', reason: 'AcmeUnreachable' },
+    { bundle: 'apps', reason: 'Requested' },
+  ];
+  const fleet: FleetReport = { source: 'kubernetes', clusters: [{ ...FAILING, also }] };
+  expect(formatFleet(fleet)).toMatch(/ DnsNotDelegated, Requested, \+1 more {2}/);
+  expect(formatFleet(fleet, true)).toMatch(
+    / DnsNotDelegated {2}.* api: Requested, apps: AcmeUnreachable, apps: Requested/,
+  );
+  expect(formatFleet({ ...fleet, clusters: [FAILING] })).toMatch(/ DnsNotDelegated {2}/);
 });
 
 function fleetOf(atRest: number, more: readonly FleetRow[] = []): FleetReport {
