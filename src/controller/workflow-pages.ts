@@ -1,6 +1,7 @@
 /** Lists of many workflows. The client's own list decodes everything of each, one by one, which holds up the event loop. */
 import type { Client } from '@temporalio/client';
 import { decodeMapFromPayloads } from '@temporalio/common/lib/internal-non-workflow/index.js';
+import { optionalTsToMs } from '@temporalio/common/lib/time.js';
 import type { temporal } from '@temporalio/proto';
 import type { ClusterIdentity } from '../clusters/cluster-identity.ts';
 import { identityOfWorkflow } from '../contract/ids.ts';
@@ -8,6 +9,9 @@ import { withTolerantMemos } from '../payloads/data-converter.ts';
 
 /** Of the server: https://docs.temporal.io/visibility. */
 const PAGE_SIZE = 1_000;
+
+/** Runs are visible some time after they start. */
+const VISIBILITY_DELAY_MS = 10_000;
 
 /** A workflow of a list, as the server answers it. */
 export type ListedExecution = temporal.api.workflow.v1.IWorkflowExecutionInfo;
@@ -36,6 +40,33 @@ export async function* workflowPages(
     yield executions;
     if (isLast) return;
   }
+}
+
+/**
+ * The pages of a list, and of one more of the runs that started since its first page: a list of several pages is no snapshot, and
+ * a run that continues as new meanwhile goes from a later page to before the first one. A workflow can be there twice; the last
+ * time counts. @throws as {@link workflowPages}.
+ */
+export async function* wholeWorkflowPages(
+  client: Parameters<typeof workflowPages>[0],
+  query: string,
+  pageTimeoutMs: number,
+): AsyncGenerator<readonly ListedExecution[]> {
+  let pages = 0;
+  let newestStart = 0;
+  for await (const page of workflowPages(client, query, pageTimeoutMs)) {
+    pages += 1;
+    newestStart = Math.max(newestStart, startOf(page[0]));
+    yield page;
+  }
+  if (pages <= 1) return;
+  const since = new Date(newestStart - VISIBILITY_DELAY_MS).toISOString();
+  yield* workflowPages(client, `${query} AND StartTime >= '${since}'`, pageTimeoutMs);
+}
+
+/** Epoch milliseconds; 0 of none. The newest run is the first of a list. */
+function startOf(execution: ListedExecution | undefined): number {
+  return optionalTsToMs(execution?.startTime) ?? 0;
 }
 
 /** Decodes the memos of listed workflows, entry by entry; one that cannot be decoded is undefined. */

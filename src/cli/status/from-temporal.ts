@@ -1,14 +1,15 @@
 import type { Client } from '@temporalio/client';
 import { decodeTypedSearchAttributes } from '@temporalio/common/lib/converter/payload-search-attributes.js';
-import { optionalTsToMs } from '@temporalio/common/lib/time.js';
 import { isPending } from '../../certificates/renewal-request.ts';
 import { summaryMessage } from '../../certificates/status-messages.ts';
 import type { ClusterIdentity } from '../../clusters/cluster-identity.ts';
+import { parseAlso } from '../../contract/also.ts';
 import { failureOf, nextAttemptOf, renewalTimeOf, shownReasonOf } from '../../contract/bundle-record.ts';
 import type { ClusterStatus } from '../../contract/cluster-certificates.ts';
 import { issuanceWorkflowId, taskQueueOf } from '../../contract/ids.ts';
 import { requestMessages } from '../../contract/requests.ts';
 import {
+  CertAlso,
   CertExpiry,
   CertIssuer,
   CertNames,
@@ -16,7 +17,7 @@ import {
   CertRenewAt,
   CertState,
 } from '../../contract/search-attributes.ts';
-import { type ListedExecution, ListedMemos, workflowPages } from '../../controller/workflow-pages.ts';
+import { type ListedExecution, ListedMemos, wholeWorkflowPages } from '../../controller/workflow-pages.ts';
 import type { ClusterName } from '../arguments.ts';
 import { findClusterWorkflow, PAGE_TIMEOUT_MS, queryClusterStatus, runningClustersQuery } from '../cluster-workflow.ts';
 import { describeCurrentActivity } from '../issuance-progress.ts';
@@ -28,9 +29,6 @@ import {
   type FleetReport,
   type FleetRow,
 } from './status-view.ts';
-
-/** Runs are visible some time after they start: a list asks again for those that started so long before its first page. */
-const VISIBILITY_DELAY_MS = 10_000;
 
 /** Every cluster and standalone CertificateRequest that has a workflow, from search attributes: no worker is needed. */
 export async function fleetFromTemporal(
@@ -61,33 +59,17 @@ function fleetQuery(managementCluster: string, namespace: string | undefined): s
   return `${runningClustersQuery(managementCluster, { namespace })} AND TaskQueue = '${taskQueueOf(managementCluster)}'`;
 }
 
-/**
- * Each workflow once. A list of several pages is no snapshot: a run that continues as new meanwhile goes from a later page
- * to before the first one. So it asks again for the runs that started since its first page, and the newest run counts.
- */
+/** Each workflow once: its newest run. */
 async function listRows(client: Client, managementCluster: string, query: string): Promise<readonly FleetRow[]> {
   const rows = new Map<string, FleetRow>();
   const memos = new ListedMemos(client);
-  let pages = 0;
-  let newestStart = 0;
-  const read = async (among: string): Promise<void> => {
-    for await (const page of workflowPages(client, among, PAGE_TIMEOUT_MS)) {
-      pages += 1;
-      newestStart = Math.max(newestStart, startOf(page[0]));
-      for (const execution of page) {
-        const cluster = await memos.identityOf(managementCluster, execution);
-        if (cluster !== undefined) rows.set(execution.execution?.workflowId ?? '', rowOf(cluster, execution));
-      }
+  for await (const page of wholeWorkflowPages(client, query, PAGE_TIMEOUT_MS)) {
+    for (const execution of page) {
+      const cluster = await memos.identityOf(managementCluster, execution);
+      if (cluster !== undefined) rows.set(execution.execution?.workflowId ?? '', rowOf(cluster, execution));
     }
-  };
-  await read(query);
-  if (pages > 1) await read(`${query} AND StartTime >= '${new Date(newestStart - VISIBILITY_DELAY_MS).toISOString()}'`);
+  }
   return [...rows.values()];
-}
-
-/** Epoch milliseconds; 0 of none. */
-function startOf(execution: ListedExecution | undefined): number {
-  return optionalTsToMs(execution?.startTime) ?? 0;
 }
 
 function rowOf({ namespace, name }: ClusterIdentity, { searchAttributes }: ListedExecution): FleetRow {
@@ -100,6 +82,7 @@ function rowOf({ namespace, name }: ClusterIdentity, { searchAttributes }: Liste
     issuer: attributes.get(CertIssuer),
     notAfter: attributes.get(CertExpiry)?.toISOString(),
     renewalTime: attributes.get(CertRenewAt)?.toISOString(),
+    also: attributes.get(CertAlso)?.map(parseAlso),
   };
 }
 

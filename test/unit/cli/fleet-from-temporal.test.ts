@@ -1,29 +1,10 @@
 import { Client, type ConnectionLike } from '@temporalio/client';
-import { defaultPayloadConverter, TypedSearchAttributes } from '@temporalio/common';
-import { encodeUnifiedSearchAttributes } from '@temporalio/common/lib/converter/payload-search-attributes.js';
-import { msToTs } from '@temporalio/common/lib/time.js';
-import Long from 'long';
 import { expect, test } from 'vitest';
 import { attentionFromTemporal, fleetFromTemporal } from '../../../src/cli/status/from-temporal.ts';
-import { clusterWorkflowId } from '../../../src/contract/ids.ts';
-import { CertExpiry, CertState } from '../../../src/contract/search-attributes.ts';
 import { workflowPages } from '../../../src/controller/workflow-pages.ts';
+import { clientWithLists, execution } from '../../support/temporal/client-with-lists.ts';
 
 const LONG_NAME = 'n'.repeat(250);
-
-function execution(name: string, { state = 'Ready', startedAt = 1_000 } = {}) {
-  const identity = { managementCluster: 'hive', namespace: 'ns', name, uid: 'u' };
-  const attributes = new TypedSearchAttributes([
-    { key: CertState, value: state },
-    { key: CertExpiry, value: new Date('2027-01-01T00:00:00Z') },
-  ]);
-  return {
-    execution: { workflowId: clusterWorkflowId(identity) },
-    startTime: msToTs(startedAt),
-    memo: { fields: { name: defaultPayloadConverter.toPayload(name) } },
-    searchAttributes: { indexedFields: encodeUnifiedSearchAttributes(undefined, attributes) },
-  };
-}
 
 /** @param asked gets the token of each page that is asked for. */
 function clientWithPages(pages: readonly (readonly object[])[], asked: string[]): Client {
@@ -34,31 +15,6 @@ function clientWithPages(pages: readonly (readonly object[])[], asked: string[])
       listWorkflowExecutions: ({ nextPageToken }: { readonly nextPageToken: Uint8Array }) => {
         const page = Number(Buffer.from(nextPageToken).toString());
         asked.push(String(page));
-        const next = page + 1 < pages.length ? String(page + 1) : '';
-        return Promise.resolve({ executions: pages[page] ?? [], nextPageToken: Buffer.from(next) });
-      },
-    },
-  };
-  return new Client({ connection: connection as unknown as ConnectionLike });
-}
-
-/** @param lists the pages of the first list, of the second and so on. @param queries gets the query of each. */
-function clientWithLists(lists: readonly (readonly (readonly object[])[])[], queries: string[], count = 0): Client {
-  const connection = {
-    plugins: [],
-    withDeadline: (_deadline: number, call: () => unknown) => call(),
-    workflowService: {
-      countWorkflowExecutions: () => Promise.resolve({ count: Long.fromNumber(count), groups: [] }),
-      listWorkflowExecutions: ({
-        query,
-        nextPageToken,
-      }: {
-        readonly query: string;
-        readonly nextPageToken: Uint8Array;
-      }) => {
-        const page = Number(Buffer.from(nextPageToken).toString());
-        if (page === 0) queries.push(query);
-        const pages = lists[queries.length - 1] ?? [];
         const next = page + 1 < pages.length ? String(page + 1) : '';
         return Promise.resolve({ executions: pages[page] ?? [], nextPageToken: Buffer.from(next) });
       },
@@ -109,6 +65,7 @@ test('the rows of all pages, each with its search attributes', async () => {
     ['ns/a', 'Ready', '2027-01-01T00:00:00.000Z'],
     ['ns/b', 'Ready', '2027-01-01T00:00:00.000Z'],
   ]);
+  expect(clusters[0]?.also).toEqual([{ bundle: 'apps', reason: 'DnsNotDelegated' }]);
   // The list again, of the runs that started meanwhile.
   expect(asked).toEqual(['0', '1', '2', '0', '1', '2']);
 });

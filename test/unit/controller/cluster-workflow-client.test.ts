@@ -12,6 +12,7 @@ import { dependencyChanged } from '../../../src/contract/cluster-certificates.ts
 import { clusterWorkflowId } from '../../../src/contract/ids.ts';
 import { ClusterWorkflowClient, listExecutions } from '../../../src/controller/cluster-workflow-client.ts';
 import { RenewableConnection } from '../../../src/worker/renewable-connection.ts';
+import { clientWithLists, execution } from '../../support/temporal/client-with-lists.ts';
 import { clusterView } from '../../support/workflows/cluster-views.ts';
 
 vi.mock('../../../src/kubernetes/api/backoff.ts', async (original) => ({
@@ -50,6 +51,25 @@ test('each page of a list has the whole time limit, however long the pages befor
   for await (const { runId } of listExecutions(client, {}, PAGE_LIMIT_MS)) found.push(runId);
   expect(found).toHaveLength(2 * PAGES);
   expect(left).toEqual(Array(PAGES).fill(PAGE_LIMIT_MS));
+});
+
+test('a list of several pages has a workflow that continues as new meanwhile, once, as it is then', async () => {
+  const queries: string[] = [];
+  const startedAt = Date.parse('2026-12-01T00:00:00Z');
+  const lists = [
+    [[execution('newest', { startedAt }), execution('twice')], [execution('oldest')]],
+    [[execution('lost'), execution('twice')]],
+  ];
+  const workflows = new ClusterWorkflowClient({
+    client: () => clientWithLists(lists, queries),
+    managementCluster: 'hive',
+    taskQueue: 'certman/hive',
+    signal: new AbortController().signal,
+    metrics: { workflowListFailures: { inc: () => undefined } as never },
+  });
+  const running = await workflows.listRunning();
+  expect(running.map(({ name }) => name).sort()).toEqual(['lost', 'newest', 'oldest', 'twice']);
+  expect(queries[1]).toBe(`${queries[0]} AND StartTime >= '2026-11-30T23:59:50.000Z'`);
 });
 
 /** A client whose server answers every call with this gRPC status. */

@@ -1,0 +1,54 @@
+/** A client whose server answers lists of clusters' workflows as a test says. */
+import { Client, type ConnectionLike } from '@temporalio/client';
+import { defaultPayloadConverter, TypedSearchAttributes } from '@temporalio/common';
+import { encodeUnifiedSearchAttributes } from '@temporalio/common/lib/converter/payload-search-attributes.js';
+import { msToTs } from '@temporalio/common/lib/time.js';
+import Long from 'long';
+import { clusterWorkflowId } from '../../../src/contract/ids.ts';
+import { CertAlso, CertExpiry, CertState } from '../../../src/contract/search-attributes.ts';
+
+/** The running workflow of a cluster `ns/<name>` of the management cluster `hive`. @param startedAt epoch milliseconds. */
+export function execution(name: string, { state = 'Ready', startedAt = 1_000 } = {}) {
+  const identity = { managementCluster: 'hive', namespace: 'ns', name, uid: 'u' };
+  const attributes = new TypedSearchAttributes([
+    { key: CertState, value: state },
+    { key: CertExpiry, value: new Date('2027-01-01T00:00:00Z') },
+    { key: CertAlso, value: ['apps: DnsNotDelegated'] },
+  ]);
+  return {
+    execution: { workflowId: clusterWorkflowId(identity) },
+    startTime: msToTs(startedAt),
+    memo: { fields: { name: defaultPayloadConverter.toPayload(name) } },
+    searchAttributes: { indexedFields: encodeUnifiedSearchAttributes(undefined, attributes) },
+  };
+}
+
+/** @param lists the pages of the first list, of the second and so on. @param queries gets the query of each. */
+export function clientWithLists(
+  lists: readonly (readonly (readonly object[])[])[],
+  queries: string[],
+  count = 0,
+): Client {
+  const connection = {
+    plugins: [],
+    withDeadline: (_deadline: number, call: () => unknown) => call(),
+    withAbortSignal: (_signal: AbortSignal, call: () => unknown) => call(),
+    workflowService: {
+      countWorkflowExecutions: () => Promise.resolve({ count: Long.fromNumber(count), groups: [] }),
+      listWorkflowExecutions: ({
+        query,
+        nextPageToken,
+      }: {
+        readonly query: string;
+        readonly nextPageToken: Uint8Array;
+      }) => {
+        const page = Number(Buffer.from(nextPageToken).toString());
+        if (page === 0) queries.push(query);
+        const pages = lists[queries.length - 1] ?? [];
+        const next = page + 1 < pages.length ? String(page + 1) : '';
+        return Promise.resolve({ executions: pages[page] ?? [], nextPageToken: Buffer.from(next) });
+      },
+    },
+  };
+  return new Client({ connection: connection as unknown as ConnectionLike });
+}
