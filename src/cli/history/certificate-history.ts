@@ -86,25 +86,26 @@ function timeOf({ issuedAt, notBefore, notAfter }: HistoryEntry): number {
 
 function entryOf(order: CompletedOrder, sources: HistorySources): HistoryEntry {
   const { bundle, orderedAt, issuedAt, reason, requestedBy, workflowId, result } = order;
-  const { serialNumber, issuerName, notBefore, notAfter, dnsNames } = result.certificate;
   const successor = successorOf(order, sources.orders);
   return {
-    bundle,
-    serialNumber,
-    issuer: issuerName,
-    notBefore,
-    notAfter,
-    dnsNames,
-    caHost: result.caHost,
+    ...certificateOf(bundle, { ...result.certificate, caHost: result.caHost }),
     orderedAt,
     issuedAt,
     reason,
     why: reason !== undefined && Object.hasOwn(WHY, reason) ? WHY[reason as OrderReason] : (reason ?? 'unknown'),
     by: byWhom(reason, requestedBy),
-    fate: fateOf(bundle, { serialNumber, notAfter }, successor, sources),
+    fate: fateOf(bundle, result.certificate, successor, sources),
     replacedBy: successor?.result.certificate.serialNumber,
     workflowId,
   };
+}
+
+/** What an entry says of the certificate itself. */
+function certificateOf(
+  bundle: string,
+  { serialNumber, issuerName: issuer, notBefore, notAfter, dnsNames, caHost }: KnownCertificate,
+): Pick<HistoryEntry, 'bundle' | 'serialNumber' | 'issuer' | 'notBefore' | 'notAfter' | 'dnsNames' | 'caHost'> {
+  return { bundle, serialNumber, issuer, notBefore, notAfter, dnsNames, caHost };
 }
 
 function byWhom(reason: string | undefined, requestedBy: string | undefined): string {
@@ -176,18 +177,12 @@ function recordedOnly(sources: HistorySources): readonly HistoryEntry[] {
 }
 
 function entryOfRecorded(bundle: string, known: KnownCertificate, sources: HistorySources): HistoryEntry {
-  const { serialNumber, notAfter, issuerName, notBefore, dnsNames, caHost, adopted } = known;
+  const { adopted } = known;
   return {
-    bundle,
-    serialNumber,
-    issuer: issuerName,
-    notBefore,
-    notAfter,
-    dnsNames,
-    caHost,
+    ...certificateOf(bundle, known),
     reason: adopted === true ? 'Adopted' : undefined,
     why: adopted === true ? 'was in the Secret; certman did not order it' : 'ordered longer ago than Temporal keeps',
     by: adopted === true ? undefined : 'certman',
-    fate: fateOf(bundle, { serialNumber, notAfter }, undefined, sources),
+    fate: fateOf(bundle, known, undefined, sources),
   };
 }
