@@ -50,7 +50,8 @@ const COMMANDS: readonly (() => Command)[] = [
   completionCommand,
 ];
 
-const EXIT_CODES = `
+const CLOSING = `
+To begin: ${commandLine('doctor')} checks the installation, ${commandLine('status')} shows the fleet. Each command has --help.
 Exit codes: 0 success; 1 failure; 2 wrong use or configuration, and nothing was done.`;
 
 /** A program that throws CommanderError where commander would end the process. */
@@ -58,7 +59,7 @@ export function createProgram(): Command {
   const program = new Command(PROGRAM_NAME)
     .description('Durable TLS certificates for fleets of OpenShift clusters, orchestrated by Temporal.')
     .version(VERSION)
-    .addHelpText('after', EXIT_CODES);
+    .addHelpText('after', CLOSING);
   for (const command of COMMANDS) program.addCommand(command());
   program.addCommand(completeCommand(), { hidden: true });
   prepare(program, '--help');

@@ -3,7 +3,9 @@ import type { CreateOptions } from '../account/create.ts';
 import type { RolloverOptions } from '../account/roll-over-command.ts';
 import type { ShowOptions } from '../account/show.ts';
 import type { UpdateContactOptions } from '../account/update-contact.ts';
+import { examples } from '../examples.ts';
 import { addConnectionOptions, addOutputOptions } from '../kubectl-options.ts';
+import { commandLine } from '../program-name.ts';
 
 /** `certman account`: the ACME accounts that the worker orders with. */
 export function accountCommand(): Command {
@@ -50,7 +52,11 @@ function create(): Command {
     )
     .addHelpText(
       'after',
-      '\nExample:\n  certman account create --directory letsencrypt-staging --email ops@example.com --agree-tos | kubectl apply -f -',
+      examples(
+        commandLine(
+          'account create --directory letsencrypt-staging --email ops@example.com --agree-tos | kubectl apply -f -',
+        ),
+      ),
     )
     .action(async (options: CreateOptions) => {
       const { createAccount } = await import('../account/create.ts');
@@ -82,7 +88,7 @@ function updateContact(): Command {
     .addOption(new Option('--email <address>', 'contact address').conflicts('remove'))
     .option('--remove', 'have the CA keep no contact')
     .option('--dry-run', 'show what would change')
-    .addHelpText('after', '\nExample:\n  certman account update-contact --email ops@example.com')
+    .addHelpText('after', examples(commandLine('account update-contact --email ops@example.com')))
     .action(async (options: UpdateContactOptions) => {
       const { updateAccountContact } = await import('../account/update-contact.ts');
       await updateAccountContact(options);
@@ -100,7 +106,7 @@ function rollover(): Command {
     .option('--key-type <type>', 'p-256, p-384 or rsa-2048', 'p-256')
     .option('--yes', 'replace the key: the CA refuses the present one afterwards, and all copies of it')
     .option('--dry-run', 'show what would be done')
-    .addHelpText('after', '\nExample:\n  certman account rollover --dry-run\n  certman account rollover --yes')
+    .addHelpText('after', examples(commandLine('account rollover --dry-run'), commandLine('account rollover --yes')))
     .action(async (options: RolloverOptions) => {
       const { rollOverAccount } = await import('../account/roll-over-command.ts');
       await rollOverAccount(options);

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import type { CaCheckOptions } from '../ca/check.ts';
+import { examples } from '../examples.ts';
 import { addOutputOptions, addSelectionOptions } from '../kubectl-options.ts';
 import { commandLine } from '../program-name.ts';
 
@@ -24,10 +25,7 @@ function check(): Command {
   addSelectionOptions(command);
   addOutputOptions(command);
   return command
-    .addHelpText(
-      'after',
-      `\nExamples:\n  ${commandLine('ca check')}\n  ${commandLine('ca check --selector region=eu -o json')}`,
-    )
+    .addHelpText('after', examples(commandLine('ca check'), commandLine('ca check --selector region=eu -o json')))
     .action(async (options: CaCheckOptions) => {
       const { checkCas } = await import('../ca/check.ts');
       await checkCas(options);

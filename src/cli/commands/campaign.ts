@@ -6,6 +6,7 @@ import { ACTIONS, type CampaignCommand, DEFAULT_WAVE_SIZE, parseCampaignName } f
 import { addCertificateSelectionOptions } from '../campaign/selection-options.ts';
 import type { StartOptions } from '../campaign/start-campaign.ts';
 import type { ConfirmOptions } from '../confirm.ts';
+import { examples } from '../examples.ts';
 import { addOutputOptions } from '../kubectl-options.ts';
 import { formatOutput, note, type OutputOptions, print } from '../output.ts';
 import { commandLine } from '../program-name.ts';
@@ -66,7 +67,10 @@ function start(): Command {
     .option('--dry-run', 'show what would be done, and do nothing')
     .addHelpText(
       'after',
-      `\nExamples:\n  ${commandLine('campaign start renew -l team=payments -A --dry-run')}\n  ${commandLine('campaign start replace --serials revoked.txt --reason keyCompromise --deadline 20h')}`,
+      examples(
+        commandLine('campaign start renew -l team=payments -A --dry-run'),
+        commandLine('campaign start replace --serials revoked.txt --reason keyCompromise --deadline 20h'),
+      ),
     )
     .action(async (action: CampaignCommand, options: StartOptions & OutputOptions) => {
       const [{ startCampaign }, { plannedText }] = await Promise.all([
@@ -88,6 +92,7 @@ function status(): Command {
       '-w, --watch',
       'print again every two seconds until it has ended; exits with 1 unless all is replaced or skipped',
     )
+    .addHelpText('after', examples(commandLine('campaign status leak --watch')))
     .action(async (name: string, options: OutputOptions & { readonly watch?: true }) => {
       const [{ isSuccess, readStatus, withCampaign }, { statusText }] = await Promise.all([
         import('../campaign/read-campaigns.ts'),

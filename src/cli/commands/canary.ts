@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import type { DecideOptions } from '../canary/decide.ts';
+import { examples } from '../examples.ts';
 import { addConnectionOptions, addOutputOptions, type KubeConnection } from '../kubectl-options.ts';
 import { formatOutput, type OutputOptions, print } from '../output.ts';
 import { commandLine } from '../program-name.ts';
@@ -19,7 +20,11 @@ export function canaryCommand(): Command {
   return addOutputOptions(command)
     .addHelpText(
       'after',
-      `\nExamples:\n  ${commandLine('canary')}\n  ${commandLine('canary accept "YE2 (ISRG Root X2)"')}\n  ${commandLine('canary refuse 3f2a1b0c9d8e7f60 --reason "payments clients pin YE1"')}`,
+      examples(
+        commandLine('canary'),
+        commandLine('canary accept "YE2 (ISRG Root X2)"'),
+        commandLine('canary refuse 3f2a1b0c9d8e7f60 --reason "payments clients pin YE1"'),
+      ),
     )
     .action(async (options: KubeConnection & OutputOptions) => {
       const { readIssuers } = await import('../canary/read-issuers.ts');

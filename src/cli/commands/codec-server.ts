@@ -5,7 +5,9 @@ import { loadSettings } from '../../configuration/load-configuration.ts';
 import { formatHostAndPort, parseHostAndPort } from '../../dns/host-and-port.ts';
 import { CertmanError } from '../../failures/failure.ts';
 import { UsageError } from '../arguments.ts';
+import { examples } from '../examples.ts';
 import { note } from '../output.ts';
+import { commandLine } from '../program-name.ts';
 
 const DEFAULT_ADDRESS = '127.0.0.1:8888';
 const LOOPBACK = /^(localhost|127(\.\d+){3}|::1)$/;
@@ -33,7 +35,10 @@ export function codecServerCommand(): Command {
     .option('--token-file <path>', 'file with a bearer token that every request needs; read anew for each')
     .addHelpText(
       'after',
-      '\nExample:\n  certman codec-server --origin http://localhost:8233\n  temporal workflow show --codec-endpoint http://127.0.0.1:8888 --workflow-id <id>',
+      examples(
+        commandLine('codec-server --origin http://localhost:8233'),
+        'temporal workflow show --codec-endpoint http://127.0.0.1:8888 --workflow-id <id>',
+      ),
     )
     .action(run);
 }

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import type { SweepOptions } from '../dns/sweep.ts';
+import { examples } from '../examples.ts';
 import { addConnectionOptions, addOutputOptions } from '../kubectl-options.ts';
 import { commandLine } from '../program-name.ts';
 
@@ -30,7 +31,10 @@ function sweep(): Command {
   return command
     .addHelpText(
       'after',
-      `\nExample:\n  ${commandLine('dns sweep --dry-run')}\n  ${commandLine('dns sweep --zone acme-old.example.net --credentials-secret acme-old-credentials')}`,
+      examples(
+        commandLine('dns sweep --dry-run'),
+        commandLine('dns sweep --zone acme-old.example.net --credentials-secret acme-old-credentials'),
+      ),
     )
     .action(async (options: SweepOptions) => {
       const { sweepDns } = await import('../dns/sweep.ts');

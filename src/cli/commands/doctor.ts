@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { CLUSTER_ARGUMENT, resolveClusterName, UsageError } from '../arguments.ts';
+import { examples } from '../examples.ts';
 import { addNamespaceOptions, addOutputOptions, type NamespaceOptions } from '../kubectl-options.ts';
 import { formatOutput, note, type OutputOptions, print } from '../output.ts';
 import { commandLine } from '../program-name.ts';
@@ -28,7 +29,11 @@ export function doctorCommand(): Command {
     .option('--timeout <seconds>', 'for each check', seconds, DEFAULT_TIMEOUT_SECONDS)
     .addHelpText(
       'after',
-      `\nExamples:\n  ${commandLine('doctor --pre')}\n  ${commandLine('doctor demo -n uhc-production-1')}\n  kubectl exec -n certman-operator deploy/certman -- node bin/certman.js doctor`,
+      examples(
+        commandLine('doctor --pre'),
+        commandLine('doctor demo -n uhc-production-1'),
+        'kubectl exec -n certman-operator deploy/certman -- node bin/certman.js doctor',
+      ),
     )
     .action(async (text: string | undefined, options: DoctorOptions) => {
       const { pre = false, timeout, kubeconfig, context } = options;

@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError } from 'commander';
 import type { DrillOptions } from '../campaign/run-drill.ts';
 import { addCertificateSelectionOptions } from '../campaign/selection-options.ts';
+import { examples } from '../examples.ts';
 import { addOutputOptions } from '../kubectl-options.ts';
 import { formatOutput, type OutputOptions, print } from '../output.ts';
 import { commandLine } from '../program-name.ts';
@@ -21,7 +22,7 @@ export function drillCommand(): Command {
     .option('--per-minute <n>', 'certificates a minute (default: as measured, at least 60)', perMinute)
     .addHelpText(
       'after',
-      `\nExamples:\n  ${commandLine('drill --all -A')}\n  ${commandLine('drill --issuer R12 -A --deadline 24h -o json')}`,
+      examples(commandLine('drill --all -A'), commandLine('drill --issuer R12 -A --deadline 24h -o json')),
     )
     .action(async (options: DrillOptions & OutputOptions) => {
       const { drillText, runDrill } = await import('../campaign/run-drill.ts');

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { CLUSTER_ARGUMENT, type ClusterName, resolveClusterName } from '../arguments.ts';
+import { examples } from '../examples.ts';
 import type { Explanation } from '../explain/explanation.ts';
 import { addNamespaceOptions, addOutputOptions, type NamespaceOptions } from '../kubectl-options.ts';
 import { formatOutput, type OutputOptions, print } from '../output.ts';
@@ -22,7 +23,7 @@ export function explainCommand(): Command {
   addOutputOptions(command);
   return command
     .option('--kubernetes', 'read the resources of the management cluster only')
-    .addHelpText('after', `\nExample:\n  ${commandLine('explain demo -n uhc-production-1')}`)
+    .addHelpText('after', examples(commandLine('explain demo -n uhc-production-1')))
     .action(async (text: string, options: ExplainOptions) => {
       const name = await resolveClusterName(text, options);
       const [{ findCluster }, { explain }, { formatExplanation }] = await Promise.all([

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { CLUSTER_ARGUMENT, resolveClusterName } from '../arguments.ts';
+import { examples } from '../examples.ts';
 import { addNamespaceOptions, addOutputOptions, type NamespaceOptions } from '../kubectl-options.ts';
 import { formatOutput, type OutputOptions, print } from '../output.ts';
 import { commandLine } from '../program-name.ts';
@@ -16,7 +17,7 @@ export function historyCommand(): Command {
   addNamespaceOptions(command);
   addOutputOptions(command, ['table', 'wide']);
   return command
-    .addHelpText('after', `\nExample:\n  ${commandLine('history demo -n uhc-production-1 -o wide')}`)
+    .addHelpText('after', examples(commandLine('history demo -n uhc-production-1 -o wide')))
     .action(async (text: string, options: NamespaceOptions & OutputOptions) => {
       const name = await resolveClusterName(text, options);
       const [{ readHistory }, { formatHistory }] = await Promise.all([

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { CLUSTER_ARGUMENT } from '../arguments.ts';
 import type { ConfirmOptions } from '../confirm.ts';
+import { examples } from '../examples.ts';
 import { addOutputOptions, addTargetOptions, type TargetOptions } from '../kubectl-options.ts';
 import { formatOutput, type OutputOptions, print } from '../output.ts';
 import { commandLine } from '../program-name.ts';
@@ -40,7 +41,7 @@ function command(described: Command, paused: boolean): Command {
   return described
     .addHelpText(
       'after',
-      `\nExamples:\n  ${commandLine(`${name} demo -n uhc-production-1`)}\n  ${commandLine(`${name} -l team=payments -A --dry-run`)}`,
+      examples(commandLine(`${name} demo -n uhc-production-1`), commandLine(`${name} -l team=payments -A --dry-run`)),
     )
     .action((text: string | undefined, options: PauseOptions) => run(text, options, paused));
 }

@@ -3,6 +3,7 @@ import type { ClusterStatus, ReleaseResult } from '../../contract/cluster-certif
 import { CertmanError, type FailureInfo } from '../../failures/failure.ts';
 import { oneLine } from '../../failures/printable.ts';
 import { CLUSTER_ARGUMENT, type ClusterName, resolveClusterName } from '../arguments.ts';
+import { examples } from '../examples.ts';
 import { addNamespaceOptions, addOutputOptions, type NamespaceOptions } from '../kubectl-options.ts';
 import { formatOutput, type OutputOptions, print } from '../output.ts';
 import { commandLine } from '../program-name.ts';
@@ -27,7 +28,10 @@ export function releaseCommand(): Command {
     .option('--dry-run', 'show what would be given up, and do nothing')
     .addHelpText(
       'after',
-      `\nExamples:\n  ${commandLine('release demo -n uhc-production-1 --dry-run')}\n  ${commandLine('release demo -n uhc-production-1 --yes')}`,
+      examples(
+        commandLine('release demo -n uhc-production-1 --dry-run'),
+        commandLine('release demo -n uhc-production-1 --yes'),
+      ),
     )
     .action(async (name: string, options: ReleaseOptions) => {
       const cluster = await resolveClusterName(name, options);

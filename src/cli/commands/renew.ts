@@ -3,6 +3,7 @@ import type { Client, WorkflowHandle } from '@temporalio/client';
 import { Command, Option } from 'commander';
 import type { RenewedCertificate } from '../../contract/cluster-certificates.ts';
 import { CLUSTER_ARGUMENT, resolveClusterName, UsageError } from '../arguments.ts';
+import { examples } from '../examples.ts';
 import { addOutputOptions, addTargetOptions } from '../kubectl-options.ts';
 import { formatInstant, formatOutput, note, type OutputOptions, print } from '../output.ts';
 import { commandLine } from '../program-name.ts';
@@ -40,7 +41,11 @@ export function renewCommand(): Command {
     )
     .addHelpText(
       'after',
-      `\nExamples:\n  ${commandLine('renew demo -n uhc-production-1 --bundle primary')}\n  ${commandLine('renew -l team=payments -A --dry-run')}\n  ${commandLine('renew demo -n uhc-production-1 --withdraw')}`,
+      examples(
+        commandLine('renew demo -n uhc-production-1 --bundle primary'),
+        commandLine('renew -l team=payments -A --dry-run'),
+        commandLine('renew demo -n uhc-production-1 --withdraw'),
+      ),
     )
     .action(async (text: string | undefined, options: RenewOptions) => {
       if (options.exceedLimit === true && (text === undefined || isSelection(options)))

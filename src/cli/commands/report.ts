@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander';
 import { counted } from '../../failures/counted.ts';
 import { parseNamespace } from '../arguments.ts';
+import { examples } from '../examples.ts';
 import { addSelectionOptions, type SelectionOptions } from '../kubectl-options.ts';
 import { note } from '../output.ts';
 import { commandLine } from '../program-name.ts';
@@ -28,7 +29,11 @@ export function reportCommand(): Command {
     .option('--to <day>', 'end of the period, not included (default: now)')
     .addHelpText(
       'after',
-      `\nExamples:\n  ${commandLine('report -f fleet.html')}\n  ${commandLine('report -l team=payments -o csv -f payments.csv')}\n  ${commandLine('report --from 2026-10-01 --to 2026-11-01 -o json')}`,
+      examples(
+        commandLine('report -f fleet.html'),
+        commandLine('report -l team=payments -o csv -f payments.csv'),
+        commandLine('report --from 2026-10-01 --to 2026-11-01 -o json'),
+      ),
     )
     .action(async (options: ReportOptions) => {
       const { namespace, allNamespaces, selector, file, output } = options;

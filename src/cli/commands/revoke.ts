@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander';
 import { CRL_REASONS } from '../../certificates/crl-reason.ts';
 import { CLUSTER_ARGUMENT, resolveClusterName, UsageError } from '../arguments.ts';
+import { examples } from '../examples.ts';
 import { addNamespaceOptions, addOutputOptions, type NamespaceOptions } from '../kubectl-options.ts';
 import { formatOutput, type OutputOptions, print } from '../output.ts';
 import { commandLine } from '../program-name.ts';
@@ -33,7 +34,10 @@ export function revokeCommand(): Command {
     .option('--dry-run', 'show what would be revoked, and do nothing')
     .addHelpText(
       'after',
-      `\nExamples:\n  ${commandLine('revoke demo -n uhc-production-1 --reason superseded --dry-run')}\n  ${commandLine('revoke --serial 04:9f:… --reason keyCompromise --now')}`,
+      examples(
+        commandLine('revoke demo -n uhc-production-1 --reason superseded --dry-run'),
+        commandLine('revoke --serial 04:9f:… --reason keyCompromise --now'),
+      ),
     )
     .action(async (text: string | undefined, options: NamespaceOptions & RevokeOptions & OutputOptions) => {
       if (options.now === true && options.revokeAfter !== undefined)

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { CLUSTER_ARGUMENT, type ClusterName, parseNamespace, resolveClusterName, UsageError } from '../arguments.ts';
+import { examples } from '../examples.ts';
 import { addOutputOptions, addSelectionOptions, type SelectionOptions } from '../kubectl-options.ts';
 import { formatOutput, note, type OutputOptions, print } from '../output.ts';
 import { commandLine } from '../program-name.ts';
@@ -35,7 +36,11 @@ export function statusCommand(): Command {
     )
     .addHelpText(
       'after',
-      `\nExamples:\n  ${commandLine('status')}\n  ${commandLine('status -l team=payments -o wide')}\n  ${commandLine('status demo -n uhc-production-1 --watch')}`,
+      examples(
+        commandLine('status'),
+        commandLine('status -l team=payments -o wide'),
+        commandLine('status demo -n uhc-production-1 --watch'),
+      ),
     )
     .action(async (text: string | undefined, options: StatusOptions) => {
       const cluster = text === undefined ? undefined : await oneCluster(text, options);

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { CLUSTER_ARGUMENT, resolveClusterName } from '../arguments.ts';
+import { examples } from '../examples.ts';
 import {
   addConnectionOptions,
   addNamespaceOptions,
@@ -23,7 +24,11 @@ export function windowsCommand(): Command {
   return addOutputOptions(command)
     .addHelpText(
       'after',
-      `\nExamples:\n  ${commandLine('windows')}\n  ${commandLine('windows check windows.yaml')}\n  ${commandLine('windows next demo -n uhc-production-1')}`,
+      examples(
+        commandLine('windows'),
+        commandLine('windows check windows.yaml'),
+        commandLine('windows next demo -n uhc-production-1'),
+      ),
     )
     .action(async (options: KubeConnection & OutputOptions) => {
       const [{ readWindows }, { rulesText }, { describeRules }] = await Promise.all([
