@@ -6,7 +6,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, describe, expect, test } from 'vitest';
 import { lastAttemptOf, nextAttemptOf } from '../../../src/contract/bundle-record.ts';
-import { CERTIFICATE_REQUESTS } from '../../../src/kubernetes/objects/resources.ts';
+import { CERTIFICATE_REQUESTS, CONFIG_MAPS } from '../../../src/kubernetes/objects/resources.ts';
 import { waitFor, waitForCertificate } from '../../support/e2e/checks.ts';
 import { createCluster, type E2eCluster, patchCluster } from '../../support/e2e/clusters.ts';
 import {
@@ -20,6 +20,7 @@ import {
 } from '../../support/e2e/evidence.ts';
 import { useE2eHarness } from '../../support/e2e/harness.ts';
 import { scrape } from '../../support/e2e/prometheus.ts';
+import { OPERATOR_NAMESPACE } from '../../support/kubernetes/management-cluster.ts';
 import { recordWatch } from '../../support/kubernetes/watch-recorder.ts';
 import { eventually } from '../../support/vitest/eventually.ts';
 
@@ -181,6 +182,26 @@ describe.concurrent('a cluster', () => {
     await annotate(cluster, { [RELOCATE]: null });
     await waitForCertificate(lab().kubernetes, cluster, serialNumber);
     await waitForCondition(cluster, 'Ready', 'True/Issued');
+  });
+
+  test('that a freeze selects says so when its renewal is due, and is renewed all the same before that is too late', async () => {
+    const freeze = 'name: launch, from: "2026-01-01T00:00:00Z", to: "2046-01-01T00:00:00Z"';
+    await lab().kubernetes.patch(CONFIG_MAPS, { namespace: OPERATOR_NAMESPACE, name: 'certman-operator' }, [
+      {
+        op: 'add',
+        path: '/data/renewal_windows',
+        value: `freezes: [{${freeze}, selector: {matchLabels: {tier: gold}}}]`,
+      },
+    ]);
+    const cluster = await createCluster(lab(), 'frozen', { patch: { metadata: { labels: { tier: 'gold' } } } });
+    const record = await recordStatuses(cluster);
+    const { serialNumber } = await waitUntilCertified(lab(), cluster);
+    const frozen = await record.first('it waits', (status) => conditionText(status, 'Renewing') === 'False/Frozen');
+    expect(frozen).toMatchObject({ state: 'Ready', serialNumber });
+    await waitForEvents(lab(), cluster, 'RenewalPostponed: ');
+    await waitForCertificate(lab().kubernetes, cluster, serialNumber);
+    const conditions = record.statuses().map((status) => conditionText(status, 'Ready'));
+    expect(conditions).not.toContain('False/Expired');
   });
 
   test('that hibernates and is in limited support is renewed, and its status reports both', async () => {
