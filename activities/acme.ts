@@ -1,7 +1,8 @@
 import { Context } from '@temporalio/activity';
 import type { CaList } from '../src/acme/ca-list.ts';
 import { isRefusedProof } from '../src/certificates/staging-proof.ts';
-import type { AcmeActivities, BundleRef, PlacedOrder } from '../src/contract/activities.ts';
+import type { AcmeActivities, PlacedOrder } from '../src/contract/activities/acme.ts';
+import type { BundleRef } from '../src/contract/activities/bundle-ref.ts';
 import { CertmanError } from '../src/failures/failure.ts';
 import { answerChallenges } from '../src/issuance/answer-challenges.ts';
 import { type FailoverContext, placeOrderWithFailover } from '../src/issuance/ca-failover.ts';

@@ -6,16 +6,15 @@ import type { ClusterIdentity } from '../src/clusters/cluster-identity.ts';
 import type { ZoneTarget } from '../src/clusters/zone-target.ts';
 import type {
   DnsActivities,
-  OwnershipProof,
   PropagationActivities,
   PublishedRecords,
   PublishedZone,
   PublishTxtRecordsInput,
-  SealedTxtRecord,
   TxtRecordsInput,
   VerifiedPropagation,
   VerifyPropagationInput,
-} from '../src/contract/activities.ts';
+} from '../src/contract/activities/dns.ts';
+import type { OwnershipProof, SealedTxtRecord } from '../src/contract/activities/txt-records.ts';
 import type { ChallengeDelegation } from '../src/dns/challenge-delegation.ts';
 import type { PropagationCheck } from '../src/dns/propagation-check.ts';
 import type { DnsProvider } from '../src/dns/provider.ts';

@@ -1,12 +1,12 @@
 import { Context } from '@temporalio/activity';
 import type { RenewalPolicy } from '../src/certificates/planned-renewal.ts';
+import type { BundleRef } from '../src/contract/activities/bundle-ref.ts';
 import type {
   ApplyCertificateRequestsInput,
-  BundleRef,
   DecommissionRules,
   KubernetesActivities,
   RequestObservation,
-} from '../src/contract/activities.ts';
+} from '../src/contract/activities/kubernetes.ts';
 import type { KubernetesApi } from '../src/kubernetes/api/kubernetes-api.ts';
 import {
   applyCertificateRequest,

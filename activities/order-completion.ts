@@ -1,12 +1,8 @@
 import { Context } from '@temporalio/activity';
 import { z } from 'zod';
 import { uniqueRecords } from '../src/certificates/dns-name.ts';
-import type {
-  CompletedOrder,
-  CompleteOrderInput,
-  InstalledCertificate,
-  UnfinishedStep,
-} from '../src/contract/activities.ts';
+import type { InstalledCertificate } from '../src/contract/activities/acme.ts';
+import type { CompletedOrder, CompleteOrderInput, UnfinishedStep } from '../src/contract/activities/order.ts';
 import { type FailureCode, isFailure } from '../src/failures/failure.ts';
 import { answerChallenges } from '../src/issuance/answer-challenges.ts';
 import { type CaOfOrder, withCaOfOrder } from '../src/issuance/ca-of-order.ts';

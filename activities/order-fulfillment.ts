@@ -1,11 +1,7 @@
 import { Context } from '@temporalio/activity';
 import { z } from 'zod';
-import type {
-  FulfilledOrder,
-  FulfillOrderInput,
-  InstalledCertificate,
-  UnfinishedStep,
-} from '../src/contract/activities.ts';
+import type { InstalledCertificate } from '../src/contract/activities/acme.ts';
+import type { FulfilledOrder, FulfillOrderInput, UnfinishedStep } from '../src/contract/activities/order.ts';
 import { clusterWorkflowId } from '../src/contract/ids.ts';
 import { issuedReport } from '../src/contract/issued.ts';
 import { TimeLimit } from '../src/network/time-limit.ts';

@@ -1,4 +1,4 @@
-import type { OrderActivities } from '../src/contract/activities.ts';
+import type { OrderActivities } from '../src/contract/activities/order.ts';
 import { currentDnsAttempt } from './dns-attempt.ts';
 import { OrderCompletion } from './order-completion.ts';
 import { fulfillOrder, type OrderFulfillmentDeps } from './order-fulfillment.ts';

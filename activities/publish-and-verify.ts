@@ -1,10 +1,7 @@
 import { z } from 'zod';
-import type {
-  PublishAndVerifyInput,
-  SealedTxtRecord,
-  UnfinishedStep,
-  VerifiedPropagation,
-} from '../src/contract/activities.ts';
+import type { VerifiedPropagation } from '../src/contract/activities/dns.ts';
+import type { PublishAndVerifyInput, UnfinishedStep } from '../src/contract/activities/order.ts';
+import type { SealedTxtRecord } from '../src/contract/activities/txt-records.ts';
 import { NotVisibleError } from '../src/dns/propagation-check.ts';
 import { CertmanError } from '../src/failures/failure.ts';
 import type { DnsSteps, VerifyPropagation, VerifyStanding } from './dns.ts';

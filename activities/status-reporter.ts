@@ -1,5 +1,5 @@
 import { Context } from '@temporalio/activity';
-import type { ReportStatusInput } from '../src/contract/activities.ts';
+import type { ReportStatusInput } from '../src/contract/activities/kubernetes.ts';
 import type { KubernetesApi } from '../src/kubernetes/api/kubernetes-api.ts';
 import type { ManagementClusterAccess } from '../src/kubernetes/objects/apply-certificate-request.ts';
 import { BUNDLE_STATUS } from '../src/kubernetes/objects/bundle-status.ts';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Seals } from '../src/acme/seals.ts';
 import type { ClusterIdentity } from '../src/clusters/cluster-identity.ts';
-import type { PublishedRecords, PublishedZone } from '../src/contract/activities.ts';
+import type { PublishedRecords, PublishedZone } from '../src/contract/activities/dns.ts';
 import type { DnsProvider } from '../src/dns/provider.ts';
 import { inZone } from '../src/dns/record-zone.ts';
 import type { DnsAttempt } from './dns-attempt.ts';

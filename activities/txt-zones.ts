@@ -2,7 +2,7 @@
 import { isOwnerTagFor } from '../src/acme/owner-tag.ts';
 import type { TxtRecord } from '../src/certificates/dns-name.ts';
 import type { ZoneTarget } from '../src/clusters/zone-target.ts';
-import type { SealedTxtRecord } from '../src/contract/activities.ts';
+import type { SealedTxtRecord } from '../src/contract/activities/txt-records.ts';
 import type { ChallengeDelegation } from '../src/dns/challenge-delegation.ts';
 import type { DnsProvider } from '../src/dns/provider.ts';
 import { inZone, type RecordZone } from '../src/dns/record-zone.ts';

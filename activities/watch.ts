@@ -1,6 +1,6 @@
 import { Context } from '@temporalio/activity';
 import { z } from 'zod';
-import type { WatchActivities, WatchCheckpoint } from '../src/contract/activities.ts';
+import type { WatchActivities, WatchCheckpoint } from '../src/contract/activities/watch.ts';
 import { watchTakenOver } from '../src/contract/management-cluster-watch.ts';
 import { runController } from '../src/controller/controller.ts';
 import type { ControllerDependencies } from '../src/controller/controller-context.ts';

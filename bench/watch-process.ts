@@ -6,7 +6,7 @@ import { NativeConnection } from '@temporalio/worker';
 import { Registry } from 'prom-client';
 import { SAMPLE_EXTRA_RECORD } from '../local/stack/management-cluster/sample-cluster.ts';
 import { AcmeClientSource } from '../src/acme/client-source.ts';
-import type { WatchCheckpoint } from '../src/contract/activities.ts';
+import type { WatchCheckpoint } from '../src/contract/activities/watch.ts';
 import { taskQueueOf } from '../src/contract/ids.ts';
 import { runController } from '../src/controller/controller.ts';
 import type { FleetSnapshot } from '../src/controller/fleet-snapshot.ts';

@@ -10,7 +10,7 @@ import { withAdmin } from '../local/stack/management-cluster/clients.ts';
 import { prepareManagementCluster } from '../local/stack/management-cluster/management-cluster.ts';
 import { type RunningStack, startStack } from '../local/stack/stack.ts';
 import { DEPLOYED_NODE_FLAGS } from '../local/stack/worker-process.ts';
-import type { WatchCheckpoint } from '../src/contract/activities.ts';
+import type { WatchCheckpoint } from '../src/contract/activities/watch.ts';
 import { clusterWorkflowId } from '../src/contract/ids.ts';
 import type { KubernetesClient } from '../src/kubernetes/api/client.ts';
 import {

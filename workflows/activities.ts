@@ -1,12 +1,12 @@
 /** The activities as workflows call them: time-outs and retry policies, each with its reason. */
 import { ActivityCancellationType, type ActivityOptions, proxyActivities } from '@temporalio/workflow';
 import type {
-  Activities,
   ApplyCertificateRequestInput,
   ApplyCertificateRequestsInput,
   ReportStatusInput,
   RequestObservation,
-} from '../src/contract/activities.ts';
+} from '../src/contract/activities/kubernetes.ts';
+import type { Activities } from '../src/contract/activities.ts';
 import { PRIORITIES } from '../src/contract/priorities.ts';
 import { evaluationSummary } from './evaluation-summary.ts';
 

@@ -12,7 +12,9 @@ import {
 import { isInZone, ownershipRecords, ownershipValue, uniqueRecords } from '../src/certificates/dns-name.ts';
 import { isRefusedProof } from '../src/certificates/staging-proof.ts';
 import type { ClusterIdentity } from '../src/clusters/cluster-identity.ts';
-import type { OwnershipProof, PlacedOrder, SealedTxtRecord, VerifiedPropagation } from '../src/contract/activities.ts';
+import type { PlacedOrder } from '../src/contract/activities/acme.ts';
+import type { VerifiedPropagation } from '../src/contract/activities/dns.ts';
+import type { OwnershipProof, SealedTxtRecord } from '../src/contract/activities/txt-records.ts';
 import {
   CANCELLED_WITH_LEFTOVERS,
   type CertificateIssuanceInput,

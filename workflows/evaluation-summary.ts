@@ -1,4 +1,4 @@
-import type { ApplyCertificateRequestsInput } from '../src/contract/activities.ts';
+import type { ApplyCertificateRequestsInput } from '../src/contract/activities/kubernetes.ts';
 
 /** Temporal's limit is 400 bytes. */
 const MAX_SUMMARY_LENGTH = 100;

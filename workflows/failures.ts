@@ -7,7 +7,7 @@ import {
   TerminatedFailure,
   TimeoutFailure,
 } from '@temporalio/workflow';
-import type { UnfinishedStep } from '../src/contract/activities.ts';
+import type { UnfinishedStep } from '../src/contract/activities/order.ts';
 import { CANCELLED_WITH_LEFTOVERS, type IssuanceFailureContext } from '../src/contract/certificate-issuance.ts';
 import { type FailureInfo, failureInfo, isFailureCode } from '../src/failures/failure.ts';
 

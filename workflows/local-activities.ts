@@ -1,6 +1,7 @@
 /** The one local activity. docs/decisions/first-task.md has what it requires of its caller. */
 import { ActivityCancellationType, proxyLocalActivities } from '@temporalio/workflow';
-import type { Activities, ApplyCertificateRequestsInput, RequestObservation } from '../src/contract/activities.ts';
+import type { ApplyCertificateRequestsInput, RequestObservation } from '../src/contract/activities/kubernetes.ts';
+import type { Activities } from '../src/contract/activities.ts';
 import { evaluationSummary } from './evaluation-summary.ts';
 
 /**

@@ -11,7 +11,8 @@ import {
   sleep,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { Activities, WatchCheckpoint } from '../src/contract/activities.ts';
+import type { WatchCheckpoint } from '../src/contract/activities/watch.ts';
+import type { Activities } from '../src/contract/activities.ts';
 import {
   isTakeover,
   type ManagementClusterWatchInput,

@@ -1,6 +1,6 @@
 import type { X509Certificate } from 'node:crypto';
 import { z } from 'zod';
-import type { RevocationEntry, RevokeCertificatesInput } from '../contract/activities.ts';
+import type { RevocationEntry, RevokeCertificatesInput } from '../contract/activities/acme.ts';
 import { CertmanError } from '../failures/failure.ts';
 import { decodeCertificate, serialNumberOf } from '../x509/certificate.ts';
 import type { AcmeClient } from './client.ts';

@@ -6,7 +6,7 @@
 import { createHmac, createSecretKey, hkdfSync, type KeyObject, timingSafeEqual } from 'node:crypto';
 import type { TxtRecord } from '../certificates/dns-name.ts';
 import type { ClusterIdentity } from '../clusters/cluster-identity.ts';
-import type { TxtRecordPlace } from '../contract/activities.ts';
+import type { TxtRecordPlace } from '../contract/activities/txt-records.ts';
 import { joinSeal, splitSeal } from '../contract/sealed-url.ts';
 import { createOwnerTag, type OwnerTag, readOwnerTag } from './owner-tag.ts';
 

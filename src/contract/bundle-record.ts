@@ -9,7 +9,9 @@ import { conditionReason } from '../certificates/status-messages.ts';
 import type { GateReason } from '../clusters/gate.ts';
 import type { FailureInfo } from '../failures/failure.ts';
 import type { RateLimitState } from '../rate-limit/exact-set-limit.ts';
-import type { DecommissionRules, RevocationEntry, SealedTxtRecord } from './activities.ts';
+import type { RevocationEntry } from './activities/acme.ts';
+import type { DecommissionRules } from './activities/kubernetes.ts';
+import type { SealedTxtRecord } from './activities/txt-records.ts';
 import type { PendingCampaign } from './campaign-request.ts';
 import type { KnownCertificate } from './known-certificates.ts';
 

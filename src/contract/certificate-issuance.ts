@@ -2,7 +2,9 @@ import type { CertificateFacts, IssuedCertificate } from '../certificates/certif
 import type { RenewalWindow } from '../certificates/renewal-window.ts';
 import type { ClusterIdentity, ObjectRef } from '../clusters/cluster-identity.ts';
 import type { ZoneTarget } from '../clusters/zone-target.ts';
-import type { OrderTurn, ReportTerms, SealedTxtRecord } from './activities.ts';
+import type { OrderTurn } from './activities/acme.ts';
+import type { ReportTerms } from './activities/order.ts';
+import type { SealedTxtRecord } from './activities/txt-records.ts';
 
 /** Input of `certificateIssuance`, the workflow of one order. */
 export interface CertificateIssuanceInput {

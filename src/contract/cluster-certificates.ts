@@ -8,7 +8,7 @@ import type { ClusterIdentity } from '../clusters/cluster-identity.ts';
 import type { ClusterView } from '../clusters/cluster-view.ts';
 import type { FailureInfo } from '../failures/failure.ts';
 import type { RateLimitState } from '../rate-limit/exact-set-limit.ts';
-import type { FinalizerOutcome } from './activities.ts';
+import type { FinalizerOutcome } from './activities/kubernetes.ts';
 import type { BundleDecommissionResult, BundleRecord, DecommissionStarted } from './bundle-record.ts';
 
 /** The cluster as it is now; sent with signal-with-start when the controller sees a change of its view. */

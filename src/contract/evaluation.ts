@@ -19,7 +19,7 @@ import {
   type RenewalInputs,
 } from '../certificates/renewal-policy.ts';
 import type { StatusReport } from '../certificates/status-report.ts';
-import type { KnownFacts, RequestObservation } from './activities.ts';
+import type { KnownFacts, RequestObservation } from './activities/kubernetes.ts';
 import type { BundleFacts, BundleRecord } from './bundle-record.ts';
 import { statusReportOf } from './status-report.ts';
 

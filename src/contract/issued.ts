@@ -8,7 +8,7 @@ import { describeNames } from '../certificates/describe-names.ts';
 import { plannedRenewal } from '../certificates/planned-renewal.ts';
 import type { RenewalWindow } from '../certificates/renewal-window.ts';
 import type { StatusReport } from '../certificates/status-report.ts';
-import type { RequestObservation } from './activities.ts';
+import type { RequestObservation } from './activities/kubernetes.ts';
 import type { BundleFacts } from './bundle-record.ts';
 import { readyMessage, termsOf } from './evaluation.ts';
 import { statusReportOf } from './status-report.ts';

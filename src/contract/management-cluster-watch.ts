@@ -1,5 +1,5 @@
 import { defineQuery, defineSignal } from '@temporalio/workflow';
-import type { WatchCheckpoint } from './activities.ts';
+import type { WatchCheckpoint } from './activities/watch.ts';
 import { fieldsOf, isText } from './shape.ts';
 
 /** Sent by the watch's activity when it starts. */

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { WatchCheckpoint } from '../contract/activities.ts';
+import type { WatchCheckpoint } from '../contract/activities/watch.ts';
 import { SETTINGS_CONFIG_MAP } from '../kubernetes/objects/operator-settings.ts';
 import {
   CERTIFICATE_REQUESTS,

@@ -1,7 +1,7 @@
 import { LoadingCache } from '../cache/loading-cache.ts';
 import { normalizeName, quoted } from '../certificates/dns-name.ts';
 import type { ZoneTarget } from '../clusters/zone-target.ts';
-import type { TxtRecordPlace } from '../contract/activities.ts';
+import type { TxtRecordPlace } from '../contract/activities/txt-records.ts';
 import { CertmanError } from '../failures/failure.ts';
 import type { Inconclusive, NameServersResponse } from './dns-message.ts';
 import type { DnsSources } from './dns-sources.ts';

@@ -3,7 +3,7 @@ import { LoadingCache } from '../cache/loading-cache.ts';
 import { canonicalJson } from '../certificates/digest.ts';
 import { isInZone, normalizeName, quoted } from '../certificates/dns-name.ts';
 import type { ZoneTarget } from '../clusters/zone-target.ts';
-import type { SealedTxtRecord, TxtRecordPlace } from '../contract/activities.ts';
+import type { SealedTxtRecord, TxtRecordPlace } from '../contract/activities/txt-records.ts';
 import { abortable } from './abortable.ts';
 import type { AliasLookup } from './alias-lookup.ts';
 import {

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { MAX_NAME_LENGTH, quoted } from '../certificates/dns-name.ts';
 import type { ZoneTarget } from '../clusters/zone-target.ts';
-import type { SealedTxtRecord, TxtRecordPlace } from '../contract/activities.ts';
+import type { SealedTxtRecord, TxtRecordPlace } from '../contract/activities/txt-records.ts';
 import { CertmanError } from '../failures/failure.ts';
 import { CHALLENGE_ZONE_LABEL } from '../kubernetes/objects/aws-credentials.ts';
 

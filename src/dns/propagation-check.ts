@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import { normalizeName, type TxtRecord } from '../certificates/dns-name.ts';
-import type { VerifyPropagationInput } from '../contract/activities.ts';
+import type { VerifyPropagationInput } from '../contract/activities/dns.ts';
 import { CertmanError } from '../failures/failure.ts';
 import { abortable } from './abortable.ts';
 import type { DnsSources } from './dns-sources.ts';

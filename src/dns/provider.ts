@@ -1,7 +1,7 @@
 /** The seam between certman and DNS services: each is a folder with a {@link DnsProvider} and a line in registry.ts. */
 import type { TxtRecord } from '../certificates/dns-name.ts';
 import type { ZoneTarget } from '../clusters/zone-target.ts';
-import type { PublishedZone } from '../contract/activities.ts';
+import type { PublishedZone } from '../contract/activities/dns.ts';
 import { CertmanError, type FailureCode } from '../failures/failure.ts';
 import type { KubernetesApi } from '../kubernetes/api/kubernetes-api.ts';
 

@@ -4,7 +4,7 @@ import type { AcmeClient } from '../acme/client.ts';
 import { orderFailure } from '../acme/order.ts';
 import { AcmeProblemError } from '../acme/problems.ts';
 import { waitForOrder } from '../acme/wait-for-order.ts';
-import type { AnswerChallengesInput, PendingChallenge } from '../contract/activities.ts';
+import type { AnswerChallengesInput, PendingChallenge } from '../contract/activities/acme.ts';
 import { oneLine } from '../failures/printable.ts';
 import { notAskedFor } from '../kubernetes/objects/asked-for.ts';
 import type { IssuanceContext } from './context.ts';

@@ -1,6 +1,7 @@
 import { nameSetDigest } from '../certificates/digest.ts';
 import { identifierOf, normalizeName } from '../certificates/dns-name.ts';
-import type { BundleRef, PlaceOrderInput } from '../contract/activities.ts';
+import type { PlaceOrderInput } from '../contract/activities/acme.ts';
+import type { BundleRef } from '../contract/activities/bundle-ref.ts';
 import { budgetOrderId } from '../contract/ca-budget.ts';
 import { clusterWorkflowId } from '../contract/ids.ts';
 import type { BudgetOrder, Urgency } from '../rate-limit/budget-order.ts';

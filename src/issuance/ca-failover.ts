@@ -5,7 +5,7 @@ import type { CaList } from '../acme/ca-list.ts';
 import type { AcmeClient } from '../acme/client.ts';
 import type { AcmeClientSource } from '../acme/client-source.ts';
 import type { Seals } from '../acme/seals.ts';
-import type { PlacedOrder, PlaceOrderInput } from '../contract/activities.ts';
+import type { PlacedOrder, PlaceOrderInput } from '../contract/activities/acme.ts';
 import { counted } from '../failures/counted.ts';
 import { CertmanError, type FailureCode, isFailure } from '../failures/failure.ts';
 import { oneLine } from '../failures/printable.ts';

@@ -1,7 +1,8 @@
 import { isCaFailure } from '../acme/ca-health.ts';
 import type { CaList } from '../acme/ca-list.ts';
 import type { AcmeClientSource } from '../acme/client-source.ts';
-import type { BundleRef, PlacedOrder } from '../contract/activities.ts';
+import type { PlacedOrder } from '../contract/activities/acme.ts';
+import type { BundleRef } from '../contract/activities/bundle-ref.ts';
 import { CertmanError, isFailure } from '../failures/failure.ts';
 import { notAskedFor } from '../kubernetes/objects/asked-for.ts';
 import type { IssuanceContext } from './context.ts';

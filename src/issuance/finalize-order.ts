@@ -5,7 +5,7 @@ import { fetchOrder, type Order, orderFailure, orderPendingError, postFinalize }
 import { type GeneratedKey, generateKey, parsePrivateKey } from '../acme/private-key.ts';
 import { AcmeProblemError } from '../acme/problems.ts';
 import { waitForOrder } from '../acme/wait-for-order.ts';
-import type { FinalizeOrderInput } from '../contract/activities.ts';
+import type { FinalizeOrderInput } from '../contract/activities/acme.ts';
 import { isStandalone } from '../kubernetes/objects/primary-object.ts';
 import { ensureStagingKey, type StagedKey } from '../kubernetes/objects/staging-secret.ts';
 import type { IssuanceContext } from './context.ts';

@@ -1,4 +1,4 @@
-import type { BundleRef } from '../contract/activities.ts';
+import type { BundleRef } from '../contract/activities/bundle-ref.ts';
 import { oneLine } from '../failures/printable.ts';
 import type { KubernetesApi } from '../kubernetes/api/kubernetes-api.ts';
 import { readHiveTrust } from '../kubernetes/objects/admin-kubeconfig.ts';

@@ -5,7 +5,7 @@ import { certificateLateError, isCertificateMissing } from '../acme/late-certifi
 import { isPrivateKeyOf, parsePrivateKey } from '../acme/private-key.ts';
 import type { Sealed } from '../acme/seals.ts';
 import type { CertificateFacts } from '../certificates/certificate-facts.ts';
-import type { InstallCertificateInput, InstalledCertificate } from '../contract/activities.ts';
+import type { InstallCertificateInput, InstalledCertificate } from '../contract/activities/acme.ts';
 import { CertmanError, isFailure } from '../failures/failure.ts';
 import { retryOnConflict } from '../kubernetes/api/retry-on-conflict.ts';
 import { certificateFacts } from '../kubernetes/objects/certificate-facts.ts';

@@ -1,5 +1,5 @@
 import { requestName } from '../clusters/request-name.ts';
-import type { BundleRef } from '../contract/activities.ts';
+import type { BundleRef } from '../contract/activities/bundle-ref.ts';
 import type { KubernetesApi, KubernetesObject } from '../kubernetes/api/kubernetes-api.ts';
 import { clusterOwnersOf } from '../kubernetes/objects/certificate-request.ts';
 import { isStandalone } from '../kubernetes/objects/primary-object.ts';

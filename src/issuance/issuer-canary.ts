@@ -2,7 +2,7 @@
 
 import { LoadingCache } from '../cache/loading-cache.ts';
 import { expiryLevel } from '../certificates/expiry-level.ts';
-import type { InstallCertificateInput } from '../contract/activities.ts';
+import type { InstallCertificateInput } from '../contract/activities/acme.ts';
 import { counted } from '../failures/counted.ts';
 import { CertmanError } from '../failures/failure.ts';
 import type { KubernetesApi } from '../kubernetes/api/kubernetes-api.ts';

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { FailedAuthorizationsError } from '../acme/authorization.ts';
 import type { AcmeClient } from '../acme/client.ts';
 import { type RefusedLimit, refusedLimit } from '../acme/refused-limit.ts';
-import type { BundleRef } from '../contract/activities.ts';
+import type { BundleRef } from '../contract/activities/bundle-ref.ts';
 import { type BudgetedAccount, budgetOrderId, MAX_TURN_WAIT_MS, type WorkerLimits } from '../contract/ca-budget.ts';
 import { clusterWorkflowId } from '../contract/ids.ts';
 import { CertmanError } from '../failures/failure.ts';

@@ -1,5 +1,5 @@
 import type { CaList } from '../acme/ca-list.ts';
-import type { BundleRef } from '../contract/activities.ts';
+import type { BundleRef } from '../contract/activities/bundle-ref.ts';
 import type { BudgetStep } from './context.ts';
 
 /**

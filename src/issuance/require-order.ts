@@ -1,5 +1,6 @@
 import type { AcmeClient } from '../acme/client.ts';
-import type { BundleRef, PlacedOrder } from '../contract/activities.ts';
+import type { PlacedOrder } from '../contract/activities/acme.ts';
+import type { BundleRef } from '../contract/activities/bundle-ref.ts';
 import { splitSeal } from '../contract/sealed-url.ts';
 import { oneLine } from '../failures/printable.ts';
 import { notAskedFor } from '../kubernetes/objects/asked-for.ts';

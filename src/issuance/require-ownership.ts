@@ -1,4 +1,5 @@
-import type { BundleRef, OwnershipProof } from '../contract/activities.ts';
+import type { BundleRef } from '../contract/activities/bundle-ref.ts';
+import type { OwnershipProof } from '../contract/activities/txt-records.ts';
 import { notAskedFor } from '../kubernetes/objects/asked-for.ts';
 import type { IssuanceContext } from './context.ts';
 

@@ -1,5 +1,5 @@
 import { requestName } from '../clusters/request-name.ts';
-import type { RevocationEntry, RevokeReplacedInput, StillServed } from '../contract/activities.ts';
+import type { RevocationEntry, RevokeReplacedInput, StillServed } from '../contract/activities/acme.ts';
 import { notAskedFor } from '../kubernetes/objects/asked-for.ts';
 import { observeRequest } from '../kubernetes/objects/observed-request.ts';
 import { isStandalone } from '../kubernetes/objects/primary-object.ts';

@@ -1,6 +1,6 @@
 import { readLeaf } from '../acme/certificate.ts';
 import { isPrivateKeyOf } from '../acme/private-key.ts';
-import type { RevocationEntry, RevokeRequestedInput } from '../contract/activities.ts';
+import type { RevocationEntry, RevokeRequestedInput } from '../contract/activities/acme.ts';
 import { notAskedFor } from '../kubernetes/objects/asked-for.ts';
 import { clusterOwnersOf } from '../kubernetes/objects/certificate-request.ts';
 import { isStandalone } from '../kubernetes/objects/primary-object.ts';

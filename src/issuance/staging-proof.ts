@@ -8,7 +8,7 @@ import { accountRefusedUntil } from '../acme/new-order-limit.ts';
 import { fetchOrder, type Order, orderFailure, orderPendingError, postFinalize } from '../acme/order.ts';
 import { generateKey } from '../acme/private-key.ts';
 import { waitForOrder } from '../acme/wait-for-order.ts';
-import type { PlacedOrder, PlaceOrderInput, ProveOrderInput } from '../contract/activities.ts';
+import type { PlacedOrder, PlaceOrderInput, ProveOrderInput } from '../contract/activities/acme.ts';
 import { CertmanError, isFailure } from '../failures/failure.ts';
 import { oneLine } from '../failures/printable.ts';
 import { isStandalone } from '../kubernetes/objects/primary-object.ts';

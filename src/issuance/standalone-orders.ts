@@ -1,4 +1,4 @@
-import type { OrderTurn } from '../contract/activities.ts';
+import type { OrderTurn } from '../contract/activities/acme.ts';
 import { CertmanError, type FailureCode } from '../failures/failure.ts';
 import { KeyedRateLimiter } from '../rate-limit/gcra.ts';
 

@@ -2,13 +2,9 @@ import type { Context } from '@temporalio/activity';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import type { ActivityInterceptors } from '@temporalio/worker';
 import { z } from 'zod';
-import type {
-  Activities,
-  FinalizerOutcome,
-  FulfilledOrder,
-  FulfillOrderInput,
-  RequestObservation,
-} from '../contract/activities.ts';
+import type { FinalizerOutcome, RequestObservation } from '../contract/activities/kubernetes.ts';
+import type { FulfilledOrder, FulfillOrderInput } from '../contract/activities/order.ts';
+import type { Activities } from '../contract/activities.ts';
 import { isFailureCode } from '../failures/failure.ts';
 import type { Metrics } from '../observability/metrics.ts';
 

@@ -1,6 +1,6 @@
 /** A certificate that a fallback CA has issued. */
 import { expect, test } from 'vitest';
-import type { PlaceOrderInput } from '../../src/contract/activities.ts';
+import type { PlaceOrderInput } from '../../src/contract/activities/acme.ts';
 import { dependencyChanged, renew } from '../../src/contract/cluster-certificates.ts';
 import { clusterWorkflowId } from '../../src/contract/ids.ts';
 import { eventually } from '../support/vitest/eventually.ts';

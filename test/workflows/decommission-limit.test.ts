@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import type { StatusReport } from '../../src/certificates/status-report.ts';
 import type { ClusterView } from '../../src/clusters/cluster-view.ts';
-import type { DecommissionRules } from '../../src/contract/activities.ts';
+import type { DecommissionRules } from '../../src/contract/activities/kubernetes.ts';
 import { clusterObserved, type DecommissionResult } from '../../src/contract/cluster-certificates.ts';
 import { startTimeSkippingEnvironment } from '../support/temporal/temporal-server.ts';
 import { eventually } from '../support/vitest/eventually.ts';

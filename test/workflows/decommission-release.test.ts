@@ -3,7 +3,7 @@
 import { WorkflowUpdateFailedError } from '@temporalio/client';
 import { describe, expect, test } from 'vitest';
 import type { ClusterView } from '../../src/clusters/cluster-view.ts';
-import type { RemoveBundleInput } from '../../src/contract/activities.ts';
+import type { RemoveBundleInput } from '../../src/contract/activities/kubernetes.ts';
 import { type BundleRecord, failureOf } from '../../src/contract/bundle-record.ts';
 import {
   clusterObserved,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { ClusterView } from '../../src/clusters/cluster-view.ts';
-import type { FinalizerOutcome } from '../../src/contract/activities.ts';
+import type { FinalizerOutcome } from '../../src/contract/activities/kubernetes.ts';
 import {
   clusterGone,
   clusterObserved,

@@ -1,7 +1,7 @@
 /** The first evaluation of a cluster is a local activity. docs/decisions/first-task.md has what can go wrong with one. */
 import { expect, test } from 'vitest';
 import type { ClusterView } from '../../src/clusters/cluster-view.ts';
-import type { ApplyCertificateRequestsInput } from '../../src/contract/activities.ts';
+import type { ApplyCertificateRequestsInput } from '../../src/contract/activities/kubernetes.ts';
 import { campaignRequested } from '../../src/contract/campaign-request.ts';
 import {
   clusterGone,

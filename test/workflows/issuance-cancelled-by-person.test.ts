@@ -1,7 +1,7 @@
 /** An issuance that a person ends, in the Web UI or with Temporal's CLI, is not restarted at once. */
 import { describe, expect, test } from 'vitest';
 import type { ClusterView } from '../../src/clusters/cluster-view.ts';
-import type { PlaceOrderInput } from '../../src/contract/activities.ts';
+import type { PlaceOrderInput } from '../../src/contract/activities/acme.ts';
 import { type BundleRecord, lastAttemptOf, nextAttemptOf } from '../../src/contract/bundle-record.ts';
 import { clusterObserved, dependencyChanged, renew } from '../../src/contract/cluster-certificates.ts';
 import { issuanceWorkflowId } from '../../src/contract/ids.ts';

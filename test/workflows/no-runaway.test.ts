@@ -1,7 +1,7 @@
 /** The bound of orders for one exact set of names, by what the visibility of a real server knows. */
 import { expect, test } from 'vitest';
 import type { ClusterView } from '../../src/clusters/cluster-view.ts';
-import type { PlaceOrderInput } from '../../src/contract/activities.ts';
+import type { PlaceOrderInput } from '../../src/contract/activities/acme.ts';
 import { failureOf } from '../../src/contract/bundle-record.ts';
 import { renew } from '../../src/contract/cluster-certificates.ts';
 import { CertmanError } from '../../src/failures/failure.ts';

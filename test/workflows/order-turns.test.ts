@@ -1,7 +1,8 @@
 /** An order that waits for a limit that all orders share: the instant that is shown is the instant that is used. */
 import { expect, test } from 'vitest';
 import type { ClusterView } from '../../src/clusters/cluster-view.ts';
-import type { OrderTurn, PlaceOrderInput, ReportStatusInput } from '../../src/contract/activities.ts';
+import type { OrderTurn, PlaceOrderInput } from '../../src/contract/activities/acme.ts';
+import type { ReportStatusInput } from '../../src/contract/activities/kubernetes.ts';
 import { type BundleRecord, failedAttemptsOf, nextAttemptOf } from '../../src/contract/bundle-record.ts';
 import { clusterObserved, dependencyChanged, renew } from '../../src/contract/cluster-certificates.ts';
 import { startTimeSkippingEnvironment } from '../support/temporal/temporal-server.ts';

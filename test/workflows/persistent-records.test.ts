@@ -1,7 +1,7 @@
 /** Records of `dns-persist-01` stay while the cluster lives. */
 import { expect, test } from 'vitest';
 import type { ClusterView } from '../../src/clusters/cluster-view.ts';
-import type { PublishTxtRecordsInput, TxtRecordsInput } from '../../src/contract/activities.ts';
+import type { PublishTxtRecordsInput, TxtRecordsInput } from '../../src/contract/activities/dns.ts';
 import { clusterObserved, renew } from '../../src/contract/cluster-certificates.ts';
 import { eventually } from '../support/vitest/eventually.ts';
 import { activityFailure } from '../support/workflows/activity-doubles.ts';

@@ -1,7 +1,7 @@
 /** Orders for other reasons than the renewal time, their inputs, and what delays them. */
 import { describe, expect, test } from 'vitest';
 import type { CertificateFacts, SecretObservation } from '../../src/certificates/certificate-facts.ts';
-import type { PlaceOrderInput } from '../../src/contract/activities.ts';
+import type { PlaceOrderInput } from '../../src/contract/activities/acme.ts';
 import {
   type BundleRecord,
   failedAttemptsOf,

@@ -1,6 +1,6 @@
 /** Revocations that an operator requests of the workflow of a cluster. */
 import { expect, test } from 'vitest';
-import type { RevokeRequestedInput } from '../../src/contract/activities.ts';
+import type { RevokeRequestedInput } from '../../src/contract/activities/acme.ts';
 import { clusterObserved, dependencyChanged } from '../../src/contract/cluster-certificates.ts';
 import { clusterWorkflowId } from '../../src/contract/ids.ts';
 import { type RevocationRequest, revocationRequested } from '../../src/contract/revocation-request.ts';

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import type { AcmeClient } from '../../src/acme/client.ts';
 import { nameSetDigest } from '../../src/certificates/digest.ts';
 import type { ClusterView } from '../../src/clusters/cluster-view.ts';
-import type { PlaceOrderInput } from '../../src/contract/activities.ts';
+import type { PlaceOrderInput } from '../../src/contract/activities/acme.ts';
 import { nextAttemptOf } from '../../src/contract/bundle-record.ts';
 import { budgetOrderId, budgetStatus, caBudgetWorkflowId, SHARED_TASK_QUEUE } from '../../src/contract/ca-budget.ts';
 import { CertmanError } from '../../src/failures/failure.ts';

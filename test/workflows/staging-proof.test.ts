@@ -1,7 +1,8 @@
 /** After a failure at the production CA, the next order is proved at the staging CA. */
 import { describe, expect, test } from 'vitest';
 import type { ClusterView } from '../../src/clusters/cluster-view.ts';
-import type { Activities, PlaceOrderInput } from '../../src/contract/activities.ts';
+import type { PlaceOrderInput } from '../../src/contract/activities/acme.ts';
+import type { Activities } from '../../src/contract/activities.ts';
 import { type BundleRecord, failureOf, nextAttemptOf } from '../../src/contract/bundle-record.ts';
 import type { FailureCode } from '../../src/failures/failure.ts';
 import { startTimeSkippingEnvironment } from '../support/temporal/temporal-server.ts';

@@ -1,7 +1,8 @@
 /** A standalone request proves each name with its own credentials before the CA is asked for an order. */
 import { expect, test } from 'vitest';
 import type { ClusterView } from '../../src/clusters/cluster-view.ts';
-import type { PlaceOrderInput, TxtRecordsInput } from '../../src/contract/activities.ts';
+import type { PlaceOrderInput } from '../../src/contract/activities/acme.ts';
+import type { TxtRecordsInput } from '../../src/contract/activities/dns.ts';
 import { failureOf, nextAttemptOf } from '../../src/contract/bundle-record.ts';
 import { clusterObserved, dependencyChanged } from '../../src/contract/cluster-certificates.ts';
 import { eventually } from '../support/vitest/eventually.ts';

@@ -1,7 +1,7 @@
 /** What an unsuccessful issuance leaves is recorded, and cleaned up by the decommission. */
 import { expect, test } from 'vitest';
 import type { ClusterView } from '../../src/clusters/cluster-view.ts';
-import type { RevokeCertificatesInput } from '../../src/contract/activities.ts';
+import type { RevokeCertificatesInput } from '../../src/contract/activities/acme.ts';
 import { clusterObserved, dependencyChanged, renew } from '../../src/contract/cluster-certificates.ts';
 import { untilCancelled } from '../support/temporal/until-cancelled.ts';
 import { eventually } from '../support/vitest/eventually.ts';

@@ -5,7 +5,7 @@ import type { StatusReport } from '../../src/certificates/status-report.ts';
 import type { BundleView, ClusterView } from '../../src/clusters/cluster-view.ts';
 import { type Gate, isRelocating } from '../../src/clusters/gate.ts';
 import { requestName } from '../../src/clusters/request-name.ts';
-import type { RequestObservation } from '../../src/contract/activities.ts';
+import type { RequestObservation } from '../../src/contract/activities/kubernetes.ts';
 import { type BundleFacts, type BundleRecord, type BundleState, factsOf } from '../../src/contract/bundle-record.ts';
 import { knownFactsOf, observedFacts } from '../../src/contract/evaluation.ts';
 import { reportDigest, statusReportOf } from '../../src/contract/status-report.ts';

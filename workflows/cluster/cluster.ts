@@ -11,12 +11,8 @@ import type { RenewalWindow } from '../../src/certificates/renewal-window.ts';
 import { isSameObject } from '../../src/clusters/cluster-identity.ts';
 import { type ClusterView, clusterDigest, isOlderView, sameView } from '../../src/clusters/cluster-view.ts';
 import { type Gate, gateOf, isUsedElsewhere } from '../../src/clusters/gate.ts';
-import type { RequestObservation } from '../../src/contract/activities.ts';
-import {
-  type BundleRecord,
-  type DecommissionStarted,
-  reasonOf,
-} from '../../src/contract/bundle-record.ts';
+import type { RequestObservation } from '../../src/contract/activities/kubernetes.ts';
+import { type BundleRecord, type DecommissionStarted, reasonOf } from '../../src/contract/bundle-record.ts';
 import type { CampaignRequest } from '../../src/contract/campaign-request.ts';
 import type {
   ClusterCertificatesInput,

@@ -1,7 +1,7 @@
 import { isCancellation } from '@temporalio/workflow';
 import type { ScheduledRetry } from '../../src/certificates/scheduled-retry.ts';
 import { failureMessage } from '../../src/certificates/status-messages.ts';
-import type { FinalizerOutcome } from '../../src/contract/activities.ts';
+import type { FinalizerOutcome } from '../../src/contract/activities/kubernetes.ts';
 import type { BundleDecommissionResult, DecommissionStarted } from '../../src/contract/bundle-record.ts';
 import type { DecommissionResult } from '../../src/contract/cluster-certificates.ts';
 import type { FailureInfo } from '../../src/failures/failure.ts';

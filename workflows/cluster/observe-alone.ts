@@ -1,4 +1,4 @@
-import type { RequestObservation } from '../../src/contract/activities.ts';
+import type { RequestObservation } from '../../src/contract/activities/kubernetes.ts';
 import { knownFactsOf } from '../../src/contract/evaluation.ts';
 import { applyCertificateRequest } from '../activities.ts';
 import type { Bundle } from './bundle.ts';

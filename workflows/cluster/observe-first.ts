@@ -1,5 +1,5 @@
 import { CancellationScope, TemporalFailure } from '@temporalio/workflow';
-import type { BundleToEvaluate, RequestObservation } from '../../src/contract/activities.ts';
+import type { BundleToEvaluate, RequestObservation } from '../../src/contract/activities/kubernetes.ts';
 import { knownFactsOf } from '../../src/contract/evaluation.ts';
 import { evaluateInFirstTask } from '../local-activities.ts';
 import type { Bundle, ClusterContext } from './bundle.ts';

@@ -1,5 +1,5 @@
 import { toReplaceFirst } from '../../src/certificates/requested-revocation.ts';
-import type { BundleToEvaluate, RequestObservation } from '../../src/contract/activities.ts';
+import type { BundleToEvaluate, RequestObservation } from '../../src/contract/activities/kubernetes.ts';
 import { knownFactsOf } from '../../src/contract/evaluation.ts';
 import { applyCertificateRequests } from '../activities.ts';
 import type { Bundle, ClusterContext } from './bundle.ts';

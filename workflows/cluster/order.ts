@@ -7,7 +7,9 @@ import { followsWindow, lifetimeOf } from '../../src/certificates/planned-renewa
 import type { OrderCause, OrderReason } from '../../src/certificates/renewal-policy.ts';
 import type { ClusterIdentity } from '../../src/clusters/cluster-identity.ts';
 import { zoneTargetOf } from '../../src/clusters/zone-target.ts';
-import type { OrderTurn, ReportTerms, RequestObservation } from '../../src/contract/activities.ts';
+import type { OrderTurn } from '../../src/contract/activities/acme.ts';
+import type { RequestObservation } from '../../src/contract/activities/kubernetes.ts';
+import type { ReportTerms } from '../../src/contract/activities/order.ts';
 import { type BundleRecord, type LastAttempt, lastAttemptOf, renewalTimeOf } from '../../src/contract/bundle-record.ts';
 import type { CertificateIssuanceInput, CertificateIssuanceResult } from '../../src/contract/certificate-issuance.ts';
 import { termsOf } from '../../src/contract/evaluation.ts';

@@ -1,7 +1,7 @@
 import { patched } from '@temporalio/workflow';
 import { type Postponement, postponementEvent, postponementMessage } from '../../src/certificates/postponement.ts';
 import { failureMessage } from '../../src/certificates/status-messages.ts';
-import type { RequestObservation } from '../../src/contract/activities.ts';
+import type { RequestObservation } from '../../src/contract/activities/kubernetes.ts';
 import { type LastAttempt, nextAttemptOf } from '../../src/contract/bundle-record.ts';
 import { RENEWAL_WINDOWS } from '../../src/contract/patches.ts';
 import { isWait } from '../../src/failures/failure.ts';

@@ -16,7 +16,7 @@ import {
 } from '../../src/certificates/requested-revocation.ts';
 import { scheduleRetry } from '../../src/certificates/scheduled-retry.ts';
 import { nextServedCheck } from '../../src/certificates/served-wait.ts';
-import type { RevocationEntry } from '../../src/contract/activities.ts';
+import type { RevocationEntry } from '../../src/contract/activities/acme.ts';
 import { withRevokedAt } from '../../src/contract/known-certificates.ts';
 import { PUT_BACK, REVOCATION_REQUESTS } from '../../src/contract/patches.ts';
 import type { RevocationRequest } from '../../src/contract/revocation-request.ts';

@@ -1,4 +1,5 @@
-import type { OwnershipProof, PlacedOrder, SealedTxtRecord } from '../../src/contract/activities.ts';
+import type { PlacedOrder } from '../../src/contract/activities/acme.ts';
+import type { OwnershipProof, SealedTxtRecord } from '../../src/contract/activities/txt-records.ts';
 import type { CertificateIssuanceResult } from '../../src/contract/certificate-issuance.ts';
 import { counted } from '../../src/failures/counted.ts';
 import { fulfillOrder } from '../activities.ts';

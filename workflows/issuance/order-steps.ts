@@ -1,10 +1,7 @@
 import { isCancellation, sleep } from '@temporalio/workflow';
-import type {
-  OwnershipProof,
-  PlacedOrder,
-  SealedTxtRecord,
-  VerifiedPropagation,
-} from '../../src/contract/activities.ts';
+import type { PlacedOrder } from '../../src/contract/activities/acme.ts';
+import type { VerifiedPropagation } from '../../src/contract/activities/dns.ts';
+import type { OwnershipProof, SealedTxtRecord } from '../../src/contract/activities/txt-records.ts';
 import type { CertificateIssuanceResult } from '../../src/contract/certificate-issuance.ts';
 import { counted } from '../../src/failures/counted.ts';
 import { completeOrder, publishAndVerify } from '../activities.ts';

@@ -1,5 +1,6 @@
 import { identifierOf, persistentRecordName, uniqueRecords } from '../../src/certificates/dns-name.ts';
-import type { PendingChallenge, SealedTxtRecord } from '../../src/contract/activities.ts';
+import type { PendingChallenge } from '../../src/contract/activities/acme.ts';
+import type { SealedTxtRecord } from '../../src/contract/activities/txt-records.ts';
 
 /** What an order does with records, by how long they stay. */
 export interface RecordPlan {

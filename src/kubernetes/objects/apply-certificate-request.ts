@@ -3,7 +3,11 @@ import type { StatusReport } from '../../certificates/status-report.ts';
 import type { ClusterIdentity } from '../../clusters/cluster-identity.ts';
 import type { BundleView, ClusterView } from '../../clusters/cluster-view.ts';
 import { requestName } from '../../clusters/request-name.ts';
-import type { ApplyCertificateRequestInput, KnownFacts, RequestObservation } from '../../contract/activities.ts';
+import type {
+  ApplyCertificateRequestInput,
+  KnownFacts,
+  RequestObservation,
+} from '../../contract/activities/kubernetes.ts';
 import { CertmanError } from '../../failures/failure.ts';
 import type { KubernetesApi, KubernetesObject } from '../api/kubernetes-api.ts';
 import { requireServedBundle, type ViewSettings, viewOf } from './asked-for.ts';

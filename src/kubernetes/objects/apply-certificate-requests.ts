@@ -1,5 +1,5 @@
 import type { StatusReport } from '../../certificates/status-report.ts';
-import type { ApplyCertificateRequestsInput, RequestObservation } from '../../contract/activities.ts';
+import type { ApplyCertificateRequestsInput, RequestObservation } from '../../contract/activities/kubernetes.ts';
 import { settledReport } from '../../contract/evaluation.ts';
 import { reportDigest } from '../../contract/status-report.ts';
 import {

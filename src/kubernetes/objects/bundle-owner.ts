@@ -3,7 +3,7 @@ import { toCachedCluster } from '../../clusters/cached-cluster.ts';
 import type { ClusterView } from '../../clusters/cluster-view.ts';
 import { owningCluster } from '../../clusters/owning-cluster.ts';
 import { requestName } from '../../clusters/request-name.ts';
-import type { DecommissionedBundle } from '../../contract/activities.ts';
+import type { DecommissionedBundle } from '../../contract/activities/acme.ts';
 import type { KubernetesApi, KubernetesObject, ObjectMeta } from '../api/kubernetes-api.ts';
 import { requireRemovable, type ViewSettings, viewOf } from './asked-for.ts';
 import { clusterOwnersOf, requestOwnershipOf } from './certificate-request.ts';

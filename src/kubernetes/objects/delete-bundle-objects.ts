@@ -1,4 +1,4 @@
-import type { RemoveBundleInput } from '../../contract/activities.ts';
+import type { RemoveBundleInput } from '../../contract/activities/kubernetes.ts';
 import { removeFinalizer } from '../api/finalizers.ts';
 import type { KubernetesApi, ObjectMeta } from '../api/kubernetes-api.ts';
 import { retryOnConflict } from '../api/retry-on-conflict.ts';

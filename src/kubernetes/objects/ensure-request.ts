@@ -1,6 +1,6 @@
 import type { ClusterIdentity } from '../../clusters/cluster-identity.ts';
 import type { BundleView, ClusterView } from '../../clusters/cluster-view.ts';
-import type { ApplyCertificateRequestInput } from '../../contract/activities.ts';
+import type { ApplyCertificateRequestInput } from '../../contract/activities/kubernetes.ts';
 import { CertmanError, isFailure } from '../../failures/failure.ts';
 import { removeFinalizer } from '../api/finalizers.ts';
 import type { KubernetesApi, KubernetesObject } from '../api/kubernetes-api.ts';

@@ -2,7 +2,7 @@ import { stableFraction } from '../../certificates/digest.ts';
 import type { Postponement } from '../../certificates/postponement.ts';
 import type { PostponableRenewal } from '../../certificates/renewal-policy.ts';
 import type { BundleView } from '../../clusters/cluster-view.ts';
-import type { KnownFacts, RequestObservation } from '../../contract/activities.ts';
+import type { KnownFacts, RequestObservation } from '../../contract/activities/kubernetes.ts';
 import { duePlannedRenewal, observedFacts } from '../../contract/evaluation.ts';
 import type { DueRenewal } from '../../renewal-windows/postpone.ts';
 import { type RenewalWindows, rulesFor } from '../../renewal-windows/rules.ts';

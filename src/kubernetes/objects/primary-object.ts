@@ -1,5 +1,5 @@
 import type { ClusterRef } from '../../clusters/cluster-identity.ts';
-import type { FinalizerOutcome } from '../../contract/activities.ts';
+import type { FinalizerOutcome } from '../../contract/activities/kubernetes.ts';
 import { CertmanError, type FailureCode, type FailureInfo, isFailure } from '../../failures/failure.ts';
 import { getIfKnown } from '../api/discovery.ts';
 import { removeFinalizer } from '../api/finalizers.ts';

@@ -1,7 +1,7 @@
 import type { StatusReport } from '../../certificates/status-report.ts';
 import type { ClusterIdentity } from '../../clusters/cluster-identity.ts';
 import { requestName } from '../../clusters/request-name.ts';
-import type { ReportStatusInput } from '../../contract/activities.ts';
+import type { ReportStatusInput } from '../../contract/activities/kubernetes.ts';
 import type { ObjectMeta } from '../api/kubernetes-api.ts';
 import type { ManagementClusterAccess } from './apply-certificate-request.ts';
 import { requestOwnershipOf } from './certificate-request.ts';

@@ -11,7 +11,7 @@ import type { ClusterRef, ObjectRef } from '../../clusters/cluster-identity.ts';
 import type { BundleView, ClusterView } from '../../clusters/cluster-view.ts';
 import { requestName } from '../../clusters/request-name.ts';
 import { type ZoneTarget, zoneTargetOf } from '../../clusters/zone-target.ts';
-import type { BundleRef } from '../../contract/activities.ts';
+import type { BundleRef } from '../../contract/activities/bundle-ref.ts';
 import { isFailure } from '../../failures/failure.ts';
 import { oneLine } from '../../failures/printable.ts';
 import type { KubernetesApi } from '../api/kubernetes-api.ts';

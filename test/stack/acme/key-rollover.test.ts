@@ -8,7 +8,7 @@ import { type AccountStore, AcmeClientSource } from '../../../src/acme/client-so
 import { placeNewOrder } from '../../../src/acme/order.ts';
 import { Signer } from '../../../src/acme/signer.ts';
 import { rollOver, rolloverProgress } from '../../../src/cli/account/roll-over.ts';
-import type { AcmeActivities } from '../../../src/contract/activities.ts';
+import type { AcmeActivities } from '../../../src/contract/activities/acme.ts';
 import type { KubernetesApi } from '../../../src/kubernetes/api/kubernetes-api.ts';
 import { readAccountSecret } from '../../../src/kubernetes/objects/account-secret.ts';
 import { ACCOUNT_SECRET, createOperatorSettings } from '../../../src/kubernetes/objects/operator-settings.ts';

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { defaultPayloadConverter } from '@temporalio/common';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { ClusterIdentity } from '../../../src/clusters/cluster-identity.ts';
-import type { WatchCheckpoint } from '../../../src/contract/activities.ts';
+import type { WatchCheckpoint } from '../../../src/contract/activities/watch.ts';
 import { clusterWorkflowId, watchWorkflowId } from '../../../src/contract/ids.ts';
 import { watchStatus } from '../../../src/contract/management-cluster-watch.ts';
 import { CLUSTER_DEPLOYMENTS } from '../../../src/kubernetes/objects/resources.ts';

@@ -9,7 +9,7 @@ import { createPropagationActivities } from '../../../activities/dns.ts';
 import { Seals } from '../../../src/acme/seals.ts';
 import { ownershipValue, type TxtRecord } from '../../../src/certificates/dns-name.ts';
 import type { ClusterIdentity } from '../../../src/clusters/cluster-identity.ts';
-import type { VerifyPropagationInput } from '../../../src/contract/activities.ts';
+import type { VerifyPropagationInput } from '../../../src/contract/activities/dns.ts';
 import { DnsSources, type DnsSourcesOptions } from '../../../src/dns/dns-sources.ts';
 import { PropagationCheck, type PropagationCheckOptions } from '../../../src/dns/propagation-check.ts';
 import { type ServedZone, serveZone } from '../../support/dns/dns-servers.ts';

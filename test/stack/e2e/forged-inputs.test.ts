@@ -7,12 +7,9 @@ import type { IssuedCertificate } from '../../../src/certificates/certificate-fa
 import { ownershipRecords, ownershipValue } from '../../../src/certificates/dns-name.ts';
 import type { ObjectRef } from '../../../src/clusters/cluster-identity.ts';
 import type { ZoneTarget } from '../../../src/clusters/zone-target.ts';
-import type {
-  BundleRef,
-  CompleteOrderInput,
-  FulfillOrderInput,
-  PlacedOrder,
-} from '../../../src/contract/activities.ts';
+import type { PlacedOrder } from '../../../src/contract/activities/acme.ts';
+import type { BundleRef } from '../../../src/contract/activities/bundle-ref.ts';
+import type { CompleteOrderInput, FulfillOrderInput } from '../../../src/contract/activities/order.ts';
 import { issuanceWorkflowId, taskQueueOf } from '../../../src/contract/ids.ts';
 import type { KubernetesObject } from '../../../src/kubernetes/api/kubernetes-api.ts';
 import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS, SECRETS } from '../../../src/kubernetes/objects/resources.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { answerChallenge } from '../../../src/acme/authorization.ts';
-import type { PlacedOrder } from '../../../src/contract/activities.ts';
+import type { PlacedOrder } from '../../../src/contract/activities/acme.ts';
 import { splitSeal } from '../../../src/contract/sealed-url.ts';
 import { ANY_BUNDLE, runAcmeActivity } from '../../support/acme/run-activity.ts';
 import { isRequestFor, useIssuance } from '../../support/acme/use-issuance.ts';

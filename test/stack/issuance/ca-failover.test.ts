@@ -6,7 +6,7 @@ import { CaList } from '../../../src/acme/ca-list.ts';
 import type { AcmeClientSource } from '../../../src/acme/client-source.ts';
 import { placeNewOrder } from '../../../src/acme/order.ts';
 import type { ObjectRef } from '../../../src/clusters/cluster-identity.ts';
-import type { AcmeActivities } from '../../../src/contract/activities.ts';
+import type { AcmeActivities } from '../../../src/contract/activities/acme.ts';
 import { CertmanError, type FailureInfo } from '../../../src/failures/failure.ts';
 import type { PreflightStep } from '../../../src/issuance/context.ts';
 import { CERTIFICATE_REQUESTS, FINALIZER, SECRETS } from '../../../src/kubernetes/objects/resources.ts';

@@ -3,12 +3,9 @@ import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { DnsSteps } from '../../../activities/dns.ts';
 import { createOrderActivities } from '../../../activities/order.ts';
-import type {
-  CompletedOrder,
-  CompleteOrderInput,
-  PlacedOrder,
-  TxtRecordsInput,
-} from '../../../src/contract/activities.ts';
+import type { PlacedOrder } from '../../../src/contract/activities/acme.ts';
+import type { TxtRecordsInput } from '../../../src/contract/activities/dns.ts';
+import type { CompletedOrder, CompleteOrderInput } from '../../../src/contract/activities/order.ts';
 import { CertmanError } from '../../../src/failures/failure.ts';
 import type { KubernetesApi } from '../../../src/kubernetes/api/kubernetes-api.ts';
 import { SECRETS } from '../../../src/kubernetes/objects/resources.ts';

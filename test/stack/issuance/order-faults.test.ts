@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ApplicationFailure } from '@temporalio/common';
 import { describe, expect, it } from 'vitest';
-import type { AcmeActivities } from '../../../src/contract/activities.ts';
+import type { AcmeActivities } from '../../../src/contract/activities/acme.ts';
 import { issue, startAcmeHarness, uniqueDnsNames } from '../../support/acme/harness.ts';
 import { runAcmeActivity } from '../../support/acme/run-activity.ts';
 import { isRequestFor, useIssuance } from '../../support/acme/use-issuance.ts';

@@ -1,7 +1,8 @@
 import { CancelledFailure } from '@temporalio/common';
 import { describe, expect, it } from 'vitest';
 import type { ClusterIdentity } from '../../../src/clusters/cluster-identity.ts';
-import type { OwnershipProof, PlaceOrderInput } from '../../../src/contract/activities.ts';
+import type { PlaceOrderInput } from '../../../src/contract/activities/acme.ts';
+import type { OwnershipProof } from '../../../src/contract/activities/txt-records.ts';
 import { splitSeal } from '../../../src/contract/sealed-url.ts';
 import { CertmanError } from '../../../src/failures/failure.ts';
 import type { PreflightStep } from '../../../src/issuance/context.ts';

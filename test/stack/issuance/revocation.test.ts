@@ -6,7 +6,7 @@ import { CaList } from '../../../src/acme/ca-list.ts';
 import { AcmeClientSource } from '../../../src/acme/client-source.ts';
 import type { IssuedCertificate } from '../../../src/certificates/certificate-facts.ts';
 import type { ObjectRef } from '../../../src/clusters/cluster-identity.ts';
-import type { AcmeActivities, RevocationEntry } from '../../../src/contract/activities.ts';
+import type { AcmeActivities, RevocationEntry } from '../../../src/contract/activities/acme.ts';
 import { CertmanError } from '../../../src/failures/failure.ts';
 import { StandaloneOrders } from '../../../src/issuance/standalone-orders.ts';
 import { annotate } from '../../../src/kubernetes/objects/annotate.ts';

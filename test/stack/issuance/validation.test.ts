@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { PlacedOrder } from '../../../src/contract/activities.ts';
+import type { PlacedOrder } from '../../../src/contract/activities/acme.ts';
 import { type AcmeHarness, issue, startAcmeHarness } from '../../support/acme/harness.ts';
 import { runAcmeActivity } from '../../support/acme/run-activity.ts';
 import { type ServedZone, serveZone } from '../../support/dns/dns-servers.ts';

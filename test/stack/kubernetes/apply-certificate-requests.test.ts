@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { ClusterView } from '../../../src/clusters/cluster-view.ts';
-import type { BundleToEvaluate, RequestObservation } from '../../../src/contract/activities.ts';
+import type { BundleToEvaluate, RequestObservation } from '../../../src/contract/activities/kubernetes.ts';
 import { CertmanError } from '../../../src/failures/failure.ts';
 import type { KubernetesApi } from '../../../src/kubernetes/api/kubernetes-api.ts';
 import { applyCertificateRequests } from '../../../src/kubernetes/objects/apply-certificate-requests.ts';

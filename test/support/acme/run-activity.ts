@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ApplicationFailure } from '@temporalio/common';
-import type { AcmeActivities, BundleRef } from '../../../src/contract/activities.ts';
+import type { AcmeActivities } from '../../../src/contract/activities/acme.ts';
+import type { BundleRef } from '../../../src/contract/activities/bundle-ref.ts';
 import { type Attempt, runActivity } from '../temporal/run-activity.ts';
 
 /** How a run of an activity starts, and whether it is retried. */

@@ -2,7 +2,8 @@
 import { afterAll, beforeAll, beforeEach } from 'vitest';
 import type { PebbleOptions } from '../../../local/stack/parts/pebble.ts';
 import type { ClusterIdentity, ObjectRef } from '../../../src/clusters/cluster-identity.ts';
-import type { AcmeActivities, OwnershipProof, PlacedOrder } from '../../../src/contract/activities.ts';
+import type { AcmeActivities, PlacedOrder } from '../../../src/contract/activities/acme.ts';
+import type { OwnershipProof } from '../../../src/contract/activities/txt-records.ts';
 import { type KubernetesObject } from '../../../src/kubernetes/api/kubernetes-api.ts';
 import { SECRETS } from '../../../src/kubernetes/objects/resources.ts';
 import { readTlsSecret, type TlsSecret } from '../../../src/kubernetes/objects/tls-secret.ts';

@@ -8,16 +8,15 @@ import type { CertificateFacts, SecretObservation } from '../../../src/certifica
 import type { TxtRecord } from '../../../src/certificates/dns-name.ts';
 import type { RenewalPolicy } from '../../../src/certificates/planned-renewal.ts';
 import type { StatusReport } from '../../../src/certificates/status-report.ts';
+import type { InstalledCertificate } from '../../../src/contract/activities/acme.ts';
+import type { KnownFacts, RequestObservation } from '../../../src/contract/activities/kubernetes.ts';
 import type {
-  Activities,
   FulfilledOrder,
   FulfillOrderInput,
-  InstalledCertificate,
-  KnownFacts,
   OrderActivities,
-  RequestObservation,
   UnfinishedStep,
-} from '../../../src/contract/activities.ts';
+} from '../../../src/contract/activities/order.ts';
+import type { Activities } from '../../../src/contract/activities.ts';
 import { duePlannedRenewal, observedFacts, settledReport } from '../../../src/contract/evaluation.ts';
 import { clusterWorkflowId } from '../../../src/contract/ids.ts';
 import { issuedReport } from '../../../src/contract/issued.ts';

@@ -1,5 +1,5 @@
 import { identifierOf, persistentRecordName } from '../../../src/certificates/dns-name.ts';
-import type { SealedTxtRecord } from '../../../src/contract/activities.ts';
+import type { SealedTxtRecord } from '../../../src/contract/activities/txt-records.ts';
 import type { ActivityDoubles } from './activity-doubles.ts';
 
 /** The persistent record of a name at the CA of the doubles. */

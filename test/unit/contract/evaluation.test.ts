@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { KnownFacts, RequestObservation } from '../../../src/contract/activities.ts';
+import type { KnownFacts, RequestObservation } from '../../../src/contract/activities/kubernetes.ts';
 import { decideRenewal, observedFacts, settledReport } from '../../../src/contract/evaluation.ts';
 import { certificateWithLifetime, DAY_MS, NOT_BEFORE } from '../../support/certificates/certificate-facts.ts';
 

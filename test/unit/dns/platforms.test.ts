@@ -1,7 +1,7 @@
 /** From a ClusterDeployment of a platform and the Secret that it names to the TXT record in its zone, and back. */
 import { describe, expect, test } from 'vitest';
 import { createDnsActivities } from '../../../activities/dns.ts';
-import type { PublishTxtRecordsInput } from '../../../src/contract/activities.ts';
+import type { PublishTxtRecordsInput } from '../../../src/contract/activities/dns.ts';
 import type { PlatformProvider } from '../../../src/dns/registry.ts';
 import { ServedBundles } from '../../../src/kubernetes/objects/served-bundles.ts';
 import { useAzure } from '../../support/dns/azure/harness.ts';

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { CaHealth } from '../../../src/acme/ca-health.ts';
 import type { AcmeClient } from '../../../src/acme/client.ts';
-import type { PlaceOrderInput } from '../../../src/contract/activities.ts';
+import type { PlaceOrderInput } from '../../../src/contract/activities/acme.ts';
 import { CertmanError, type FailureCode } from '../../../src/failures/failure.ts';
 import { type FailoverContext, placeOrderWithFailover } from '../../../src/issuance/ca-failover.ts';
 import { ANY_BUNDLE } from '../../support/acme/run-activity.ts';

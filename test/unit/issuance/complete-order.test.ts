@@ -7,7 +7,7 @@ import { createOrderActivities } from '../../../activities/order.ts';
 import type { OrderStep } from '../../../activities/step-observer.ts';
 import { CaHealth } from '../../../src/acme/ca-health.ts';
 import type { AcmeClient } from '../../../src/acme/client.ts';
-import type { CompleteOrderInput } from '../../../src/contract/activities.ts';
+import type { CompleteOrderInput } from '../../../src/contract/activities/order.ts';
 import { CertmanError, type FailureCode } from '../../../src/failures/failure.ts';
 import { ANY_BUNDLE } from '../../support/acme/run-activity.ts';
 import { zoneTarget } from '../../support/dns/route53-proxy.ts';

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { AcmeClient } from '../../../src/acme/client.ts';
 import { errorFromResponse } from '../../../src/acme/problems.ts';
 import { nameSetDigest } from '../../../src/certificates/digest.ts';
-import type { BundleRef } from '../../../src/contract/activities.ts';
+import type { BundleRef } from '../../../src/contract/activities/bundle-ref.ts';
 import { budgetOrderId } from '../../../src/contract/ca-budget.ts';
 import { CertmanError } from '../../../src/failures/failure.ts';
 import { budgetOrderOf } from '../../../src/issuance/budgeted-order.ts';

@@ -4,12 +4,9 @@ import { beforeEach, expect, test } from 'vitest';
 import type { DnsAttempt } from '../../../activities/dns-attempt.ts';
 import { createOrderActivities, type OrderActivityDeps } from '../../../activities/order.ts';
 import type { OrderStep } from '../../../activities/step-observer.ts';
-import type {
-  PublishAndVerifyInput,
-  PublishTxtRecordsInput,
-  SealedTxtRecord,
-  VerifyPropagationInput,
-} from '../../../src/contract/activities.ts';
+import type { PublishTxtRecordsInput, VerifyPropagationInput } from '../../../src/contract/activities/dns.ts';
+import type { PublishAndVerifyInput } from '../../../src/contract/activities/order.ts';
+import type { SealedTxtRecord } from '../../../src/contract/activities/txt-records.ts';
 import { NotVisibleError, type OwnServers } from '../../../src/dns/propagation-check.ts';
 import { CertmanError } from '../../../src/failures/failure.ts';
 import { ANY_BUNDLE } from '../../support/acme/run-activity.ts';

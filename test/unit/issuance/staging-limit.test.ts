@@ -2,7 +2,7 @@
 import { beforeEach, expect, test, vi } from 'vitest';
 import type { AcmeClientSource } from '../../../src/acme/client-source.ts';
 import { AcmeProblemError } from '../../../src/acme/problems.ts';
-import type { PlaceOrderInput } from '../../../src/contract/activities.ts';
+import type { PlaceOrderInput } from '../../../src/contract/activities/acme.ts';
 import type { AttemptContext } from '../../../src/issuance/context.ts';
 import { placeAtStaging } from '../../../src/issuance/staging-proof.ts';
 import { ANY_BUNDLE } from '../../support/acme/run-activity.ts';

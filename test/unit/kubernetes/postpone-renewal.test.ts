@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { CertificateFacts } from '../../../src/certificates/certificate-facts.ts';
-import type { KnownFacts, RequestObservation } from '../../../src/contract/activities.ts';
+import type { KnownFacts, RequestObservation } from '../../../src/contract/activities/kubernetes.ts';
 import type { KubernetesApi } from '../../../src/kubernetes/api/kubernetes-api.ts';
 import { postponeRenewal, type RenewalControls } from '../../../src/kubernetes/objects/postpone-renewal.ts';
 import { nextTurn, type RestartTurns } from '../../../src/kubernetes/objects/restart-turns.ts';

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { PendingChallenge, SealedTxtRecord } from '../../../src/contract/activities.ts';
+import type { PendingChallenge } from '../../../src/contract/activities/acme.ts';
+import type { SealedTxtRecord } from '../../../src/contract/activities/txt-records.ts';
 import { planRecords, withoutPersistence } from '../../../workflows/issuance/persistent-records.ts';
 
 const standing = (name: string, value = 'ca.test; accounturi=1'): SealedTxtRecord => ({

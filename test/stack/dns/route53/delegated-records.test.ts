@@ -2,7 +2,8 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { createDnsActivities, type DnsActivityDeps } from '../../../../activities/dns.ts';
 import { ownershipValue } from '../../../../src/certificates/dns-name.ts';
-import type { SealedTxtRecord, TxtRecordPlace, TxtRecordsInput } from '../../../../src/contract/activities.ts';
+import type { TxtRecordsInput } from '../../../../src/contract/activities/dns.ts';
+import type { SealedTxtRecord, TxtRecordPlace } from '../../../../src/contract/activities/txt-records.ts';
 import { ChallengeDelegation } from '../../../../src/dns/challenge-delegation.ts';
 import { record, useRoute53, VALUE } from '../../../support/dns/route53-harness.ts';
 import { zoneTarget } from '../../../support/dns/route53-proxy.ts';
