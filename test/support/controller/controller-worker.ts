@@ -8,6 +8,7 @@ import { KubernetesClient } from '../../../src/kubernetes/api/client.ts';
 import { loadKubeConfig } from '../../../src/kubernetes/api/kube-config.ts';
 import { createOperatorSettings } from '../../../src/kubernetes/objects/operator-settings.ts';
 import { createMetrics } from '../../../src/observability/metrics.ts';
+import { ENDLESS_PROBES } from './endless-probes.ts';
 
 const setting = (name: string): string => {
   const value = process.env[name];
@@ -34,6 +35,7 @@ const worker = await Worker.create({
       accounts: createOperatorSettings({ kubernetes, operatorNamespace }),
       userAgent: 'certman/test',
     }),
+    servedCheck: ENDLESS_PROBES,
     settings: {
       managementCluster: setting('WATCH_MANAGEMENT_CLUSTER'),
       extraRecord: 'rh-api',

@@ -25,6 +25,7 @@ import { startEnvironment } from '../temporal/temporal-server.ts';
 import { workflowBundle } from '../temporal/workflow-bundle.ts';
 import { eventually } from '../vitest/eventually.ts';
 import { WAIT_TIMEOUT_MS, WAIT_TIMEOUT_SECONDS } from '../vitest/timeouts.ts';
+import { ENDLESS_PROBES } from './endless-probes.ts';
 import { receivedSignals } from './recording-workflows.ts';
 import { TrackingObjectSource } from './tracking-object-source.ts';
 
@@ -82,8 +83,8 @@ export interface ControllerOptions {
   /** Default: CRLs are not checked. */
   readonly crlCheck?: CrlFetcher;
   readonly issuerCheck?: IssuerCheck;
-  /** Default: no cluster is probed. */
-  readonly servedCheck?: ServedCheck;
+  /** `none`: no cluster is probed, and their conditions are removed. Default: probes that last until the controller stops. */
+  readonly servedCheck?: ServedCheck | 'none';
   /** Plurals that the start does not wait for, as they cannot be watched. */
   readonly unwatchable?: readonly string[];
 }
@@ -165,7 +166,7 @@ async function startController(
         ...(options.fallbackCas === undefined ? {} : { fallbackCas: options.fallbackCas }),
         ...(options.crlCheck === undefined ? {} : { crlSource: options.crlCheck }),
         ...(options.issuerCheck === undefined ? {} : { issuerCheck: options.issuerCheck }),
-        servedCheck: options.servedCheck,
+        servedCheck: options.servedCheck === 'none' ? undefined : (options.servedCheck ?? ENDLESS_PROBES),
         settings: {
           managementCluster,
           extraRecord: 'rh-api',
