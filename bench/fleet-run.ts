@@ -1,6 +1,9 @@
 /** One fleet that is installed at once, on a stack of its own: rate, CPU time by process, memory, and the work of each worker. */
 import { join } from 'node:path';
-import { startAnotherManagementCluster } from '../local/stack/management-cluster/another-management-cluster.ts';
+import {
+  type AnotherManagementCluster,
+  startAnotherManagementCluster,
+} from '../local/stack/management-cluster/another-management-cluster.ts';
 import { prepareManagementCluster } from '../local/stack/management-cluster/management-cluster.ts';
 import {
   installSampleClusters,
@@ -68,6 +71,8 @@ const PARTS: Readonly<Record<Exclude<Process, 'workers'>, readonly Parameters<Ru
 /** One management cluster of a run. */
 interface Side {
   readonly stack: Stack;
+  /** Absent: the one that the stack itself has. */
+  readonly another: AnotherManagementCluster | undefined;
   readonly fleet: readonly SampleCluster[];
   readonly workers: readonly WorkerProcess[];
   readonly watch: ReadyWatch;
@@ -88,11 +93,12 @@ export async function runFleet(options: FleetRunOptions): Promise<FleetRunResult
     }
     const processes = sides.flatMap((side) => side.workers);
     progress(`${clusters} clusters at once`);
-    const before = await readFigures(stack, processes);
+    const others = sides.flatMap((side) => side.another ?? []);
+    const before = await readFigures(stack, others, processes);
     const begin = performance.now();
     const ready = await Promise.all(sides.map((side) => installAndWait(side)));
     const seconds = ready.flat().map((at) => (at - begin) / 1000);
-    const after = await readFigures(stack, processes);
+    const after = await readFigures(stack, others, processes);
     const total = Math.max(...seconds);
     const perCertificate = (from: number, to: number): number => round(((to - from) / seconds.length) * 1000, 1);
     const cpuMs = Object.entries(after.cpu).map(([name, to]) => [
@@ -154,7 +160,7 @@ async function prepareSide(
   }
   const watch = await ReadyWatch.open(stack);
   cleanUps.push(() => watch.close());
-  const side = { stack, fleet, workers, watch };
+  const side = { stack, another, fleet, workers, watch };
   // The first certificates also load the directory, the zone and the code.
   await installAndWait({ ...side, fleet: warmUp });
   if (options.workerCores !== undefined) {
@@ -176,7 +182,11 @@ async function installAndWait({ stack, fleet, watch }: Side): Promise<readonly n
   return ready;
 }
 
-async function readFigures(stack: RunningStack, workers: readonly WorkerProcess[]) {
+async function readFigures(
+  stack: RunningStack,
+  others: readonly AnotherManagementCluster[],
+  workers: readonly WorkerProcess[],
+) {
   const cpuSeconds = async (pids: readonly (number | undefined)[]): Promise<number> => {
     const times = await Promise.all(pids.filter((pid) => pid !== undefined).map((pid) => processTreeCpuSeconds(pid)));
     return times.reduce((all, seconds) => all + seconds, 0);
@@ -192,6 +202,7 @@ async function readFigures(stack: RunningStack, workers: readonly WorkerProcess[
   for (const [name, of] of Object.entries(PARTS)) {
     cpu[name as Process] = await cpuSeconds(of.filter((part) => parts.has(part)).map((part) => stack.part(part).pid()));
   }
+  cpu.kubernetes += await cpuSeconds(others.flatMap((other) => other.pids()));
   const activities = await Promise.all(
     workers.map(
       async ({ metricsUrl }) => (await scrape(metricsUrl)).value('certman_activity_duration_seconds_count') ?? 0,

@@ -13,6 +13,8 @@ export interface AnotherManagementCluster {
   /** The stack as seen from it. */
   readonly stack: Stack;
   readonly managementCluster: ManagementCluster;
+  /** Process ids of its API server and etcd. */
+  pids(): readonly (number | undefined)[];
   stop(): Promise<void>;
 }
 
@@ -33,7 +35,12 @@ export async function startAnotherManagementCluster(beside: Stack, name: string)
     const { temporal, acme, route53, dns } = beside;
     const kubernetes = { server, caFile, adminKubeconfig, etcdUrl: etcd.url };
     const stack = openStack({ stateDir, kubernetes, temporal, acme, route53, dns });
-    return { stack, managementCluster: await prepareManagementCluster(stack), stop };
+    return {
+      stack,
+      managementCluster: await prepareManagementCluster(stack),
+      pids: () => parts.map((part) => part.pid()),
+      stop,
+    };
   } catch (error) {
     await stop();
     throw error;
