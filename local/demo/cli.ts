@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import pc from 'picocolors';
+import { counted } from '../../src/failures/counted.ts';
 import { KubernetesClient } from '../../src/kubernetes/api/client.ts';
 import { loadKubeConfig } from '../../src/kubernetes/api/kube-config.ts';
 import { executables } from '../stack/build/executables.ts';
@@ -91,7 +92,7 @@ async function main(options: Options, signal: AbortSignal): Promise<number> {
     const kubernetes = new KubernetesClient(loadKubeConfig({ path: running.kubernetes.adminKubeconfig }));
     try {
       const clusters = await steps.run(
-        `${options.clusters} sample ClusterDeployment${options.clusters === 1 ? '' : 's'} installed`,
+        `${counted(options.clusters, 'sample ClusterDeployment')} installed`,
         1 + options.clusters / 10,
         () => createSampleClusters(running, { count: options.clusters, zone: ZONE }),
       );
@@ -117,6 +118,8 @@ async function main(options: Options, signal: AbortSignal): Promise<number> {
     await worker?.stop();
     await stack?.stop();
   }
+  if (options.once && exitCode === 0)
+    print('Every check passed. To keep it running, with five commands to try: npm run demo');
   print(steps.summary(exitCode === 0));
   return exitCode;
 }

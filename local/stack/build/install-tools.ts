@@ -1,6 +1,8 @@
 /** Installs missing tools: downloads those that publishers offer and builds the others, in parallel. */
+
 import { basename, dirname, join } from 'node:path';
 import pLimit from 'p-limit';
+import { counted } from '../../../src/failures/counted.ts';
 import { LocalStackError, messageOf } from '../local-stack-error.ts';
 import { type Progress, progressOn, withProgress } from '../progress.ts';
 import type { Tool, ToolName } from '../versions.ts';
@@ -97,7 +99,7 @@ async function showEstimate(made: readonly Promise<string>[], estimate: Estimate
     return seconds === 0 ? 'downloads take as long as the network needs' : `${aboutSeconds(seconds)} of building left`;
   };
   const item = progress.begin(
-    `${made.length} local part${made.length === 1 ? '' : 's'}`,
+    counted(made.length, 'local part'),
     `to download or build once, into ${cacheFolder()}; ${remaining()}`,
   );
   const updates = setInterval(() => item.update(remaining()), ESTIMATE_INTERVAL_MS).unref();
