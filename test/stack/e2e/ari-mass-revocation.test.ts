@@ -25,7 +25,6 @@ const EXPLANATION = 'https://ca.example/incident/7';
 const lab = useE2eHarness({
   // Like Let's Encrypt, reuse valid authorizations.
   pebble: { nonceReject: 0, authzReuse: 100, profiles: { default: 90 * 86_400 } },
-  temporal: 'inMemory',
   worker: { CERTMAN_ROUTE53_REQUESTS_PER_SECOND: '50' },
 });
 let affected: readonly E2eCluster[];

@@ -18,7 +18,7 @@ import { eventually } from '../../support/vitest/eventually.ts';
 /** Below node_modules, where the program finds the Temporal SDK. */
 const STATE = fileURLToPath(new URL('../../../.certman/', import.meta.url));
 
-const lab = useE2eHarness({ temporal: 'inMemory', worker: false });
+const lab = useE2eHarness({ worker: false });
 let folder: string;
 let collector: OtlpReceiver;
 

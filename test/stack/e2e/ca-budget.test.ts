@@ -2,8 +2,6 @@
  * Limits of a CA that a setting states: two workers share one budget, and what waits is placed at its instant, also by a new
  * Temporal after everything that the one before kept was lost (docs/disaster-recovery.md).
  */
-import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { BudgetsReport } from '../../../src/cli/budget/read-budgets.ts';
@@ -106,8 +104,6 @@ test('a Temporal that lost everything is filled from the management cluster: no 
   await lab().stopWorkers();
   const temporal = lab().stack.part('temporal');
   await temporal.kill();
-  const files = ['', '-wal', '-shm', '-journal'].map((suffix) => join(lab().stack.stateDir, `temporal.db${suffix}`));
-  await Promise.all(files.map((file) => rm(file, { force: true })));
   await temporal.start();
   expect(await lab().client.workflow.count()).toMatchObject({ count: 0 });
 

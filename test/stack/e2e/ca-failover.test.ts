@@ -16,7 +16,7 @@ import { endProcesses, startCertman } from '../../support/process/certman-proces
 const CLUSTERS = Number(process.env['FAILOVER_CLUSTERS'] ?? 60);
 const SECOND = 'second-account';
 
-const lab = useE2eHarness({ worker: false, temporal: 'inMemory' });
+const lab = useE2eHarness({ worker: false });
 let second: Pebble;
 let secondCa: FaultProxy;
 

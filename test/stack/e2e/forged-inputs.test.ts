@@ -21,7 +21,7 @@ import { useE2eHarness } from '../../support/e2e/harness.ts';
 import { createRequest } from '../../support/e2e/standalone-requests.ts';
 import { eventually } from '../../support/vitest/eventually.ts';
 
-const lab = useE2eHarness({ temporal: 'inMemory', pebble: { authzReuse: 100 } });
+const lab = useE2eHarness({ pebble: { authzReuse: 100 } });
 
 const NOT_ASKED_FOR = 'kubernetes/notAskedFor';
 const VALUE = 'v'.repeat(43);

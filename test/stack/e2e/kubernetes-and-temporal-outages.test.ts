@@ -14,7 +14,7 @@ import { useE2eHarness } from '../../support/e2e/harness.ts';
 /** Longer than every timeout, backoff and heartbeat of the worker. */
 const API_SERVER_OUTAGE_MS = 60_000;
 
-const lab = useE2eHarness({ worker: { CERTMAN_RESYNC_INTERVAL: '10s' } });
+const lab = useE2eHarness({ temporal: 'onDisk', worker: { CERTMAN_RESYNC_INTERVAL: '10s' } });
 
 const sleep = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
 

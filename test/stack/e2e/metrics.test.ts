@@ -18,7 +18,7 @@ import { readExpression } from '../../support/prometheus/promql.ts';
 const DAY_MS = 86_400_000;
 const VALID_DAYS = 'certman_operator_certificate_valid_duration_days';
 
-const lab = useE2eHarness({ zoneName: 'e2e.openshift.com', worker: false });
+const lab = useE2eHarness({ temporal: 'onDisk', zoneName: 'e2e.openshift.com', worker: false });
 let worker: WorkerProcess;
 let prometheus: PrometheusServer;
 let first: E2eCluster;

@@ -10,7 +10,6 @@ import { eventually } from '../../support/vitest/eventually.ts';
 
 const lab = useE2eHarness({
   kubernetes: { auditUser: CERTMAN_USER },
-  temporal: 'inMemory',
   worker: { CERTMAN_RESYNC_INTERVAL: '5s' },
 });
 
