@@ -127,19 +127,20 @@ export class Poller<Subject> {
 
   /** Some each second instead of all in a round: a host that does not answer holds up neither the others nor a round. */
   async #runBackground(background: BackgroundPolls<Subject>): Promise<never> {
+    /** Hosts: one after the other of each, as in a round, so that an older probe of a cluster does not end after a newer one. */
     const polled = new Set<string>();
     const maxPolled = this.#client.concurrentHosts ?? MAX_CONCURRENT_HOSTS;
     let heldSince: number | undefined;
     let failed: { readonly error: unknown } | undefined;
     const pollOne = async (subject: Subject): Promise<void> => {
-      const key = this.#client.keyOf(subject);
-      polled.add(key);
+      const host = this.#client.hostOf(subject);
+      polled.add(host);
       try {
-        await this.#pollHost(this.#client.hostOf(subject), [subject]);
+        await this.#pollHost(host, [subject]);
       } catch (error) {
         failed ??= { error };
       } finally {
-        polled.delete(key);
+        polled.delete(host);
       }
     };
     for (;;) {
@@ -152,18 +153,20 @@ export class Poller<Subject> {
     }
   }
 
+  /** @param polled hosts that are polled at the moment. */
   #takeBackground(max: number, polled: ReadonlySet<string>): readonly Subject[] {
-    const due: Subject[] = [];
+    const due = new Map<string, Subject>();
     const accept = (key: string): Acceptance => {
-      if (due.length >= max) return 'full';
+      if (due.size >= max) return 'full';
       const subject = this.#client.find(key);
       if (subject === undefined) return 'forget';
-      if (polled.has(key)) return 'later';
-      due.push(subject);
+      const host = this.#client.hostOf(subject);
+      if (polled.has(host) || due.has(host)) return 'later';
+      due.set(host, subject);
       return 'accepted';
     };
     this.#schedule.offerDue(Date.now(), accept, 'background');
-    return due;
+    return [...due.values()];
   }
 
   #laneOf(subject: Subject): PollLane {

@@ -269,7 +269,7 @@ describe('subjects in the background', () => {
         changes: () => subjects,
         find: (key) => key,
         keyOf: (subject) => subject,
-        hostOf: (subject) => subject,
+        hostOf: (subject) => subject.replace(/@.*/, ''),
         background: { perSecond: 10, includes: (subject) => subject.startsWith('old'), isHeld: () => held },
         poll: async ([key = '']) => {
           polled.push(key);
@@ -303,6 +303,17 @@ describe('subjects in the background', () => {
     subjects.push('new');
     await vi.advanceTimersByTimeAsync(5_000);
     expect(polled.slice(32)).toEqual(['new']);
+  });
+
+  test('of one host are polled one after the other', async () => {
+    subjects = ['old-1@a', 'old-1@b', 'old-2@a'];
+    const first = Promise.withResolvers<PollResult>();
+    start((key) => (key === 'old-1@a' ? first.promise : answered()));
+    await vi.advanceTimersByTimeAsync(30_000);
+    expect(polled).toEqual(['old-1@a', 'old-2@a']);
+    first.resolve(await answered());
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(polled).toEqual(['old-1@a', 'old-2@a', 'old-1@b']);
   });
 
   test('wait while something else goes first, for an hour at most', async () => {
