@@ -39,10 +39,14 @@ interface ProbedCertificate extends CertificateInUse {
 /** What the poller needs of the controller. */
 type ServedPollContext = Pick<ControllerContext, 'cache' | 'kubernetes' | 'queue' | 'metrics' | 'logger' | 'signal'>;
 
-/** A certificate of a ClusterDeployment: what a standalone one is for is not known. Another certificate is another key. */
+/**
+ * A certificate of a ClusterDeployment: what a standalone one is for is not known. Another certificate is another key, and so is
+ * one that turns out to be just installed: a status can have the certificate before the time of its installation.
+ */
 function probeKeyOf({ request, cluster }: CertificateInUse): string | undefined {
-  if (cluster.kind !== undefined || request.serialNumber === undefined) return undefined;
-  return [keyOf(request), request.serialNumber, cluster.endpoints?.notProbed ?? ''].join(' ');
+  const { serialNumber, installedAt } = request;
+  if (cluster.kind !== undefined || serialNumber === undefined) return undefined;
+  return [keyOf(request), serialNumber, installedAt ?? '', cluster.endpoints?.notProbed ?? ''].join(' ');
 }
 
 /** Probes certificates after their installation, with a back-off, then rarely; writes a condition only when it changes. */

@@ -274,6 +274,22 @@ describe('the sweep of what clusters serve', () => {
     expect(background?.isHeld()).toBe(false);
   });
 
+  test.each([
+    ['another certificate', { serialNumber: '99' }],
+    ['the time of its installation', {}],
+  ])('is due at once, and not paced, when the status gets %s', (_what, change) => {
+    setRequest(issued.status);
+    const client = setUp();
+    const { key } = subjectOf(client);
+    setRequest({ ...issued.status, ...installed(1_000), ...change });
+    const [former, renewed] = client.changes();
+    expect(former).toBe(key);
+    expect(client.find(key)).toBeUndefined();
+    const subject = client.find(renewed ?? '');
+    expect(subject && client.background?.includes(subject, Date.now())).toBe(false);
+    expect(subject && client.firstPollAt?.(subject, 1_000)).toBe(1_000);
+  });
+
   test('removes all conditions at the pace of the sweep where it is switched off', async () => {
     const condition = { type: 'Served', status: 'True', reason: 'Served', message: 'x' };
     setRequest({ ...issued.status, ...installed(60_000), conditions: [condition] });
