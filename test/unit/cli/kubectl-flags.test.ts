@@ -41,7 +41,22 @@ describe('the program', () => {
     ['/src/bin/kubectl-certman.js', 'kubectl certman'],
     ['/src/not-kubectl-certman', 'certman'],
     ['', 'certman'],
-  ])('started as %s is "%s"', (script, name) => expect(programNameOf(script)).toBe(name));
+  ])('started as %s is "%s"', (script, name) => expect(programNameOf(script, {})).toBe(name));
+
+  it.each([
+    ["'certman'", '/cache/_npx/1/node_modules/.bin/certman', 'npx certman'],
+    ['certman "status"', '/src/node_modules/.bin/certman', 'npx certman'],
+    ['certman', '/usr/local/bin/kubectl-certman', 'kubectl certman'],
+    ["'bash'", '/usr/local/bin/certman', 'certman'],
+    ["'certman-other'", '/usr/local/bin/certman', 'certman'],
+  ])('under npx of %s, started as %s, is "%s"', (script, file, name) =>
+    expect(programNameOf(file, { npm_lifecycle_event: 'npx', npm_lifecycle_script: script })).toBe(name),
+  );
+
+  it('is "certman" in a script of npm', () =>
+    expect(
+      programNameOf('/src/bin/certman.js', { npm_lifecycle_event: 'certman', npm_lifecycle_script: 'certman' }),
+    ).toBe('certman'));
 
   it.each(createProgram().commands.map((command) => command.name()))('says which help has the flags of %s', (name) => {
     let shown = '';
