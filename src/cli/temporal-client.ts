@@ -7,6 +7,12 @@ import { PayloadKeyStore } from '../payloads/payload-key-store.ts';
 
 const CONNECT_TIMEOUT = '3 seconds';
 
+/**
+ * A page of a history can have more than gRPC's limit of 4 MiB. The SDK sets the same limit as here, but by a name without
+ * `grpc.`, which has no effect.
+ */
+const CHANNEL_ARGS = { 'grpc.max_receive_message_length': 128 * 1024 * 1024 } as const;
+
 /** A client, and the connection that it closes. */
 export interface OpenTemporal {
   readonly client: Client;
@@ -30,7 +36,11 @@ export async function openTemporal(): Promise<OpenTemporal> {
   const keys = settings.payloadKeys === undefined ? undefined : new PayloadKeyStore(settings.payloadKeys);
   const dataConverter = createDataConverter({ keys, required: settings.requireEncryptedPayloads });
   try {
-    const connection = await Connection.connect({ ...connectionOptions, connectTimeout: CONNECT_TIMEOUT });
+    const connection = await Connection.connect({
+      ...connectionOptions,
+      channelArgs: CHANNEL_ARGS,
+      connectTimeout: CONNECT_TIMEOUT,
+    });
     const client = new Client({ connection, namespace, dataConverter, identity: callerIdentity() });
     return { client, connection };
   } catch (cause) {
