@@ -236,6 +236,16 @@ async function serverCpuSeconds(): Promise<number> {
   return Object.values(byProgram).reduce((sum, seconds) => sum + seconds, 0);
 }
 
+/** The first event of a run: the whole of its history is megabytes. */
+async function startOf(client: Client, workflowId: string, runId: string | undefined) {
+  const { history } = await client.workflowService.getWorkflowExecutionHistory({
+    namespace: client.options.namespace,
+    execution: { workflowId, ...(runId === undefined ? {} : { runId }) },
+    maximumPageSize: 1,
+  });
+  return history?.events?.[0]?.workflowExecutionStartedEventAttributes;
+}
+
 /** Of the runs, from the last one back. */
 async function historyFigures(client: Client, account: BudgetedAccount) {
   const workflowId = caBudgetWorkflowId(account);
@@ -244,8 +254,7 @@ async function historyFigures(client: Client, account: BudgetedAccount) {
   do {
     const handle: WorkflowHandle = client.workflow.getHandle(workflowId, runId);
     const { historyLength: events, historySize: bytes = 0 } = await handle.describe();
-    const { events: recorded } = await handle.fetchHistory();
-    const started = recorded?.[0]?.workflowExecutionStartedEventAttributes;
+    const started = await startOf(client, workflowId, runId);
     runs.push({ events, bytes, carried: started?.input?.payloads?.[0]?.data?.length ?? 0 });
     runId = started?.continuedExecutionRunId ?? '';
   } while (runId !== '');
