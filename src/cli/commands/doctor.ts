@@ -55,7 +55,8 @@ export function doctorCommand(): Command {
         group = result.group;
         print(resultText(result));
       });
-      const failed = failedMessage(results);
+      const checked = cluster === undefined ? '' : `${cluster.namespace}/${cluster.name}`;
+      const failed = failedMessage(results, pre ? '--pre' : checked);
       print(
         await formatOutput(options, { ok: failed === undefined, checks: results }, () => `\n${summaryText(results)}`),
       );

@@ -123,10 +123,10 @@ function failureOf(error: unknown): { readonly message: string; readonly remedy?
   return { message: error instanceof Error ? error.message : String(error) };
 }
 
-/** Names of failed checks, for the last line. */
-export function failedMessage(results: readonly CheckResult[]): string | undefined {
+/** Names of failed checks, for the last line. @param asked what was checked: `<namespace>/<name>`, `--pre`, or nothing more. */
+export function failedMessage(results: readonly CheckResult[], asked = ''): string | undefined {
   const failed = results.filter(({ status }) => status === 'failed').map(({ id }) => id);
   if (failed.length === 0) return undefined;
   const checks = `${counted(failed.length, 'check')} failed`;
-  return `${checks}: ${failed.join(', ')}. Once it is corrected: ${commandLine('doctor')}`;
+  return `${checks}: ${failed.join(', ')}. Once it is corrected: ${commandLine(`doctor ${asked}`.trimEnd())}`;
 }

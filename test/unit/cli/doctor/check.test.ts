@@ -86,6 +86,8 @@ describe('the report', () => {
   it('names the failed checks', async () => {
     const results = await Promise.all([works().result(MANY_MS), fails().result(MANY_MS)]);
     expect(failedMessage(results)).toMatch(/^1 check failed: fails\./);
+    expect(failedMessage(results)).toMatch(/certman doctor$/);
+    expect(failedMessage(results, 'ns/demo')).toMatch(/certman doctor ns\/demo$/);
     expect(failedMessage(results.slice(0, 1))).toBeUndefined();
   });
 });
