@@ -42,7 +42,7 @@ export async function runWorker(configuration: Configuration, logger: Logger, si
   const servers: RunningServer[] = [];
   const endMemoryWatch = watchMemory({ limit: memoryLimit(), registry: exposition.registry, logger });
   const endCollection = collectWhenIdle();
-  const endGarbageLimit = limitGarbage();
+  const endGarbageLimit = limitGarbage(memoryLimit());
   const tracing = await startTracing(configuration.tracing, { registry: exposition.registry, logger });
   try {
     servers.push(

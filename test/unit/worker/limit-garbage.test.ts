@@ -19,6 +19,14 @@ describe('limitGarbage', () => {
     expect(heapGrowingPercent(used * MIB)).toBe(percent);
   });
 
+  test.for([
+    [768, 40],
+    [384, 24],
+    [256, 20],
+  ] as const)('in a container of %i MiB, lets a heap with 100 MiB in use grow by %i %%', ([limit, percent]) => {
+    expect(heapGrowingPercent(100 * MIB, limit * MIB)).toBe(percent);
+  });
+
   test('V8 collects earlier once it is called', async () => {
     const flags = ['--expose-gc', '--heap-growing-percent=1000', '--max-semi-space-size=1'];
     const { stdout } = await promisify(execFile)(process.execPath, [...flags, PROGRAM], { timeout: TEST_TIMEOUT_MS });
