@@ -40,8 +40,11 @@ export interface CheckDefinition<Value> extends Pick<CheckResult, 'id' | 'group'
   readonly needs?: readonly Check<unknown>[];
   /** For a failure that says no remedy itself. */
   readonly remedy?: string;
-  /** @throws what a failed check says: best a CertmanError. */
-  readonly run: (signal: AbortSignal) => Promise<Found<Value>>;
+  /**
+   * @param signal aborted after `timeoutMs`, which a check that waits for something stays below: it could not say what it found.
+   * @throws what a failed check says: best a CertmanError.
+   */
+  readonly run: (signal: AbortSignal, timeoutMs: number) => Promise<Found<Value>>;
 }
 
 /** It passed. */
@@ -98,7 +101,7 @@ export class Check<Value> {
     }
     const signal = AbortSignal.timeout(timeoutMs);
     try {
-      this.#found = await abortable(run(signal), signal);
+      this.#found = await abortable(run(signal, timeoutMs), signal);
       const { status, message, remedy } = this.#found;
       return { ...about, status, message, ...(remedy !== undefined && { remedy }) };
     } catch (error) {

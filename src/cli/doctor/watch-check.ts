@@ -9,8 +9,10 @@ import { CheckFailure, type Found, passed } from './check.ts';
 /** The controller's activity heartbeats every few seconds. */
 const HEARTBEATS_WITHIN_MS = 120_000;
 
-/** A run that has just begun has no activity for a moment; below the time that a check has by default. */
+/** A run that has just begun has no activity for a moment. */
 const SETTLED_WITHIN_MS = 8_000;
+/** Of the time that the check has: what is left suffices for an answer. */
+const SETTLED_WITHIN_SHARE = 0.8;
 const POLL_INTERVAL_MS = 500;
 
 const { PendingActivityState } = proto.temporal.api.enums.v1;
@@ -27,22 +29,31 @@ export interface DescribedWatch {
   readonly activity: WatchActivity | undefined;
 }
 
+/** How the watch is asked about. */
+export interface WatchQuestion {
+  /** Of a failure. */
+  readonly remedy: string;
+  readonly signal: AbortSignal;
+  /** After which the signal is aborted. */
+  readonly timeoutMs: number;
+}
+
 /**
- * Asks again for some seconds while a worker may be about to take over. @param remedy of a failure.
+ * Asks again for some seconds while a worker may be about to take over.
  * @throws CheckFailure of {@link judgeWatch}. @throws what the request throws.
  */
 export async function watchFinding(
-  client: Client,
+  client: Pick<Client, 'workflow'>,
   workflowId: string,
-  remedy: string,
-  signal: AbortSignal,
+  { remedy, signal, timeoutMs }: WatchQuestion,
 ): Promise<Found<void>> {
-  for (let waitedMs = 0; ; waitedMs += POLL_INTERVAL_MS) {
+  const askUntil = performance.now() + Math.min(SETTLED_WITHIN_MS, SETTLED_WITHIN_SHARE * timeoutMs);
+  for (;;) {
     const watch = await describeWatch(client, workflowId);
     try {
       return judgeWatch(workflowId, watch, { now: Date.now(), remedy });
     } catch (error) {
-      if (!watch.isRunning || hasHeartbeat(watch) || waitedMs >= SETTLED_WITHIN_MS) throw error;
+      if (!watch.isRunning || hasHeartbeat(watch) || performance.now() + POLL_INTERVAL_MS > askUntil) throw error;
     }
     await pause(POLL_INTERVAL_MS, signal);
   }
@@ -85,7 +96,7 @@ function hasHeartbeat({ activity }: DescribedWatch): boolean {
   return optionalTsToMs(activity?.lastHeartbeatTime) !== undefined;
 }
 
-async function describeWatch(client: Client, workflowId: string): Promise<DescribedWatch> {
+async function describeWatch(client: Pick<Client, 'workflow'>, workflowId: string): Promise<DescribedWatch> {
   try {
     const { status, raw } = await client.workflow.getHandle(workflowId).describe();
     return { isRunning: status.name === 'RUNNING', activity: raw.pendingActivities?.[0] };

@@ -123,7 +123,8 @@ export function workerChecks(
       group: GROUP,
       title: 'one of them watches the management cluster',
       needs: [namespace],
-      run: (signal) => watchFinding(connection.value.client, watchWorkflowId(managementCluster), PODS, signal),
+      run: (signal, timeoutMs) =>
+        watchFinding(connection.value.client, watchWorkflowId(managementCluster), { remedy: PODS, signal, timeoutMs }),
     }),
     new Check({
       id: 'workers-budget',

@@ -1,8 +1,15 @@
 /** What the doctor makes of the watch's workflow and of its activity. */
 import { msToTs } from '@temporalio/common/lib/time.js';
 import proto from '@temporalio/proto';
-import { expect, it } from 'vitest';
-import { judgeWatch, type WatchActivity } from '../../../../src/cli/doctor/watch-check.ts';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { judgeWatch, type WatchActivity, watchFinding } from '../../../../src/cli/doctor/watch-check.ts';
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+// What waits by node:timers/promises waits by the fake timers.
+vi.mock('../../../../src/kubernetes/api/backoff.ts', async (original) => ({
+  ...(await original<object>()),
+  pause: (ms: number) => pause(ms),
+}));
 
 const { PENDING_ACTIVITY_STATE_STARTED: STARTED, PENDING_ACTIVITY_STATE_SCHEDULED: SCHEDULED } =
   proto.temporal.api.enums.v1.PendingActivityState;
@@ -39,4 +46,54 @@ it.each([
   ],
 ])('fails with %s', (_name, described, isRunning, message) => {
   expect(() => judge(described, isRunning)).toThrow(message);
+});
+
+describe('a watch without a heartbeat', () => {
+  beforeEach(() => {
+    vi.useFakeTimers();
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  /** @param answers of Temporal, each after a while; the last one stays. @returns what is found, and after how many milliseconds. */
+  async function find(answers: readonly (WatchActivity | undefined)[], answersAfterMs: number, timeoutMs = 10_000) {
+    const left = [...answers];
+    const { signal } = new AbortController();
+    const describeWatch = async () => {
+      await pause(answersAfterMs);
+      const [next] = left.length > 1 ? left.splice(0, 1) : left;
+      return { status: { name: 'RUNNING' }, raw: { pendingActivities: next === undefined ? [] : [next] } };
+    };
+    const client = { workflow: { getHandle: () => ({ describe: describeWatch }) } } as never;
+    const from = performance.now();
+    let ms = Number.NaN;
+    const finding = watchFinding(client, 'watch/mc', { remedy: 'Look.', signal, timeoutMs })
+      .then(
+        ({ message }) => message,
+        (error: Error) => error.message,
+      )
+      .finally(() => {
+        ms = performance.now() - from;
+      });
+    await vi.advanceTimersByTimeAsync(20_000);
+    const message = await finding;
+    return { message, ms };
+  }
+
+  it('passes once a worker has taken over', async () => {
+    const { message } = await find([undefined, activity({ state: SCHEDULED }), activity(), undefined], 1);
+    expect(message).toBe('worker-1, which has just taken over');
+  });
+
+  it.each([
+    ['eight seconds of the ten that a check has', 1, 10_000, 7_400, 8_000],
+    ['as long where Temporal answers slowly', 1_500, 10_000, 6_000, 9_500],
+    ['less where the check has less time', 1, 3_000, 1_800, 2_400],
+  ])('fails after %s', async (_name, answersAfterMs, timeoutMs, atLeast, atMost) => {
+    const { message, ms } = await find([undefined], answersAfterMs, timeoutMs);
+    expect(message).toContain('has no activity');
+    expect(ms).toBeGreaterThanOrEqual(atLeast);
+    expect(ms).toBeLessThanOrEqual(atMost);
+  });
 });
