@@ -1,4 +1,10 @@
-import { ApplicationFailure, type Client, type WorkflowHandle, WorkflowUpdateFailedError } from '@temporalio/client';
+import {
+  ApplicationFailure,
+  type Client,
+  type WorkflowHandle,
+  WorkflowNotFoundError,
+  WorkflowUpdateFailedError,
+} from '@temporalio/client';
 import { loadSettings } from '../configuration/load-configuration.ts';
 import { type ClusterStatus, clusterStatus } from '../contract/cluster-certificates.ts';
 import { identityOfWorkflow, workflowIdPrefixes } from '../contract/ids.ts';
@@ -71,8 +77,20 @@ export async function findClusterWorkflow(
   // Visibility may list the end of a run before the run that continues it.
   const continued = await find('ContinuedAsNew');
   if (continued === undefined) return undefined;
-  const { status } = await tolerant.workflow.getHandle(continued).describe();
-  return status.name === 'RUNNING' ? client.workflow.getHandle(continued) : undefined;
+  return (await isRunning(tolerant, continued)) ? client.workflow.getHandle(continued) : undefined;
+}
+
+async function isRunning(client: Client, workflowId: string): Promise<boolean> {
+  try {
+    const { status } = await client.withDeadline(Date.now() + PAGE_TIMEOUT_MS, () =>
+      client.workflow.getHandle(workflowId).describe(),
+    );
+    return status.name === 'RUNNING';
+  } catch (error) {
+    // Visibility lists a run for some moments after its retention.
+    if (error instanceof WorkflowNotFoundError) return false;
+    throw error;
+  }
 }
 
 /** Runs `work` with a cluster's workflow. @throws CertmanError `kubernetes/notFound` when it has none. */

@@ -64,6 +64,9 @@ function callerIdentity(): string {
   }
 }
 
+/** INVALID_ARGUMENT. */
+const INVALID_ARGUMENT = 3;
+
 /** DEADLINE_EXCEEDED. */
 const TIMED_OUT = 4;
 
@@ -86,6 +89,12 @@ export function unavailableMessage(error: unknown): string {
 export function isDeadlineExceeded(error: unknown): boolean {
   const cause = error instanceof ServiceError ? error.cause : error;
   return isGrpcServiceError(cause) && Number(cause.code) === TIMED_OUT;
+}
+
+/** Whether Temporal refuses the request as such, as a list by a search attribute that is not registered. */
+export function isInvalidArgument(error: unknown): boolean {
+  const cause = error instanceof ServiceError ? error.cause : error;
+  return isGrpcServiceError(cause) && Number(cause.code) === INVALID_ARGUMENT;
 }
 
 /** Whether the same may succeed later: Temporal, a worker or the API server cannot be reached now. */

@@ -19,7 +19,7 @@ export const REQUESTED_REASONS: ReadonlySet<string> = new Set([
 ]);
 
 /** The value of the search attribute has room for so many. */
-const MAX_ENTRIES = 10;
+export const MAX_ALSO = 10;
 const MAX_BUNDLE_LENGTH = 60;
 
 /** In the order of the bundles' names, at most ten. @param shown the bundle that a list shows, with its reason. */
@@ -34,7 +34,7 @@ export function alsoOf(
       if (record === shown) reasons.delete(shownReasonOf(record));
       return [...reasons].map((reason) => ({ bundle: bundle.slice(0, MAX_BUNDLE_LENGTH), reason }));
     })
-    .slice(0, MAX_ENTRIES);
+    .slice(0, MAX_ALSO);
 }
 
 /** What prevents its next step, or postpones its renewal. A turn at the CA comes by itself. */

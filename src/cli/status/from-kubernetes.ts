@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { conditionReason } from '../../certificates/status-messages.ts';
-import { type Also, alsoText, parseAlso, REQUESTED_REASONS } from '../../contract/also.ts';
+import { type Also, alsoText, MAX_ALSO, parseAlso, REQUESTED_REASONS } from '../../contract/also.ts';
 import { getIfKnown } from '../../kubernetes/api/discovery.ts';
 import { type KubernetesApi, type KubernetesObject } from '../../kubernetes/api/kubernetes-api.ts';
 import { type ProjectionSettings, projectClusterDeployment } from '../../kubernetes/objects/cluster-deployment.ts';
@@ -78,11 +78,11 @@ function mostUrgentOf(one: KubernetesRow, other: KubernetesRow): KubernetesRow {
   return { ...shown, also };
 }
 
-/** Each once, and not what the row has as its reason. */
+/** Each once, at most ten, and not what the row has as its reason. */
 function withOtherReasons({ bundle, also, ...row }: KubernetesRow): FleetRow {
   const texts = new Set(also.map(alsoText));
   texts.delete(alsoText({ bundle, reason: row.reason ?? row.state }));
-  return texts.size === 0 ? row : { ...row, also: [...texts].sort().map(parseAlso) };
+  return texts.size === 0 ? row : { ...row, also: [...texts].sort().slice(0, MAX_ALSO).map(parseAlso) };
 }
 
 function fleetRow(object: KubernetesObject): KubernetesRow {

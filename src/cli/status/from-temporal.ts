@@ -21,6 +21,7 @@ import { type ListedExecution, ListedMemos, wholeWorkflowPages } from '../../con
 import type { ClusterName } from '../arguments.ts';
 import { findClusterWorkflow, PAGE_TIMEOUT_MS, queryClusterStatus, runningClustersQuery } from '../cluster-workflow.ts';
 import { describeCurrentActivity } from '../issuance-progress.ts';
+import { isInvalidArgument } from '../temporal-client.ts';
 import { attentionCondition, MAX_WHOLE_TABLE } from './attention.ts';
 import {
   type CertificateRow,
@@ -50,8 +51,14 @@ export async function attentionFromTemporal(
   const { count } = await client.withDeadline(Date.now() + PAGE_TIMEOUT_MS, () => client.workflow.count(query));
   if (count <= MAX_WHOLE_TABLE) return await fleetFromTemporal(client, managementCluster, namespace);
   const narrower = `${query} AND ${attentionCondition(Date.now())}`;
-  const clusters = await listRows(client, managementCluster, narrower);
-  return { source: 'temporal', clusters, atRest: Math.max(0, count - clusters.length) };
+  try {
+    const clusters = await listRows(client, managementCluster, narrower);
+    return { source: 'temporal', clusters, atRest: Math.max(0, count - clusters.length) };
+  } catch (error) {
+    // Workers register the search attributes: those of an earlier version have not all of them.
+    if (!isInvalidArgument(error)) throw error;
+    return await fleetFromTemporal(client, managementCluster, namespace);
+  }
 }
 
 /** By the task queue, too: the name of another management cluster may begin with this one's and a slash. */

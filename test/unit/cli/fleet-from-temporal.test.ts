@@ -1,5 +1,5 @@
 import { Client, type ConnectionLike } from '@temporalio/client';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { attentionFromTemporal, fleetFromTemporal } from '../../../src/cli/status/from-temporal.ts';
 import { workflowPages } from '../../../src/controller/workflow-pages.ts';
 import { clientWithLists, execution } from '../../support/temporal/client-with-lists.ts';
@@ -47,6 +47,25 @@ test('of more than a hundred clusters, it lists those that need attention and co
   const report = await attentionFromTemporal(clientWithLists([failing], queries, 101), 'hive');
   expect(report).toMatchObject({ atRest: 100, clusters: [{ cluster: 'ns/a', state: 'Failing' }] });
   expect(queries).toEqual([expect.stringContaining(`CertState != 'Ready'`)]);
+});
+
+test('of more than a hundred clusters, it lists all while a search attribute is not registered, and fails for anything else', async () => {
+  const queries: string[] = [];
+  const client = clientWithLists([[], [[execution('a')]]], queries, 101);
+  const list = vi.spyOn(client.workflowService, 'listWorkflowExecutions');
+  const refused = (code: number) => Object.assign(new Error(), { code, details: 'CertAlso', metadata: {} });
+  list.mockImplementationOnce(({ query }) => {
+    queries.push(query ?? '');
+    return Promise.reject(refused(3)) as never;
+  });
+  const report = await attentionFromTemporal(client, 'hive');
+  expect(report.clusters).toMatchObject([{ cluster: 'ns/a' }]);
+  expect(report.atRest).toBeUndefined();
+  expect(queries).toEqual([expect.stringContaining('CertAlso'), expect.not.stringContaining('CertAlso')]);
+
+  const exhausted = refused(8);
+  list.mockImplementationOnce(() => Promise.reject(exhausted) as never);
+  await expect(attentionFromTemporal(client, 'hive')).rejects.toBe(exhausted);
 });
 
 test('of a hundred clusters, it lists all', async () => {

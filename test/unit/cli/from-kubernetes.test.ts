@@ -82,4 +82,8 @@ test('the fleet has what was requested beside a failure, and the other certifica
   const texts = (clusters[0]?.also ?? []).map(({ bundle, reason }) => `${bundle} ${reason}`);
   const hidden = clusters[0]?.reason === 'DnsNotDelegated' ? 'apps AcmeUnreachable' : 'api DnsNotDelegated';
   expect(texts.sort()).toEqual(['api Requested', hidden, 'other RevocationRequested'].sort());
+
+  const many = Array.from({ length: 12 }, (_, index) => request(`b${index}`, [ready, revoking]));
+  const [row] = (await fleetFromKubernetes(withoutHive(many))).clusters;
+  expect(row?.also).toHaveLength(10);
 });
