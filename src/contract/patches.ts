@@ -60,7 +60,7 @@ export const REQUESTS_HANDED_OVER = 'requests-handed-over';
 
 /**
  * `clusterCertificates`: search attributes follow what is requested, and other bundles, too. Asked for only where nothing else has
- * changed.
+ * changed, or where there is such.
  */
 export const ALSO_PUBLISHED = 'also-published';
 

@@ -36,7 +36,7 @@ import { moveTurn } from './move-turn.ts';
 import { observeAlone } from './observe-alone.ts';
 import { ObserveTogether } from './observe-together.ts';
 import { acceptRevocation } from './revocations.ts';
-import { clusterDetails, mainAttributesOf, searchAttributesOf, situationMessage } from './visibility.ts';
+import { clusterDetails, hasAlso, mainAttributesOf, searchAttributesOf, situationMessage } from './visibility.ts';
 import { withdrawRenewal } from './withdraw-renewal.ts';
 
 /** Renewals after which a run continues as new: its history is that of one renewal cycle. */
@@ -71,7 +71,8 @@ export class ClusterCertificates implements ClusterContext {
   decommissionStarted: DecommissionStarted | undefined;
   released = false;
   #forgottenRenewals = 0;
-  #published: { readonly main: string; readonly all: string } | undefined;
+  /** `all` is undefined where the run may not have published what it has beside the main ones. */
+  #published: { readonly main: string; readonly all: string | undefined } | undefined;
   /** Whether it is observed inside its first workflow task. */
   readonly #inFirstTask = patched(FIRST_TASK);
   /** Undefined in a run that started before it. */
@@ -370,7 +371,8 @@ export class ClusterCertificates implements ClusterContext {
 
   /**
    * Each upsert is an event, so nothing is sent when nothing changed. What has a failure, or is in another state, was always
-   * compared; the rest, which needs a marker, is compared only where that is the same.
+   * compared; the rest, which needs a marker, is compared only where that is the same. The marker also says whether an upsert had
+   * `CertAlso`: one by an earlier version had not, and is repeated where there is something.
    */
   #upsertSearchAttributes(): void {
     const records = this.#records();
@@ -378,8 +380,10 @@ export class ClusterCertificates implements ClusterContext {
     if (attributes.length === 0) return;
     const main = JSON.stringify(mainAttributesOf(records, this.decommissioning, reasonOf));
     const all = JSON.stringify(attributes);
-    if (main === this.#published?.main && (all === this.#published.all || !patched(ALSO_PUBLISHED))) return;
-    this.#published = { main, all };
+    const isSame = main === this.#published?.main;
+    if (isSame && (all === this.#published?.all || !patched(ALSO_PUBLISHED))) return;
+    const hasAll = isSame || !hasAlso(attributes) || patched(ALSO_PUBLISHED);
+    this.#published = { main, all: hasAll ? all : undefined };
     upsertSearchAttributes(attributes);
   }
 }

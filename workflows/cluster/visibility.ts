@@ -92,6 +92,11 @@ export function searchAttributesOf(
   return attributes.length === 0 ? [] : [...attributes, { key: CertAlso, value: also.length === 0 ? null : also }];
 }
 
+/** Whether one of them says more than the state and the reason. */
+export function hasAlso(attributes: readonly SearchAttributeUpdatePair[]): boolean {
+  return attributes.some(({ key, value }) => key === CertAlso && value !== null);
+}
+
 /** Those that runs without `ALSO_PUBLISHED` compare: of the most urgent bundle. @param reason of a bundle. */
 export function mainAttributesOf(
   records: Readonly<Record<string, BundleRecord>>,
