@@ -68,6 +68,8 @@ export class CheckFailure extends CertmanError {
   }
 }
 
+const LONGER = 'Where what is asked is only slow, --timeout SECONDS waits longer.';
+
 /** A check, and once it has run its answer. */
 export class Check<Value> {
   readonly #definition: CheckDefinition<Value>;
@@ -106,7 +108,10 @@ export class Check<Value> {
       return { ...about, status, message, ...(remedy !== undefined && { remedy }) };
     } catch (error) {
       const { message, remedy = this.#definition.remedy } = signal.aborted
-        ? { message: `There was no answer within ${timeoutMs / 1000} s.` }
+        ? {
+            message: `There was no answer within ${timeoutMs / 1000} s.`,
+            remedy: [this.#definition.remedy, LONGER].join(' ').trim(),
+          }
         : failureOf(error);
       return { ...about, status: 'failed', message, ...(remedy !== undefined && { remedy }) };
     }
