@@ -8,6 +8,7 @@ import {
   type WorkflowBundle,
 } from '@temporalio/worker';
 import { ENCODE_FAILURES } from '../../workflows/failure-converter.ts';
+import { asciiCode } from './ascii-code.ts';
 
 /** The built program is in lib/, beside the workflow code of the same build. */
 const BUILT = import.meta.url.endsWith('.js');
@@ -63,9 +64,10 @@ export async function loadEncodingWorkflowCode(configured: string | undefined): 
 }
 
 /** Takes some seconds. */
-export function bundleWorkflows(): Promise<WorkflowBundle> {
-  return bundleWorkflowCode({
+export async function bundleWorkflows(): Promise<WorkflowBundle> {
+  const bundle = await bundleWorkflowCode({
     ...bundlerOptions(WORKFLOWS_PATH),
     logger: new DefaultLogger('WARN'),
   });
+  return { ...bundle, code: asciiCode(bundle.code) };
 }

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { bundleWorkflowCode } from '@temporalio/worker';
 import { inject } from 'vitest';
 import type { TestProject } from 'vitest/node';
+import { asciiCode } from '../../../src/worker/ascii-code.ts';
 import { bundlerOptions, WORKFLOWS_PATH } from '../../../src/worker/workflow-code.ts';
 
 const SOURCES = {
@@ -31,7 +32,7 @@ export async function provideBundles(project: TestProject, names: readonly Bundl
       ...bundlerOptions(SOURCES[name]),
       logger: SILENT,
     });
-    await writeFile(join(folder, `${name}.js`), code);
+    await writeFile(join(folder, `${name}.js`), asciiCode(code));
   }
   project.provide('workflowBundles', folder);
   return () => rm(folder, { recursive: true, force: true });
