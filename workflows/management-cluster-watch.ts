@@ -21,6 +21,7 @@ import {
   watchTakenOver,
 } from '../src/contract/management-cluster-watch.ts';
 import { PRIORITIES } from '../src/contract/priorities.ts';
+import { counted } from '../src/failures/counted.ts';
 import { onSignal } from './on-signal.ts';
 
 const MAX_TAKEOVERS_PER_RUN = 200;
@@ -98,7 +99,7 @@ function watchDetails(managementCluster: string, { holder, takeovers, lastFailur
   const watcher =
     holder === undefined ? 'No worker watches yet.' : `Watched by **${holder.worker}** since ${holder.since}.`;
   const failure = lastFailure === undefined ? '' : `\n\nThe last attempt failed: ${lastFailure} It is retried.`;
-  return `### Watch on ${managementCluster}\n\n${watcher} Taken over ${takeovers} time${takeovers === 1 ? '' : 's'} so far.${failure}`;
+  return `### Watch on ${managementCluster}\n\n${watcher} Taken over ${counted(takeovers, 'time')} so far.${failure}`;
 }
 
 function messageOf(error: unknown): string {

@@ -1,10 +1,4 @@
-import {
-  ApplicationFailure,
-  type Client,
-  type WorkflowHandle,
-  WorkflowNotFoundError,
-  WorkflowUpdateFailedError,
-} from '@temporalio/client';
+import { ApplicationFailure, type Client, type WorkflowHandle, WorkflowUpdateFailedError } from '@temporalio/client';
 import { loadSettings } from '../configuration/load-configuration.ts';
 import { type ClusterStatus, clusterStatus } from '../contract/cluster-certificates.ts';
 import { identityOfWorkflow, workflowIdPrefixes } from '../contract/ids.ts';
@@ -12,6 +6,7 @@ import { listExecutions } from '../controller/cluster-workflow-client.ts';
 import { CertmanError } from '../failures/failure.ts';
 import { withTolerantMemos } from '../payloads/data-converter.ts';
 import type { ClusterName } from './arguments.ts';
+import { describeIfKept } from './describe-workflow.ts';
 import type { KubeConnection } from './kubectl-options.ts';
 import { assertSameManagementCluster } from './management-cluster.ts';
 import { commandLine } from './program-name.ts';
@@ -81,16 +76,10 @@ export async function findClusterWorkflow(
 }
 
 async function isRunning(client: Client, workflowId: string): Promise<boolean> {
-  try {
-    const { status } = await client.withDeadline(Date.now() + PAGE_TIMEOUT_MS, () =>
-      client.workflow.getHandle(workflowId).describe(),
-    );
-    return status.name === 'RUNNING';
-  } catch (error) {
-    // Visibility lists a run for some moments after its retention.
-    if (error instanceof WorkflowNotFoundError) return false;
-    throw error;
-  }
+  const described = await client.withDeadline(Date.now() + PAGE_TIMEOUT_MS, () =>
+    describeIfKept(client.workflow.getHandle(workflowId)),
+  );
+  return described?.status.name === 'RUNNING';
 }
 
 /** Runs `work` with a cluster's workflow. @throws CertmanError `kubernetes/notFound` when it has none. */

@@ -1,8 +1,9 @@
-import { type Client, WorkflowNotFoundError } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import { watchWorkflowId } from '../contract/ids.ts';
 import { CLUSTER_UID_MEMO } from '../contract/management-cluster-watch.ts';
 import { CertmanError } from '../failures/failure.ts';
 import { withTolerantMemos } from '../payloads/data-converter.ts';
+import { describeIfKept } from './describe-workflow.ts';
 import type { KubeConnection } from './kubectl-options.ts';
 
 /**
@@ -48,12 +49,9 @@ export async function requireSameManagementCluster(
 
 /** The uid of the cluster that workers have claimed a name for; undefined: none has yet. */
 export async function watchedClusterUid(client: Client, managementCluster: string): Promise<string | undefined> {
-  try {
-    const { memo } = await withTolerantMemos(client).workflow.getHandle(watchWorkflowId(managementCluster)).describe();
-    const uid = memo?.[CLUSTER_UID_MEMO];
-    return typeof uid === 'string' ? uid : undefined;
-  } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return undefined;
-    throw error;
-  }
+  const described = await describeIfKept(
+    withTolerantMemos(client).workflow.getHandle(watchWorkflowId(managementCluster)),
+  );
+  const uid = described?.memo?.[CLUSTER_UID_MEMO];
+  return typeof uid === 'string' ? uid : undefined;
 }

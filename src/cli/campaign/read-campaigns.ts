@@ -17,6 +17,7 @@ import { listExecutions } from '../../controller/cluster-workflow-client.ts';
 import { CertmanError } from '../../failures/failure.ts';
 import { withTolerantMemos } from '../../payloads/data-converter.ts';
 import { PAGE_TIMEOUT_MS } from '../cluster-workflow.ts';
+import { describeIfKept } from '../describe-workflow.ts';
 import { commandLine } from '../program-name.ts';
 import { withTemporal } from '../temporal-client.ts';
 
@@ -100,12 +101,7 @@ export async function withCampaign<Result>(
 }
 
 async function isKept(campaign: Campaign): Promise<boolean> {
-  try {
-    return (await campaign.describe()).closeTime !== undefined;
-  } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return false;
-    throw error;
-  }
+  return (await describeIfKept(campaign))?.closeTime !== undefined;
 }
 
 /** A handle of a campaign. */

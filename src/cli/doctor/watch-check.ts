@@ -1,8 +1,9 @@
 /** Whether a controller watches the management cluster, by what Temporal says of its workflow and of that one's activity. */
-import { type Client, WorkflowNotFoundError } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import { optionalTsToMs } from '@temporalio/common/lib/time.js';
 import proto from '@temporalio/proto';
 import { pause } from '../../kubernetes/api/backoff.ts';
+import { describeIfKept } from '../describe-workflow.ts';
 import { formatRelative } from '../output.ts';
 import { CheckFailure, type Found, passed } from './check.ts';
 
@@ -97,11 +98,6 @@ function hasHeartbeat({ activity }: DescribedWatch): boolean {
 }
 
 async function describeWatch(client: Pick<Client, 'workflow'>, workflowId: string): Promise<DescribedWatch> {
-  try {
-    const { status, raw } = await client.workflow.getHandle(workflowId).describe();
-    return { isRunning: status.name === 'RUNNING', activity: raw.pendingActivities?.[0] };
-  } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return { isRunning: false, activity: undefined };
-    throw error;
-  }
+  const described = await describeIfKept(client.workflow.getHandle(workflowId));
+  return { isRunning: described?.status.name === 'RUNNING', activity: described?.raw.pendingActivities?.[0] };
 }

@@ -1,5 +1,8 @@
 import { vi } from 'vitest';
 
+/** As lru-cache has it: from before the fake timers. */
+const clock = performance;
+
 /**
  * Holds the clock of lru-cache, which keeps the `performance` of when it was loaded, and an instant of it for a
  * millisecond. The test restores mocks and timers.
@@ -15,4 +18,10 @@ export function holdPerformanceClock(): { advance(ms: number): void } {
       vi.advanceTimersByTime(ms);
     },
   };
+}
+
+/** The clock of lru-cache follows the fake timers. The test restores mocks and timers. @param options default: all is fake. */
+export function fakeTimersWithPerformanceClock(options?: Parameters<typeof vi.useFakeTimers>[0]): void {
+  vi.useFakeTimers(options);
+  vi.spyOn(clock, 'now').mockImplementation(() => Date.now());
 }

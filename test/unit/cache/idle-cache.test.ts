@@ -1,15 +1,10 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { IdleCache } from '../../../src/cache/idle-cache.ts';
+import { fakeTimersWithPerformanceClock } from '../../support/vitest/performance-clock.ts';
 
 const IDLE_MS = 120_000;
 
-// lru-cache has it from before the fake timers.
-const clock = performance;
-
-beforeEach(() => {
-  vi.useFakeTimers();
-  vi.spyOn(clock, 'now').mockImplementation(() => Date.now());
-});
+beforeEach(() => fakeTimersWithPerformanceClock());
 afterEach(() => {
   vi.useRealTimers();
   vi.restoreAllMocks();

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test, vi } from 'vitest';
 import { LoadingCache } from '../../../src/cache/loading-cache.ts';
+import { fakeTimersWithPerformanceClock } from '../../support/vitest/performance-clock.ts';
 
 const createCache = (ttlMs = 60_000): LoadingCache<string> => new LoadingCache({ max: 2, ttlMs });
 
@@ -80,8 +81,7 @@ test.each([
 });
 
 test.each(['first', 'second'])('a %s load that outlasts a purge is shared and cached', async (which) => {
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] });
-  const clock = vi.spyOn(performance, 'now').mockImplementation(() => Date.now());
+  fakeTimersWithPerformanceClock({ toFake: ['setTimeout', 'clearTimeout', 'Date'] });
   try {
     const cache = createCache(1_000);
     if (which === 'second') {
@@ -101,7 +101,7 @@ test.each(['first', 'second'])('a %s load that outlasts a purge is shared and ca
     await cache.get('key', load);
     expect(load).toHaveBeenCalledTimes(2);
   } finally {
-    clock.mockRestore();
+    vi.restoreAllMocks();
     vi.useRealTimers();
   }
 });

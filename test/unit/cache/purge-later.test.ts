@@ -2,16 +2,11 @@ import { LRUCache } from 'lru-cache';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { LoadingCache } from '../../../src/cache/loading-cache.ts';
 import { purgeLater } from '../../../src/cache/purge-later.ts';
+import { fakeTimersWithPerformanceClock } from '../../support/vitest/performance-clock.ts';
 
 const TTL_MS = 120_000;
 
-// lru-cache has it from before the fake timers.
-const clock = performance;
-
-beforeEach(() => {
-  vi.useFakeTimers();
-  vi.spyOn(clock, 'now').mockImplementation(() => Date.now());
-});
+beforeEach(() => fakeTimersWithPerformanceClock());
 afterEach(() => {
   vi.useRealTimers();
   vi.restoreAllMocks();
