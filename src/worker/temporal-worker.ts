@@ -5,6 +5,8 @@ import type { WorkflowBundleWithSourceMapAndFilename } from '@temporalio/worker/
 import { endThreads, withStartedThreads } from './started-threads.ts';
 import { WatchedWorkflowCreator, type WorkflowThread } from './watched-workflows.ts';
 
+const SOURCE_MAP = '//# sourceMappingURL=';
+
 /** Of the worker that is being created. */
 const startedCreators = new AsyncLocalStorage<WorkflowCreator[]>();
 
@@ -32,15 +34,16 @@ export class TemporalWorker extends Worker {
     options: CompiledWorkerOptions,
     logger: Logger,
   ): Promise<WorkflowCreator> {
-    const start = (): Promise<WorkflowCreator> => super.createWorkflowCreator(bundle, options, logger);
     // Without a thread of its own, as the SDK replays histories.
-    if (options.debugMode) return await start();
+    if (options.debugMode) return await super.createWorkflowCreator(bundle, options, logger);
+    const code = withoutSourceMap(bundle);
+    const start = (): Promise<WorkflowCreator> => super.createWorkflowCreator(code, options, logger);
     // Node's `vm` has no limit where it is undefined. The type of the SDK's options has no such value.
     const unlimited = { ...options, isolateExecutionTimeoutMs: undefined as unknown as number };
     const creator = await WatchedWorkflowCreator.start({
       checkIntervalMs: this.checkIntervalMs,
       startLimited: start,
-      startUnlimited: () => startThread(() => super.createWorkflowCreator(bundle, unlimited, logger)),
+      startUnlimited: () => startThread(() => super.createWorkflowCreator(code, unlimited, logger)),
       onStuck: (workflows) =>
         logger.error('A workflow did not return: its thread was ended, and these run with a limit from now on', {
           workflows: workflows.map(({ workflowId, runId }) => `${workflowId} ${runId}`),
@@ -54,4 +57,12 @@ export class TemporalWorker extends Worker {
 async function startThread(start: () => Promise<WorkflowCreator>): Promise<WorkflowThread> {
   const { result: creator, threads } = await withStartedThreads(start);
   return { creator, terminate: () => endThreads(threads) };
+}
+
+/** Without the comment that has the source map, which the SDK has read: its text would stay in both threads, and once more in V8. */
+function withoutSourceMap(bundle: WorkflowBundleWithSourceMapAndFilename): WorkflowBundleWithSourceMapAndFilename {
+  const end = bundle.code.lastIndexOf(SOURCE_MAP);
+  if (end === -1) return bundle;
+  // A slice would keep the whole text.
+  return { ...bundle, code: Buffer.from(bundle.code.slice(0, end)).toString() };
 }

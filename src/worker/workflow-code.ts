@@ -9,6 +9,7 @@ import {
 } from '@temporalio/worker';
 import { ENCODE_FAILURES } from '../../workflows/failure-converter.ts';
 import { asciiCode } from './ascii-code.ts';
+import { keepSyntax } from './keep-syntax.ts';
 
 /** The built program is in lib/, beside the workflow code of the same build. */
 const BUILT = import.meta.url.endsWith('.js');
@@ -31,7 +32,7 @@ export function bundlerOptions(
   return {
     workflowsPath,
     // A worker keeps the source map in memory, three times over: stack traces need its positions, not its sources.
-    webpackConfigHook: (config) => ({ ...config, devtool: 'inline-nosources-source-map' }),
+    webpackConfigHook: (config) => keepSyntax({ ...config, devtool: 'inline-nosources-source-map' }),
     preloadModules: [pathOf('./disable-stack-traces.ts'), workflowsPath],
     failureConverterPath: pathOf('../../workflows/failure-converter.ts'),
   };
