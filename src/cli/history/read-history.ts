@@ -14,6 +14,7 @@ import { commandLine } from '../program-name.ts';
 import { isUnavailable, unavailableMessage, withTemporal } from '../temporal-client.ts';
 import { certificateHistory, type HistoryEntry } from './certificate-history.ts';
 import { readLatestOrders, readOrders } from './read-orders.ts';
+import { RenewalRequests } from './requested-by.ts';
 
 /** The certificates of a cluster, newest first. */
 export interface CertificateHistory {
@@ -30,8 +31,9 @@ export async function readHistory(name: ClusterName, connection: KubeConnection)
   const { managementCluster } = loadSettings(process.env, ['managementCluster']);
   return await withTemporal(async (client) => {
     await assertSameManagementCluster(client, managementCluster, connection);
+    const requests = new RenewalRequests(client);
     const [{ orders, ...unsuccessful }, status, decommissions] = await Promise.all([
-      readOrders(client, managementCluster, name),
+      readOrders(client, requests, managementCluster, name),
       readStatus(client, managementCluster, name),
       readDecommissions(client, managementCluster, name),
     ]);
@@ -39,7 +41,7 @@ export async function readHistory(name: ClusterName, connection: KubeConnection)
     const isUnknown = orders.length === 0 && status === 'none' && decommissions.length === 0;
     if (isUnknown && unsuccessful.unsuccessfulOrders === 0) throw nothingKnown(cluster, managementCluster);
     const bundles = typeof status === 'string' ? undefined : status.bundles;
-    const latest = typeof status === 'string' ? [] : await readLatestOrders(client, status, orders);
+    const latest = typeof status === 'string' ? [] : await readLatestOrders(client, requests, status, orders);
     const all = [...latest, ...orders];
     const certificates = certificateHistory({ orders: all, bundles, decommissions, now: Date.now() });
     return { cluster, certificates, ...unsuccessful };

@@ -9,15 +9,19 @@ import { withTolerantMemos } from '../../payloads/data-converter.ts';
 import type { ClusterName } from '../arguments.ts';
 import { PAGE_TIMEOUT_MS } from '../cluster-workflow.ts';
 import type { CompletedOrder } from './certificate-history.ts';
-import { RenewalRequests } from './requested-by.ts';
+import type { RenewalRequests } from './requested-by.ts';
 
 /** The newest: a certificate of a day, renewed twice a day, has as many in Temporal's usual retention. */
 const MAX_ORDERS = 500;
 
 /** What visibility lists. @throws what the requests throw. */
-export async function readOrders(client: Client, managementCluster: string, name: ClusterName) {
+export async function readOrders(
+  client: Client,
+  requests: RenewalRequests,
+  managementCluster: string,
+  name: ClusterName,
+) {
   const query = `TaskQueue = '${taskQueueOf(managementCluster)}' AND WorkflowType = 'certificateIssuance' AND ${CertCluster.name} = '${certClusterOf(name)}' AND ExecutionStatus != 'Running'`;
-  const requests = new RenewalRequests(client);
   const orders: Promise<CompletedOrder>[] = [];
   let unsuccessfulOrders = 0;
   let lastUnsuccessful: string | undefined;
@@ -42,6 +46,7 @@ export async function readOrders(client: Client, managementCluster: string, name
  */
 export async function readLatestOrders(
   client: Client,
+  requests: RenewalRequests,
   { cluster, bundles }: Pick<ClusterStatus, 'cluster' | 'bundles'>,
   listed: readonly Pick<CompletedOrder, 'workflowId'>[],
 ): Promise<readonly CompletedOrder[]> {
@@ -51,7 +56,6 @@ export async function readLatestOrders(
     .map(([bundle, { orders }]) => issuanceWorkflowId(cluster.identity, bundle, orders))
     .filter((workflowId) => !known.has(workflowId));
   const { workflow } = withTolerantMemos(client);
-  const requests = new RenewalRequests(client);
   const found = await Promise.all(
     missing.map(async (workflowId) => {
       try {

@@ -3,6 +3,7 @@ import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import { TypedSearchAttributes } from '@temporalio/common';
 import { expect, test, vi } from 'vitest';
 import { readLatestOrders } from '../../../src/cli/history/read-orders.ts';
+import { RenewalRequests } from '../../../src/cli/history/requested-by.ts';
 import type { ClusterStatus } from '../../../src/contract/cluster-certificates.ts';
 import { issuanceWorkflowId } from '../../../src/contract/ids.ts';
 import { CertReason } from '../../../src/contract/search-attributes.ts';
@@ -24,8 +25,9 @@ const handle = (workflowId: string) => ({
   },
   result: () => Promise.resolve({ certificate: { serialNumber: workflowId } }),
 });
+const withDeadline = (_deadline: number, call: () => unknown) => call();
 const client = {
-  withDeadline: (_deadline: number, call: () => unknown) => call(),
+  withDeadline,
   workflow: { getHandle: handle },
 } as unknown as Client;
 vi.mock('../../../src/payloads/data-converter.ts', () => ({ withTolerantMemos: (one: Client) => one }));
@@ -34,8 +36,37 @@ const bundles = { a: { orders: 2 }, b: { orders: 1 }, c: { orders: 3 }, d: { ord
 
 test('an order that ended and is not listed yet is read by its id; one that runs, is listed or was lost is not', async () => {
   const status = { cluster: { identity }, bundles } as unknown as ClusterStatus;
-  const found = await readLatestOrders(client, status, [{ workflowId: id('c', 3) }, { workflowId: id('a', 1) }]);
+  const listed = [{ workflowId: id('c', 3) }, { workflowId: id('a', 1) }];
+  const found = await readLatestOrders(client, new RenewalRequests(client), status, listed);
   expect(found).toMatchObject([
     { uid: 'u', bundle: 'a', workflowId: id('a', 2), reason: 'RenewalDue', issuedAt: at.toISOString() },
   ]);
+});
+
+test('the history of the run that started several orders is read once', async () => {
+  const fetchHistory = vi.fn(() => Promise.resolve({ events: [] }));
+  const parentExecution = { workflowId: 'cluster', runId: 'parent' };
+  const typedSearchAttributes = new TypedSearchAttributes([{ key: CertReason, value: 'RenewRequested' }]);
+  const execution = {
+    runId: 'r',
+    status: { name: 'COMPLETED' },
+    startTime: at,
+    typedSearchAttributes,
+    parentExecution,
+  };
+  const result = () => Promise.resolve({});
+  const parent = {
+    withDeadline,
+    workflow: {
+      getHandle: (workflowId: string) => {
+        const describe = () => Promise.resolve({ ...execution, workflowId });
+        return { describe, result, fetchHistory };
+      },
+    },
+  } as unknown as Client;
+  const requests = new RenewalRequests(parent);
+  const status = { cluster: { identity }, bundles } as unknown as ClusterStatus;
+  expect(await readLatestOrders(parent, requests, status, [])).toHaveLength(4);
+  expect(await readLatestOrders(parent, requests, status, [])).toHaveLength(4);
+  expect(fetchHistory).toHaveBeenCalledOnce();
 });
