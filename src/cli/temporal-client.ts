@@ -54,7 +54,7 @@ export async function openTemporal(): Promise<OpenTemporal> {
   }
 }
 
-/** `<user>@<host>`: `certman history` shows it as who asked for a renewal. */
+/** `<user>@<host>`: `certman history` shows it as who asked for a renewal or a revocation. */
 function callerIdentity(): string {
   try {
     return `${userInfo().username}@${hostname()}`;

@@ -5,6 +5,7 @@ import type { BundleRecord } from '../../contract/bundle-record.ts';
 import type { CertificateIssuanceResult } from '../../contract/certificate-issuance.ts';
 import type { DecommissionResult } from '../../contract/cluster-certificates.ts';
 import { type KnownCertificate, knownCertificates } from '../../contract/known-certificates.ts';
+import type { OperatorRequest } from './operator-requests.ts';
 
 /** An order, as Temporal keeps it. Instants are RFC 3339. */
 export interface CompletedOrder {
@@ -15,8 +16,8 @@ export interface CompletedOrder {
   readonly issuedAt: string;
   /** An `OrderReason`. */
   readonly reason?: string;
-  /** Who asked for it, by what their client says of itself. */
-  readonly requestedBy?: string;
+  /** What operators asked for before it, oldest first; absent: by its reason, it is of no operator. */
+  readonly requests?: readonly OperatorRequest[];
   readonly result: CertificateIssuanceResult;
 }
 
@@ -85,7 +86,7 @@ function timeOf({ issuedAt, notBefore, notAfter }: HistoryEntry): number {
 }
 
 function entryOf(order: CompletedOrder, sources: HistorySources): HistoryEntry {
-  const { bundle, orderedAt, issuedAt, reason, requestedBy, workflowId, result } = order;
+  const { bundle, orderedAt, issuedAt, reason, workflowId, result } = order;
   const successor = successorOf(order, sources.orders);
   return {
     ...certificateOf(bundle, { ...result.certificate, caHost: result.caHost }),
@@ -93,7 +94,7 @@ function entryOf(order: CompletedOrder, sources: HistorySources): HistoryEntry {
     issuedAt,
     reason,
     why: reason !== undefined && Object.hasOwn(WHY, reason) ? WHY[reason as OrderReason] : (reason ?? 'unknown'),
-    by: byWhom(reason, requestedBy),
+    by: byWhom(order, sources.orders),
     fate: fateOf(bundle, result.certificate, successor, sources),
     replacedBy: successor?.result.certificate.serialNumber,
     workflowId,
@@ -108,11 +109,33 @@ function certificateOf(
   return { bundle, serialNumber, issuer, notBefore, notAfter, dnsNames, caHost };
 }
 
-function byWhom(reason: string | undefined, requestedBy: string | undefined): string {
-  if (reason === 'RenewRequested') return requestedBy ?? 'a person';
-  if (reason === 'RevocationRequested') return 'a person';
-  if (reason === 'CampaignRequested') return 'a campaign';
-  return reason === 'Revoked' || reason === 'SuggestedByCa' ? 'the CA' : 'certman';
+function byWhom(order: CompletedOrder, orders: readonly CompletedOrder[]): string {
+  const { reason, bundle, requests = [] } = order;
+  const ofBundle = requests.filter((request) => request.bundle === undefined || request.bundle === bundle);
+  const last = (kind: OperatorRequest['kind']) => ofBundle.findLast((request) => request.kind === kind)?.by;
+  switch (reason) {
+    case 'RenewRequested':
+      return last('renewal') ?? 'a person';
+    case 'RevocationRequested':
+      return last('revocation') ?? 'a person';
+    case 'Revoked': {
+      // Revoked by an operator before it was replaced (--now), else by the CA.
+      const revoked = order.result.replaced ?? predecessorOf(order, orders)?.result.certificate;
+      return ofBundle.findLast(({ serialNumber }) => serialNumber === (revoked?.serialNumber ?? ''))?.by ?? 'the CA';
+    }
+    case 'CampaignRequested':
+      return 'a campaign';
+    case 'SuggestedByCa':
+      return 'the CA';
+    case undefined:
+    default:
+      return 'certman';
+  }
+}
+
+/** The certificate of the same bundle before it. */
+function predecessorOf(order: CompletedOrder, orders: readonly CompletedOrder[]): CompletedOrder | undefined {
+  return orders.find((one) => successorOf(one, orders) === order);
 }
 
 /** The next certificate of the same bundle. */

@@ -13,8 +13,8 @@ import { note } from '../output.ts';
 import { commandLine } from '../program-name.ts';
 import { isUnavailable, unavailableMessage, withTemporal } from '../temporal-client.ts';
 import { certificateHistory, type HistoryEntry } from './certificate-history.ts';
+import { OperatorRequests } from './operator-requests.ts';
 import { readLatestOrders, readOrders } from './read-orders.ts';
-import { RenewalRequests } from './requested-by.ts';
 
 /** The certificates of a cluster, newest first. */
 export interface CertificateHistory {
@@ -31,7 +31,7 @@ export async function readHistory(name: ClusterName, connection: KubeConnection)
   const { managementCluster } = loadSettings(process.env, ['managementCluster']);
   return await withTemporal(async (client) => {
     await assertSameManagementCluster(client, managementCluster, connection);
-    const requests = new RenewalRequests(client);
+    const requests = new OperatorRequests(client);
     const [{ orders, ...unsuccessful }, status, decommissions] = await Promise.all([
       readOrders(client, requests, managementCluster, name),
       readStatus(client, managementCluster, name),

@@ -1,5 +1,6 @@
 /** The orders of a cluster that ended, from Temporal. */
 import { type Client, type WorkflowExecutionInfo, WorkflowNotFoundError } from '@temporalio/client';
+import type { OrderReason } from '../../certificates/renewal-policy.ts';
 import type { CertificateIssuanceResult } from '../../contract/certificate-issuance.ts';
 import type { ClusterStatus } from '../../contract/cluster-certificates.ts';
 import { certClusterOf, issuanceWorkflowId, taskQueueOf } from '../../contract/ids.ts';
@@ -9,15 +10,22 @@ import { withTolerantMemos } from '../../payloads/data-converter.ts';
 import type { ClusterName } from '../arguments.ts';
 import { PAGE_TIMEOUT_MS } from '../cluster-workflow.ts';
 import type { CompletedOrder } from './certificate-history.ts';
-import type { RenewalRequests } from './requested-by.ts';
+import type { OperatorRequests } from './operator-requests.ts';
 
 /** The newest: a certificate of a day, renewed twice a day, has as many in Temporal's usual retention. */
 const MAX_ORDERS = 500;
 
+/** Reasons of orders for which an operator may have asked. */
+const REASONS_OF_OPERATORS: ReadonlySet<string> = new Set<OrderReason>([
+  'RenewRequested',
+  'RevocationRequested',
+  'Revoked',
+]);
+
 /** What visibility lists. @throws what the requests throw. */
 export async function readOrders(
   client: Client,
-  requests: RenewalRequests,
+  requests: OperatorRequests,
   managementCluster: string,
   name: ClusterName,
 ) {
@@ -46,7 +54,7 @@ export async function readOrders(
  */
 export async function readLatestOrders(
   client: Client,
-  requests: RenewalRequests,
+  requests: OperatorRequests,
   { cluster, bundles }: Pick<ClusterStatus, 'cluster' | 'bundles'>,
   listed: readonly Pick<CompletedOrder, 'workflowId'>[],
 ): Promise<readonly CompletedOrder[]> {
@@ -75,18 +83,15 @@ export async function readLatestOrders(
 
 async function readOrder(
   client: Client,
-  requests: RenewalRequests,
+  requests: OperatorRequests,
   execution: Omit<WorkflowExecutionInfo, 'raw'>,
 ): Promise<CompletedOrder> {
   const { workflowId, runId, startTime, closeTime = startTime, parentExecution } = execution;
   const reason = execution.typedSearchAttributes.get(CertReason);
-  const [result, requestedBy] = await Promise.all([
+  const [result, asked] = await Promise.all([
     client.workflow.getHandle(workflowId, runId).result() as Promise<CertificateIssuanceResult>,
-    reason === 'RenewRequested' && parentExecution
-      ? requests.requestedBy(
-          { workflowId: parentExecution.workflowId ?? '', runId: parentExecution.runId ?? '' },
-          startTime,
-        )
+    reason !== undefined && REASONS_OF_OPERATORS.has(reason) && parentExecution
+      ? requests.before({ workflowId: parentExecution.workflowId ?? '', runId: parentExecution.runId ?? '' }, startTime)
       : undefined,
   ]);
   // issue/<management cluster>/<namespace>/<name>/<uid>/<bundle>/<number>
@@ -98,7 +103,7 @@ async function readOrder(
     orderedAt: startTime.toISOString(),
     issuedAt: closeTime.toISOString(),
     reason,
-    requestedBy,
+    requests: asked,
     result,
   };
 }

@@ -186,6 +186,10 @@ test('one certificate is revoked: an older one, and the one in use at once; a wa
   const { certificates } = await historyOf();
   const fates = new Map(certificates.map((one) => [one.serialNumber, one.fate]));
   expect([fates.get(older.serialNumber), fates.get(inUse.serialNumber)]).toEqual(['revoked', 'revoked']);
+  expect(certificates.find((one) => one.serialNumber === serialNumber)).toMatchObject({
+    reason: 'Revoked',
+    by: expect.stringMatching(/^\S+@\S+$/) as string,
+  });
 });
 
 test('what the demo suggests works as it is printed, and its cluster serves the certificate', async () => {

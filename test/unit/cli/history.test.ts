@@ -1,7 +1,7 @@
 import { describe, expect, it, test } from 'vitest';
 import { type CompletedOrder, certificateHistory } from '../../../src/cli/history/certificate-history.ts';
 import { formatHistory } from '../../../src/cli/history/history-text.ts';
-import { requestIn } from '../../../src/cli/history/requested-by.ts';
+import { type OperatorRequest, requestIn } from '../../../src/cli/history/operator-requests.ts';
 import type { BundleRecord } from '../../../src/contract/bundle-record.ts';
 import { knownCertificates } from '../../../src/contract/known-certificates.ts';
 
@@ -38,6 +38,10 @@ function order(serialNumber: string, day: number, change: Partial<CompletedOrder
   };
 }
 
+function asked(kind: OperatorRequest['kind'], by: string, change: Partial<OperatorRequest> = {}): OperatorRequest {
+  return { kind, at: 100_000, by, ...change };
+}
+
 function record(serialNumber: string, change: Partial<BundleRecord> = {}): BundleRecord {
   return {
     state: 'Ready',
@@ -59,7 +63,7 @@ describe('the certificates of a cluster', () => {
     const history = certificateHistory({
       orders: [
         order('1', 1, { reason: 'SecretMissing' }),
-        order('3', 20, { reason: 'RenewRequested', requestedBy: 'alice@laptop' }),
+        order('3', 20, { reason: 'RenewRequested', requests: [asked('renewal', 'alice@laptop')] }),
         order('2', 10, { reason: 'Revoked' }),
         order('9', 5, { bundle: 'other' }),
       ],
@@ -147,15 +151,55 @@ describe('the certificates of a cluster', () => {
   });
 });
 
-test('who asked for a renewal is the client of the update', () => {
-  const accepted = (name: string, identity: string) => ({
-    eventTime: { seconds: 100, nanos: 0 },
+describe('who asked', () => {
+  const time = { eventTime: { seconds: 100, nanos: 0 } };
+  const updated = (name: string, identity: string) => ({
+    ...time,
     workflowExecutionUpdateAcceptedEventAttributes: { acceptedRequest: { meta: { identity }, input: { name } } },
   });
-  expect(requestIn(accepted('renew', 'alice@laptop') as never)).toEqual([{ at: 100_000, by: 'alice@laptop' }]);
-  expect(requestIn(accepted('release', 'alice@laptop') as never)).toEqual([]);
-  expect(requestIn(accepted('renew', '') as never)).toEqual([]);
-  expect(requestIn({} as never)).toEqual([]);
+  const signalled = (signalName: string, identity: string) => ({
+    ...time,
+    workflowExecutionSignaledEventAttributes: { signalName, identity },
+  });
+  const read = (event: object, argument?: unknown) => requestIn(event as never, () => Promise.resolve(argument));
+
+  it('for a renewal is the client of the update', async () => {
+    expect(await read(updated('renew', 'alice@laptop'), {})).toEqual([asked('renewal', 'alice@laptop')]);
+    expect(await read(updated('renew', 'alice@laptop'), { bundleName: 'b' })).toEqual([
+      asked('renewal', 'alice@laptop', { bundle: 'b' }),
+    ]);
+    expect(await read(updated('release', 'alice@laptop'))).toEqual([]);
+    expect(await read(updated('renew', ''))).toEqual([]);
+    expect(await read({})).toEqual([]);
+  });
+
+  it('for a revocation is the client of the signal', async () => {
+    const argument = { bundleName: 'b', serialNumber: '1' };
+    const ofOne = { bundle: 'b', serialNumber: '1' };
+    expect(await read(signalled('revocationRequested', 'bob@laptop'), argument)).toEqual([
+      asked('revocation', 'bob@laptop', ofOne),
+    ]);
+    // An argument that cannot be decrypted.
+    expect(await read(signalled('revocationRequested', 'bob@laptop'))).toEqual([asked('revocation', 'bob@laptop')]);
+    expect(await read(signalled('certificateRevoked', 'bob@laptop'), argument)).toEqual([]);
+  });
+
+  it('is shown for the bundle and the certificate that were meant', () => {
+    const requests = [
+      asked('revocation', 'alice@laptop', { bundle: 'primary', serialNumber: '1' }),
+      asked('revocation', 'bob@laptop', { bundle: 'other', serialNumber: '9' }),
+      asked('renewal', 'carol@laptop', { bundle: 'other' }),
+    ];
+    const by = (reason: string, serialNumber = '1') => {
+      const orders = [order(serialNumber, 1), order('2', 2, { reason, requests })];
+      return certificateHistory({ orders, decommissions: [], now: NOW })[0]?.by;
+    };
+    expect(by('RevocationRequested')).toBe('alice@laptop');
+    // Revoked before it was replaced: by an operator, or by the CA.
+    expect(by('Revoked')).toBe('alice@laptop');
+    expect(by('Revoked', '9')).toBe('the CA');
+    expect(by('RenewRequested')).toBe('a person');
+  });
 });
 
 test('the text has the end of a serial number, wide all of it, and how many orders failed', () => {

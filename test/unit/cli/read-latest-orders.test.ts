@@ -2,8 +2,8 @@
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import { TypedSearchAttributes } from '@temporalio/common';
 import { expect, test, vi } from 'vitest';
+import { OperatorRequests } from '../../../src/cli/history/operator-requests.ts';
 import { readLatestOrders } from '../../../src/cli/history/read-orders.ts';
-import { RenewalRequests } from '../../../src/cli/history/requested-by.ts';
 import type { ClusterStatus } from '../../../src/contract/cluster-certificates.ts';
 import { issuanceWorkflowId } from '../../../src/contract/ids.ts';
 import { CertReason } from '../../../src/contract/search-attributes.ts';
@@ -37,7 +37,7 @@ const bundles = { a: { orders: 2 }, b: { orders: 1 }, c: { orders: 3 }, d: { ord
 test('an order that ended and is not listed yet is read by its id; one that runs, is listed or was lost is not', async () => {
   const status = { cluster: { identity }, bundles } as unknown as ClusterStatus;
   const listed = [{ workflowId: id('c', 3) }, { workflowId: id('a', 1) }];
-  const found = await readLatestOrders(client, new RenewalRequests(client), status, listed);
+  const found = await readLatestOrders(client, new OperatorRequests(client), status, listed);
   expect(found).toMatchObject([
     { uid: 'u', bundle: 'a', workflowId: id('a', 2), reason: 'RenewalDue', issuedAt: at.toISOString() },
   ]);
@@ -64,7 +64,7 @@ test('the history of the run that started several orders is read once', async ()
       },
     },
   } as unknown as Client;
-  const requests = new RenewalRequests(parent);
+  const requests = new OperatorRequests(parent);
   const status = { cluster: { identity }, bundles } as unknown as ClusterStatus;
   expect(await readLatestOrders(parent, requests, status, [])).toHaveLength(4);
   expect(await readLatestOrders(parent, requests, status, [])).toHaveLength(4);
