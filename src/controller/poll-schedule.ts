@@ -1,26 +1,31 @@
 import { Heap } from 'heap-js';
+import { type Acceptance, DueTurns } from './due-turns.ts';
 
 /** A planned poll; obsolete once the entry of its key has another one. */
 interface PlannedPoll {
   readonly key: string;
   readonly at: number;
+  /** Of a subject in the background: the namespace whose turn it takes. */
+  readonly turnOf?: string | undefined;
 }
 
-/** Subjects in the background are offered apart: however many there are, they hold up no others. */
-export type PollLane = 'foreground' | 'background';
-
-/** Whether a subject that is due is polled now, at another round, or not in use any more. `full`: the round is. */
-export type Acceptance = 'accepted' | 'later' | 'forget' | 'full';
+/** What becomes due in the background at one instant is put in turn bit by bit: it can be a fleet. */
+const MAX_PUT_IN_TURN = 2_000;
 
 /** When each polled subject is due next, by its key; in memory. A round costs as much as there is due. */
 export class PollSchedule {
   readonly #planned = new Map<string, PlannedPoll>();
   readonly #answered = new Set<string>();
-  readonly #heaps: Readonly<Record<PollLane, Heap<PlannedPoll>>> = { foreground: heap(), background: heap() };
+  readonly #foreground = heap();
+  readonly #background = heap();
+  readonly #backgroundDue = new DueTurns<PlannedPoll>();
 
-  /** Plans a new subject. @param at epoch milliseconds; now: it is due at once. */
-  add(key: string, at: number, lane: PollLane = 'foreground'): void {
-    if (!this.#planned.has(key)) this.#plan(key, at, lane);
+  /**
+   * Plans a new subject. @param at epoch milliseconds; now: it is due at once.
+   * @param turnOf of a subject in the background, which holds up none of the others: the namespace whose turn it takes.
+   */
+  add(key: string, at: number, turnOf?: string): void {
+    if (!this.#planned.has(key)) this.#plan({ key, at, turnOf });
   }
 
   delete(key: string): void {
@@ -29,8 +34,8 @@ export class PollSchedule {
   }
 
   /** Offers what is due, the longest due first, until the round is full; it stays due until it is answered or postponed. */
-  offerDue(now: number, accept: (key: string) => Acceptance, lane: PollLane = 'foreground'): void {
-    const planned = this.#heaps[lane];
+  offerDue(now: number, accept: (key: string) => Acceptance): void {
+    const planned = this.#foreground;
     const stillDue: PlannedPoll[] = [];
     for (let next = planned.peek(); next !== undefined && next.at <= now; next = planned.peek()) {
       planned.pop();
@@ -43,16 +48,33 @@ export class PollSchedule {
     planned.addAll(stillDue);
   }
 
-  /** @param nextPollAt epoch milliseconds. */
-  answered(key: string, nextPollAt: number, lane: PollLane = 'foreground'): void {
-    if (!this.#planned.has(key)) return;
-    this.#answered.add(key);
-    this.#plan(key, nextPollAt, lane);
+  /** As {@link offerDue}, of the subjects in the background: one of each namespace in turn. */
+  offerBackground(now: number, accept: (key: string) => Acceptance): void {
+    const planned = this.#background;
+    for (let count = 0; count < MAX_PUT_IN_TURN; count += 1) {
+      const next = planned.peek();
+      if (next === undefined || next.at > now) break;
+      planned.pop();
+      if (this.#planned.get(next.key) === next) this.#backgroundDue.add(next.turnOf ?? '', next);
+    }
+    this.#backgroundDue.offer((next) => {
+      if (this.#planned.get(next.key) !== next) return 'forget';
+      const acceptance = accept(next.key);
+      if (acceptance === 'forget') this.delete(next.key);
+      return acceptance;
+    });
   }
 
-  /** For a subject that was not asked about or not answered. @param nextPollAt epoch milliseconds. */
-  postpone(key: string, nextPollAt: number, lane: PollLane = 'foreground'): void {
-    if (this.#planned.has(key)) this.#plan(key, nextPollAt, lane);
+  /** @param nextPollAt epoch milliseconds. @param turnOf as for {@link add}. */
+  answered(key: string, nextPollAt: number, turnOf?: string): void {
+    if (!this.#planned.has(key)) return;
+    this.#answered.add(key);
+    this.#plan({ key, at: nextPollAt, turnOf });
+  }
+
+  /** For a subject that was not asked about or not answered. @param nextPollAt epoch milliseconds. @param turnOf as for {@link add}. */
+  postpone(key: string, nextPollAt: number, turnOf?: string): void {
+    if (this.#planned.has(key)) this.#plan({ key, at: nextPollAt, turnOf });
   }
 
   /** Number of subjects in use with at least one answer. */
@@ -60,10 +82,9 @@ export class PollSchedule {
     return this.#answered.size;
   }
 
-  #plan(key: string, at: number, lane: PollLane): void {
-    const planned = { key, at };
-    this.#planned.set(key, planned);
-    this.#heaps[lane].push(planned);
+  #plan(planned: PlannedPoll): void {
+    this.#planned.set(planned.key, planned);
+    (planned.turnOf === undefined ? this.#foreground : this.#background).push(planned);
   }
 }
 

@@ -1,9 +1,10 @@
 import pLimit from 'p-limit';
 import { CertmanError } from '../failures/failure.ts';
 import { backoffDelay, pause, withJitter } from '../kubernetes/api/backoff.ts';
+import type { Acceptance } from './due-turns.ts';
 import { inSlices } from './in-slices.ts';
 import { type ControllerLogger, type OutageLog, outageLog } from './outage-log.ts';
-import { type Acceptance, type PollLane, PollSchedule } from './poll-schedule.ts';
+import { PollSchedule } from './poll-schedule.ts';
 
 const ROUND_INTERVAL_MS = 5_000;
 const MAX_PER_ROUND = 500;
@@ -13,7 +14,7 @@ const MAX_PER_NAMESPACE = 10;
 const MAX_CONCURRENT_HOSTS = 8;
 /** How often a poller looks for what is due in the background. */
 const BACKGROUND_INTERVAL_MS = 1_000;
-/** What is in the background is not held longer than this. */
+/** What is in the background is not held longer than this; it may be held again for as long as it was not. */
 const MAX_BACKGROUND_HOLD_MS = 3_600_000;
 /** From the start of one batch to the next. */
 const BATCH_INTERVAL_MS = 200;
@@ -120,7 +121,7 @@ export class Poller<Subject> {
         const subject = this.#client.find(key);
         const now = Date.now();
         if (subject === undefined) this.#schedule.delete(key);
-        else this.#schedule.add(key, this.#client.firstPollAt?.(subject, now) ?? now, this.#laneOf(subject));
+        else this.#schedule.add(key, this.#client.firstPollAt?.(subject, now) ?? now, this.#turnOf(subject));
       }
     }
   }
@@ -130,7 +131,9 @@ export class Poller<Subject> {
     /** Hosts: one after the other of each, as in a round, so that an older probe of a cluster does not end after a newer one. */
     const polled = new Set<string>();
     const maxPolled = this.#client.concurrentHosts ?? MAX_CONCURRENT_HOSTS;
-    let heldSince: number | undefined;
+    /** As a bucket that leaks: what is held with short pauses is held no longer than without. */
+    let heldMs = 0;
+    let checkedAt = Date.now();
     let failed: { readonly error: unknown } | undefined;
     const pollOne = async (subject: Subject): Promise<void> => {
       const host = this.#client.hostOf(subject);
@@ -146,8 +149,11 @@ export class Poller<Subject> {
     for (;;) {
       await pause(BACKGROUND_INTERVAL_MS, this.#context.signal);
       if (failed !== undefined) throw failed.error;
-      heldSince = background.isHeld() ? (heldSince ?? Date.now()) : undefined;
-      if (heldSince !== undefined && Date.now() - heldSince < MAX_BACKGROUND_HOLD_MS) continue;
+      const isHeld = background.isHeld();
+      const sinceCheck = Date.now() - checkedAt;
+      checkedAt += sinceCheck;
+      heldMs = Math.min(MAX_BACKGROUND_HOLD_MS, Math.max(0, heldMs + (isHeld ? sinceCheck : -sinceCheck)));
+      if (isHeld && heldMs < MAX_BACKGROUND_HOLD_MS) continue;
       const max = Math.min((background.perSecond * BACKGROUND_INTERVAL_MS) / 1000, maxPolled - polled.size);
       for (const subject of this.#takeBackground(max, polled)) void pollOne(subject);
     }
@@ -165,12 +171,14 @@ export class Poller<Subject> {
       due.set(host, subject);
       return 'accepted';
     };
-    this.#schedule.offerDue(Date.now(), accept, 'background');
+    this.#schedule.offerBackground(Date.now(), accept);
     return [...due.values()];
   }
 
-  #laneOf(subject: Subject): PollLane {
-    return this.#client.background?.includes(subject, Date.now()) === true ? 'background' : 'foreground';
+  /** Of a subject in the background: the namespace whose turn it takes. */
+  #turnOf(subject: Subject): string | undefined {
+    if (this.#client.background?.includes(subject, Date.now()) !== true) return undefined;
+    return this.#client.namespacesOf?.(subject)[0] ?? '';
   }
 
   /** The subjects of one round, in the order in which they are asked for. */
@@ -204,7 +212,7 @@ export class Poller<Subject> {
       const outage = this.#outages.get(host);
       if (outage !== undefined && outage.nextAttemptAt > Date.now()) {
         for (const subject of waiting)
-          this.#schedule.postpone(this.#client.keyOf(subject), outage.nextAttemptAt, this.#laneOf(subject));
+          this.#schedule.postpone(this.#client.keyOf(subject), outage.nextAttemptAt, this.#turnOf(subject));
         return;
       }
       // Of a failing host any one is tried: the same one could be the cause each time.
@@ -227,9 +235,9 @@ export class Poller<Subject> {
         if (result.kind === 'answered' || result.kind === 'responded') responded = true;
         const now = Date.now();
         const nextPollAt = now + withJitter(Math.max(0, result.nextPollAt - now));
-        const lane = this.#laneOf(subject);
-        if (result.kind === 'answered') this.#schedule.answered(key, nextPollAt, lane);
-        else this.#schedule.postpone(key, nextPollAt, lane);
+        const turnOf = this.#turnOf(subject);
+        if (result.kind === 'answered') this.#schedule.answered(key, nextPollAt, turnOf);
+        else this.#schedule.postpone(key, nextPollAt, turnOf);
       }
     } catch (error) {
       this.#context.signal.throwIfAborted();

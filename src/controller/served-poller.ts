@@ -222,6 +222,7 @@ export function servedRemovalClient(context: ServedPollContext): PollClient<Prob
     },
     keyOf: ({ key }) => key,
     hostOf: ({ cluster }) => keyOf(cluster),
+    namespacesOf: ({ cluster }) => [cluster.namespace],
     background: {
       perSecond: BACKGROUND_PROBES_PER_SECOND,
       includes: () => true,

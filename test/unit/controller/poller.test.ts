@@ -270,6 +270,7 @@ describe('subjects in the background', () => {
         find: (key) => key,
         keyOf: (subject) => subject,
         hostOf: (subject) => subject.replace(/@.*/, ''),
+        namespacesOf: (subject) => [subject.replace(/.*#/, '')],
         background: { perSecond: 10, includes: (subject) => subject.startsWith('old'), isHeld: () => held },
         poll: async ([key = '']) => {
           polled.push(key);
@@ -305,6 +306,35 @@ describe('subjects in the background', () => {
     expect(polled.slice(32)).toEqual(['new']);
   });
 
+  test('take turns by namespace: many of one hold up none of another', async () => {
+    subjects = Array.from({ length: 5_000 }, (_, index) => `old-${index}#many`);
+    start();
+    await vi.advanceTimersByTimeAsync(6_000);
+    subjects = [...subjects, 'old-a#few', 'old-b#few'];
+    await vi.advanceTimersByTimeAsync(7_000);
+    expect(polled.filter((key) => key.endsWith('#few')).toSorted()).toEqual(['old-a#few', 'old-b#few']);
+    expect(polled.length).toBeGreaterThan(40);
+  });
+
+  test('take turns by namespace in the places of those that do not answer, too', async () => {
+    const hanging = Array.from({ length: 5_000 }, (_, index) => `old-${index}#many`);
+    subjects = hanging;
+    const places: PromiseWithResolvers<PollResult>[] = [];
+    start((key) => {
+      if (!hanging.includes(key)) return answered();
+      const place = Promise.withResolvers<PollResult>();
+      places.push(place);
+      return place.promise;
+    });
+    await vi.advanceTimersByTimeAsync(30_000);
+    expect(polled).toHaveLength(32);
+    subjects = [...hanging, 'old-a#few'];
+    await vi.advanceTimersByTimeAsync(6_000);
+    for (const place of places.slice(0, 2)) place.resolve(await answered());
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(polled).toContain('old-a#few');
+  });
+
   test('of one host are polled one after the other', async () => {
     subjects = ['old-1@a', 'old-1@b', 'old-2@a'];
     const first = Promise.withResolvers<PollResult>();
@@ -324,6 +354,21 @@ describe('subjects in the background', () => {
     expect(polled).toEqual(['new']);
     await vi.advanceTimersByTimeAsync(20_000);
     expect(polled).toEqual(['new', 'old-1']);
+  });
+
+  test('wait no longer where it pauses for a second now and then', async () => {
+    held = true;
+    start();
+    for (let minute = 0; minute < 65; minute += 1) {
+      await vi.advanceTimersByTimeAsync(59_000);
+      held = false;
+      await vi.advanceTimersByTimeAsync(1_000);
+      held = true;
+    }
+    // Ten in each pause, and the rest once the hour is over.
+    expect(polled.length).toBeGreaterThan(65 * 10);
+    await vi.advanceTimersByTimeAsync(100_000);
+    expect(polled.toSorted()).toEqual(subjects.toSorted());
   });
 
   test('end the poller with an error that is no failure of a host', async () => {
