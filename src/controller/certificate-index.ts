@@ -4,15 +4,24 @@ import type { CertificateInUse, ControllerCache } from './controller-cache.ts';
 export class CertificateIndex {
   readonly #cache: ControllerCache;
   readonly #keyOf: (certificate: CertificateInUse) => string | undefined;
+  readonly #onMoved: (key: string) => void;
   readonly #changedRequests: Set<string>;
   /** By key: the `namespace/name` of each CertificateRequest. The renewal information of one certificate has one. */
   readonly #requests = new Map<string, string | Set<string>>();
   readonly #keyByRequest = new Map<string, string>();
 
-  /** @param keyOfCertificate undefined: nothing is polled about it. */
-  constructor(cache: ControllerCache, keyOfCertificate: (certificate: CertificateInUse) => string | undefined) {
+  /**
+   * @param keyOfCertificate undefined: nothing is polled about it.
+   * @param onMoved called with the key that a CertificateRequest has instead of another one.
+   */
+  constructor(
+    cache: ControllerCache,
+    keyOfCertificate: (certificate: CertificateInUse) => string | undefined,
+    onMoved: (key: string) => void = () => undefined,
+  ) {
     this.#cache = cache;
     this.#keyOf = keyOfCertificate;
+    this.#onMoved = onMoved;
     this.#changedRequests = cache.changedRequests();
   }
 
@@ -36,6 +45,7 @@ export class CertificateIndex {
       const previous = this.#keyByRequest.get(request);
       if (previous !== undefined && previous !== key) {
         this.#remove(previous, request);
+        if (key !== undefined) this.#onMoved(key);
         yield previous;
       }
       if (key === undefined) continue;

@@ -28,6 +28,12 @@ export class PollSchedule {
     if (!this.#planned.has(key)) this.#plan({ key, at, turnOf });
   }
 
+  /** Plans a subject for an instant, unless it is planned for an earlier one. @param at, turnOf as for {@link add}. */
+  bringForward(key: string, at: number, turnOf?: string): void {
+    const planned = this.#planned.get(key);
+    if (planned === undefined || planned.at > at) this.#plan({ key, at, turnOf });
+  }
+
   delete(key: string): void {
     this.#planned.delete(key);
     this.#answered.delete(key);

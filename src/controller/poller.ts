@@ -57,6 +57,8 @@ export interface PollClient<Subject> {
   readonly concurrentHosts?: number;
   /** When a new subject is polled first (epoch milliseconds); absent: at once. */
   firstPollAt?(subject: Subject, now: number): number;
+  /** Whether the change of a subject makes it due, whenever it was planned; absent: none does. */
+  isDueAtOnce?(subject: Subject): boolean;
   /** Absent: none is in the background. */
   readonly background?: BackgroundPolls<Subject>;
   /** Whose users can choose the subject's host; absent: none can. */
@@ -121,6 +123,8 @@ export class Poller<Subject> {
         const subject = this.#client.find(key);
         const now = Date.now();
         if (subject === undefined) this.#schedule.delete(key);
+        else if (this.#client.isDueAtOnce?.(subject) === true)
+          this.#schedule.bringForward(key, now, this.#turnOf(subject));
         else this.#schedule.add(key, this.#client.firstPollAt?.(subject, now) ?? now, this.#turnOf(subject));
       }
     }

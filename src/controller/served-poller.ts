@@ -1,5 +1,6 @@
 /** Probes clusters for the certificates that they serve, and keeps the condition `Served` of their CertificateRequests. */
 import pLimit from 'p-limit';
+import { digestOf } from '../certificates/digest.ts';
 import { BACKGROUND_PROBES_PER_SECOND, isBackgroundProbe, nextProbeAt } from '../certificates/probe-schedule.ts';
 import {
   type ExpectedCertificate,
@@ -41,18 +42,29 @@ type ServedPollContext = Pick<ControllerContext, 'cache' | 'kubernetes' | 'queue
 
 /**
  * A certificate of a ClusterDeployment: what a standalone one is for is not known. Another certificate is another key, and so is
- * one that turns out to be just installed: a status can have the certificate before the time of its installation.
+ * one that turns out to be just installed: a status can have the certificate before the time of its installation. So is the
+ * same one at other endpoints.
  */
 function probeKeyOf({ request, cluster }: CertificateInUse): string | undefined {
   const { serialNumber, installedAt } = request;
   if (cluster.kind !== undefined || serialNumber === undefined) return undefined;
-  return [keyOf(request), serialNumber, installedAt ?? '', cluster.endpoints?.notProbed ?? ''].join(' ');
+  return [keyOf(request), serialNumber, installedAt ?? '', placesOf({ request, cluster })].join(' ');
+}
+
+/** Where it is probed, as the reason why it is not, or a digest: there are as many keys as certificates. */
+function placesOf({ request, cluster }: Pick<CertificateInUse, 'request' | 'cluster'>): string {
+  const { notProbed } = cluster.endpoints ?? {};
+  if (notProbed !== undefined) return notProbed;
+  const endpoints = endpointsOf(request.dnsNames, cluster.endpoints);
+  return digestOf(endpoints.map(({ host, port }) => `${host}:${port}`).join(' ')).slice(0, 8);
 }
 
 /** Probes certificates after their installation, with a back-off, then rarely; writes a condition only when it changes. */
 export function servedPollClient(context: ServedPollContext, check: ServedCheck): PollClient<ProbedCertificate> {
   const { cache, queue, signal } = context;
-  const certificates = new CertificateIndex(cache, probeKeyOf);
+  /** Keys that certificates have instead of others since the last call of `changes`. */
+  const moved = new Set<string>();
+  const certificates = new CertificateIndex(cache, probeKeyOf, (key) => moved.add(key));
   /** Probes in a row that did not reach a name, by key. */
   const failedProbes = new Map<string, number>();
 
@@ -86,7 +98,10 @@ export function servedPollClient(context: ServedPollContext, check: ServedCheck)
       failing: 'The condition Served of a cluster cannot be written',
       recovered: 'The condition Served of a cluster can be written again',
     },
-    changes: () => certificates.update(Date.now()),
+    changes() {
+      moved.clear();
+      return certificates.update(Date.now());
+    },
     find(key) {
       const [certificate] = certificates.get(key, Date.now());
       const serialNumber = certificate?.request.serialNumber;
@@ -99,6 +114,8 @@ export function servedPollClient(context: ServedPollContext, check: ServedCheck)
     namespacesOf: ({ cluster }) => [cluster.namespace],
     // A controller that takes over goes on with the sweep instead of beginning it.
     firstPollAt: (certificate, now) => (isSettled(certificate) ? now + Math.random() * check.intervalMs : now),
+    // A condition that another writer has removed comes back, and one that is of other endpoints is out of date.
+    isDueAtOnce: ({ key, request }) => moved.has(key) || request.served === undefined,
     background: {
       perSecond: BACKGROUND_PROBES_PER_SECOND,
       includes: ({ request }, now) => isBackgroundProbe(request, now),

@@ -86,13 +86,13 @@ function setUp(kubernetes: KubernetesApi = api, roots = new TrustStore([ca.certi
   return servedPollClient({ cache, kubernetes, queue, metrics, logger, signal }, check);
 }
 
-function setRequest(status: object, kind?: 'CertificateRequest'): void {
+function setRequest(status: object, kind?: 'CertificateRequest', dnsNames = ['api.c1.example.com']): void {
   const { namespace } = view.identity;
   cache.setCluster(toCachedCluster(undefined, { ...view, identity: { ...view.identity, kind } }));
   const name = cache.allClusters().next().value?.certificates[0]?.requestName ?? '';
   stored = {
     metadata: { namespace, name, uid: 'u', resourceVersion: '1' },
-    spec: { dnsNames: ['api.c1.example.com'] },
+    spec: { dnsNames },
     status,
   };
   observe();
@@ -288,6 +288,38 @@ describe('the sweep of what clusters serve', () => {
     const subject = client.find(renewed ?? '');
     expect(subject && client.background?.includes(subject, Date.now())).toBe(false);
     expect(subject && client.firstPollAt?.(subject, 1_000)).toBe(1_000);
+  });
+
+  /** Of the changes since the last call: whether they make a subject due, whenever it was planned. */
+  function dueAtOnce(client: ReturnType<typeof setUp>): readonly boolean[] {
+    const subjects = [...client.changes()].flatMap((key) => client.find(key) ?? []);
+    return subjects.map((subject) => client.isDueAtOnce?.(subject) === true);
+  }
+  const served = { type: 'Served', status: 'True', reason: 'Served', message: 'x' };
+
+  test.each([
+    ['the address of the API', { apiURL: 'https://api.c1.example.com:7443' }, ['api.c1.example.com']],
+    ['the names', {}, ['api.c1.example.com', '*.new.c1.example.com']],
+  ])('is due at once when %s changes, and only then', (_what, change, dnsNames) => {
+    setRequest({ ...issued.status, conditions: [served] });
+    const client = setUp();
+    expect(dueAtOnce(client)).toEqual([false]);
+    // As a resync does.
+    setRequest({ ...issued.status, conditions: [served] });
+    expect(dueAtOnce(client)).toEqual([false]);
+    view = { ...view, ...change };
+    setRequest({ ...issued.status, conditions: [served] }, undefined, dnsNames);
+    expect(dueAtOnce(client)).toEqual([true]);
+    setRequest({ ...issued.status, conditions: [served] }, undefined, dnsNames);
+    expect(dueAtOnce(client)).toEqual([false]);
+  });
+
+  test('is due at once when the condition has been removed', () => {
+    setRequest({ ...issued.status, conditions: [served] });
+    const client = setUp();
+    expect(dueAtOnce(client)).toEqual([false]);
+    setRequest(issued.status);
+    expect(dueAtOnce(client)).toEqual([true]);
   });
 
   test('removes all conditions at the pace of the sweep where it is switched off', async () => {
