@@ -2,6 +2,7 @@
 import { renewalRequestReason } from '../certificates/renewal-request.ts';
 import { pendingRevocations } from '../certificates/requested-revocation.ts';
 import { type BundleRecord, failureOf, shownReasonOf, waitsForTurn } from './bundle-record.ts';
+import { withinBytes } from './within-bytes.ts';
 
 /** A bundle with why it needs attention, or what was requested of it. */
 export interface Also {
@@ -20,7 +21,7 @@ export const REQUESTED_REASONS: ReadonlySet<string> = new Set([
 
 /** The value of the search attribute has room for so many. */
 export const MAX_ALSO = 10;
-const MAX_BUNDLE_LENGTH = 60;
+const MAX_BUNDLE_BYTES = 60;
 
 /** In the order of the bundles' names, at most ten. @param shown the bundle that a list shows, with its reason. */
 export function alsoOf(
@@ -32,7 +33,7 @@ export function alsoOf(
     .flatMap(([bundle, record]) => {
       const reasons = new Set([...(record === shown ? [] : problemOf(record)), ...requestsOf(record)]);
       if (record === shown) reasons.delete(shownReasonOf(record));
-      return [...reasons].map((reason) => ({ bundle: bundle.slice(0, MAX_BUNDLE_LENGTH), reason }));
+      return [...reasons].map((reason) => ({ bundle: withinBytes(bundle, MAX_BUNDLE_BYTES), reason }));
     })
     .slice(0, MAX_ALSO);
 }

@@ -1,6 +1,7 @@
 import type { PlacedOrder } from '../../src/contract/activities/acme.ts';
 import type { OwnershipProof, SealedTxtRecord } from '../../src/contract/activities/txt-records.ts';
 import type { CertificateIssuanceResult } from '../../src/contract/certificate-issuance.ts';
+import { withinBytes } from '../../src/contract/within-bytes.ts';
 import { counted } from '../../src/failures/counted.ts';
 import { fulfillOrder } from '../activities.ts';
 import { unfinishedStepIn } from '../failures.ts';
@@ -9,7 +10,7 @@ import type { IssuanceState } from './issuance-state.ts';
 import { atTurn, CombinedSteps } from './order-steps.ts';
 
 /** Temporal's limit is 400 bytes. */
-const MAX_SUMMARY_LENGTH = 300;
+const MAX_SUMMARY_BYTES = 300;
 
 /** All after the placement in one activity. The ownership records of a standalone request are published before it. */
 export class FulfillmentSteps extends CombinedSteps {
@@ -61,7 +62,7 @@ export class FulfillmentSteps extends CombinedSteps {
           if (challenges.length > 0) state.mayBePublished = true;
           state.mayBeIssued = true;
           try {
-            return await fulfillOrder.executeWithOptions({ summary: steps.slice(0, MAX_SUMMARY_LENGTH) }, [
+            return await fulfillOrder.executeWithOptions({ summary: withinBytes(steps, MAX_SUMMARY_BYTES) }, [
               {
                 cluster,
                 bundleName,

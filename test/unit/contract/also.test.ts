@@ -77,16 +77,17 @@ test.each<[string, BundleRecord, BundleRecord, readonly string[]]>([
   expect(alsoTexts(a, b)).toEqual(texts);
 });
 
-test('a list has ten, with short names, and reads them back', () => {
+test.each(['x', 'Ж', '証', '\u{1F512}'])('a list has ten, with short names of %s, and reads them back', (character) => {
   const records = Object.fromEntries(
     Array.from({ length: 12 }, (_, index) => [
-      `${index}: ${'x'.repeat(90)}`,
+      `${index}: ${character.repeat(90)}`,
       recordOf(READY, { campaigns: [CAMPAIGN] }),
     ]),
   );
   const also = alsoOf(records, undefined);
   expect(also).toHaveLength(10);
   expect(also.map(alsoText).map(parseAlso)).toEqual(also);
-  expect(Math.max(...also.map((one) => alsoText(one).length))).toBeLessThan(100);
+  expect(Math.max(...also.map((one) => Buffer.byteLength(alsoText(one))))).toBeLessThan(100);
+  expect(also.map(({ bundle }) => bundle)).toEqual(also.map(({ bundle }) => bundle.toWellFormed()));
   expect(parseAlso('Other')).toEqual({ bundle: '', reason: 'Other' });
 });
