@@ -1,4 +1,4 @@
-import { type Client, type WorkflowHandle, WorkflowNotFoundError } from '@temporalio/client';
+import type { Client, WorkflowHandle } from '@temporalio/client';
 import type { Payload, ProtoFailure } from '@temporalio/common';
 import {
   decodeArrayFromPayloads,
@@ -6,6 +6,7 @@ import {
 } from '@temporalio/common/lib/internal-non-workflow/index.js';
 import { clusterStatus } from '../contract/cluster-certificates.ts';
 import { issuanceWorkflowId } from '../contract/ids.ts';
+import { describeIfKept } from '../controller/describe-workflow.ts';
 import { oneLine } from '../failures/printable.ts';
 
 /** By activity, and by the steps of those that have several. */
@@ -24,23 +25,18 @@ const ACTIVITY_DESCRIPTIONS: Readonly<Record<string, string>> = {
 
 /** What an issuance does now. @returns undefined when it has no pending activity, has ended or is unknown. */
 export async function describeCurrentActivity(client: Client, workflowId: string): Promise<string | undefined> {
-  try {
-    const { raw } = await client.workflow.getHandle(workflowId).describe();
-    const activities = raw.pendingActivities ?? [];
-    // withdrawTxtRecords runs in parallel with the other activities, which describe the progress better.
-    const pending = activities.find(({ activityType }) => activityType?.name !== 'withdrawTxtRecords') ?? activities[0];
-    const type = pending?.activityType?.name ?? undefined;
-    if (type === undefined) return undefined;
-    const step = (await stepIn(client, pending?.heartbeatDetails)) ?? type;
-    const description = ACTIVITY_DESCRIPTIONS[step] ?? ACTIVITY_DESCRIPTIONS[type] ?? type;
-    const attempt = pending?.attempt ?? 1;
-    if (attempt <= 1) return description;
-    const failure = await messageOf(client, pending?.lastFailure);
-    return `${description} (attempt ${attempt}${failure === undefined ? '' : `; the last one: ${oneLine(failure)}`})`;
-  } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return undefined;
-    throw error;
-  }
+  const execution = await describeIfKept(client.workflow.getHandle(workflowId));
+  const activities = execution?.raw.pendingActivities ?? [];
+  // withdrawTxtRecords runs in parallel with the other activities, which describe the progress better.
+  const pending = activities.find(({ activityType }) => activityType?.name !== 'withdrawTxtRecords') ?? activities[0];
+  const type = pending?.activityType?.name ?? undefined;
+  if (type === undefined) return undefined;
+  const step = (await stepIn(client, pending?.heartbeatDetails)) ?? type;
+  const description = ACTIVITY_DESCRIPTIONS[step] ?? ACTIVITY_DESCRIPTIONS[type] ?? type;
+  const attempt = pending?.attempt ?? 1;
+  if (attempt <= 1) return description;
+  const failure = await messageOf(client, pending?.lastFailure);
+  return `${description} (attempt ${attempt}${failure === undefined ? '' : `; the last one: ${oneLine(failure)}`})`;
 }
 
 /** The step that an activity of several steps is at. */

@@ -1,9 +1,9 @@
 import type { Client } from '@temporalio/client';
 import { watchWorkflowId } from '../contract/ids.ts';
 import { CLUSTER_UID_MEMO } from '../contract/management-cluster-watch.ts';
+import { describeIfKept } from '../controller/describe-workflow.ts';
 import { CertmanError } from '../failures/failure.ts';
 import { withTolerantMemos } from '../payloads/data-converter.ts';
-import { describeIfKept } from './describe-workflow.ts';
 import type { KubeConnection } from './kubectl-options.ts';
 
 /**

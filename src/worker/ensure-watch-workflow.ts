@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Client, type ConnectionLike, WorkflowNotFoundError } from '@temporalio/client';
+import type { Client, ConnectionLike } from '@temporalio/client';
 import type { Configuration } from '../configuration/load-configuration.ts';
 import { taskQueueOf, watchWorkflowId } from '../contract/ids.ts';
 import { CLUSTER_UID_MEMO } from '../contract/management-cluster-watch.ts';
+import { describeIfKept } from '../controller/describe-workflow.ts';
 import { CertmanError } from '../failures/failure.ts';
 import { backoffDelay } from '../kubernetes/api/backoff.ts';
 import type { KubernetesApi } from '../kubernetes/api/kubernetes-api.ts';
@@ -78,7 +79,8 @@ export async function ensureWatchWorkflow(
 async function startWatchUnlessRunning(client: Client, cluster: NamedCluster, clusterUid: string): Promise<void> {
   const { managementCluster } = cluster;
   const workflowId = watchWorkflowId(managementCluster);
-  const latest = await describeWatch(client, workflowId);
+  const watch = client.workflow.getHandle(workflowId);
+  const latest = await describeIfKept(watch);
   if (latest !== undefined) refuseOtherCluster(latest.memo, cluster, clusterUid);
   if (latest?.status.name === 'RUNNING') return;
   await client.workflow.start('managementClusterWatch', {
@@ -90,16 +92,7 @@ async function startWatchUnlessRunning(client: Client, cluster: NamedCluster, cl
     staticSummary: `Watches the ClusterDeployments of ${managementCluster}`,
   });
   // Of two workers that start it at once, the other's may be the one that runs.
-  refuseOtherCluster((await describeWatch(client, workflowId))?.memo, cluster, clusterUid);
-}
-
-async function describeWatch(client: Client, workflowId: string) {
-  try {
-    return await client.workflow.getHandle(workflowId).describe();
-  } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return undefined;
-    throw error;
-  }
+  refuseOtherCluster((await describeIfKept(watch))?.memo, cluster, clusterUid);
 }
 
 function refuseOtherCluster(

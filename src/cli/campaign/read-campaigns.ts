@@ -14,10 +14,10 @@ import {
 } from '../../contract/renewal-campaign.ts';
 import { CertState } from '../../contract/search-attributes.ts';
 import { listExecutions } from '../../controller/cluster-workflow-client.ts';
+import { describeIfKept } from '../../controller/describe-workflow.ts';
 import { CertmanError } from '../../failures/failure.ts';
 import { withTolerantMemos } from '../../payloads/data-converter.ts';
 import { PAGE_TIMEOUT_MS } from '../cluster-workflow.ts';
-import { describeIfKept } from '../describe-workflow.ts';
 import { commandLine } from '../program-name.ts';
 import { withTemporal } from '../temporal-client.ts';
 

@@ -2,8 +2,8 @@
 import type { Client } from '@temporalio/client';
 import { optionalTsToMs } from '@temporalio/common/lib/time.js';
 import proto from '@temporalio/proto';
+import { describeIfKept } from '../../controller/describe-workflow.ts';
 import { pause } from '../../kubernetes/api/backoff.ts';
-import { describeIfKept } from '../describe-workflow.ts';
 import { formatRelative } from '../output.ts';
 import { CheckFailure, type Found, passed } from './check.ts';
 

@@ -1,11 +1,12 @@
 /** The orders of a cluster that ended, from Temporal. */
-import { type Client, type WorkflowExecutionInfo, WorkflowNotFoundError } from '@temporalio/client';
+import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import type { OrderReason } from '../../certificates/renewal-policy.ts';
 import type { CertificateIssuanceResult } from '../../contract/certificate-issuance.ts';
 import type { ClusterStatus } from '../../contract/cluster-certificates.ts';
 import { certClusterOf, issuanceWorkflowId, taskQueueOf } from '../../contract/ids.ts';
 import { CertCluster, CertReason } from '../../contract/search-attributes.ts';
 import { listExecutions } from '../../controller/cluster-workflow-client.ts';
+import { describeIfKept } from '../../controller/describe-workflow.ts';
 import { withTolerantMemos } from '../../payloads/data-converter.ts';
 import type { ClusterName } from '../arguments.ts';
 import { PAGE_TIMEOUT_MS } from '../cluster-workflow.ts';
@@ -66,16 +67,10 @@ export async function readLatestOrders(
   const { workflow } = withTolerantMemos(client);
   const found = await Promise.all(
     missing.map(async (workflowId) => {
-      try {
-        const execution = await client.withDeadline(Date.now() + PAGE_TIMEOUT_MS, () =>
-          workflow.getHandle(workflowId).describe(),
-        );
-        return execution.status.name === 'COMPLETED' ? await readOrder(client, requests, execution) : undefined;
-      } catch (error) {
-        // Longer ago than Temporal keeps.
-        if (error instanceof WorkflowNotFoundError) return undefined;
-        throw error;
-      }
+      const execution = await client.withDeadline(Date.now() + PAGE_TIMEOUT_MS, () =>
+        describeIfKept(workflow.getHandle(workflowId)),
+      );
+      return execution?.status.name === 'COMPLETED' ? await readOrder(client, requests, execution) : undefined;
     }),
   );
   return found.filter((order) => order !== undefined);
