@@ -5,7 +5,6 @@ import { renewalWithdrawn } from '../../src/contract/renewal-withdrawal.ts';
 import { CertAlso, CertReason } from '../../src/contract/search-attributes.ts';
 import { patchesIn } from '../support/temporal/history-events.ts';
 import { eventually } from '../support/vitest/eventually.ts';
-import { activityFailure } from '../support/workflows/activity-doubles.ts';
 import { bundleView, clusterView } from '../support/workflows/cluster-views.ts';
 import { foreignCertificate } from '../support/workflows/foreign-certificate.ts';
 import { useWorkflowHarness } from '../support/workflows/use-harness.ts';
@@ -34,7 +33,7 @@ test('lists follow what is requested of a failing cluster, and what another of i
     await untilListed(['Ready']);
     expect(patchesIn(await handle.fetchHistory())).not.toContain(ALSO_PUBLISHED);
 
-    harness.doubles.override('placeOrder', () => Promise.reject(activityFailure('acme/unreachable', 'no answer')));
+    harness.doubles.failOrders('acme/unreachable', 'no answer');
     await handle.executeUpdate(renew, { args: [{ bundleName: 'one' }] }).catch(() => undefined);
     await untilListed(['AcmeUnreachable', 'one: Requested']);
     // Without it, a run that an earlier version has begun would not list it before something changes.

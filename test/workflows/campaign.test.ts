@@ -78,7 +78,7 @@ test('a failing canary stops it; it goes on when resumed, and ends when each is 
     const clusters = await startClusters(harness, 3);
     const [first, ...rest] = clusters;
     if (first === undefined) throw new Error('no clusters');
-    harness.doubles.override('placeOrder', () => Promise.reject(activityFailure('acme/unauthorized', 'forbidden')));
+    harness.doubles.failOrders('acme/unauthorized', 'forbidden');
     const campaign = await startCampaign(harness, [[first.item], itemsOf(rest)]);
     const stopped = await campaign.until('stopped', ({ phase }) => phase === 'Stopped');
     expect(stopped).toMatchObject({
@@ -123,7 +123,7 @@ test('of many waves, it continues as new before it begins, and so do their resul
 test('stops at a number of failures, and an abort withdraws what has not been replaced', () =>
   withHarness(async (harness) => {
     const clusters = await startClusters(harness, 4);
-    harness.doubles.override('placeOrder', () => Promise.reject(activityFailure('acme/unauthorized', 'forbidden')));
+    harness.doubles.failOrders('acme/unauthorized', 'forbidden');
     const waves = [itemsOf(clusters.slice(0, 2)), itemsOf(clusters.slice(2))];
     const campaign = await startCampaign(harness, waves, { canary: false, stopAt: { count: 2 } });
     await campaign.until('stopped', ({ phase }) => phase === 'Stopped');
@@ -249,7 +249,7 @@ test('a sixth campaign of one bundle waits for a place, says for what, and gets 
   withHarness(async (harness) => {
     const [one] = await startClusters(harness, 1);
     if (one === undefined) throw new Error('no cluster');
-    harness.doubles.override('placeOrder', () => Promise.reject(activityFailure('acme/unauthorized', 'forbidden')));
+    harness.doubles.failOrders('acme/unauthorized', 'forbidden');
     const handle = signalsOf(harness, one);
     const request = { item: 0, bundleName: one.bundle, serialNumber: one.item.serialNumber };
     const others = [1, 2, 3, 4, 5].map((number) => ({ campaign: `c${number}`, wave: `campaign/none/${number}` }));

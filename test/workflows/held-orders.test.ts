@@ -170,9 +170,7 @@ test('a requested renewal that fails is attempted again, also in a new request, 
   await withHarness(async (harness) => {
     const view = await begun(harness);
     const { doubles } = harness;
-    doubles.override('placeOrder', () =>
-      Promise.reject(activityFailure('acme/unreachable', 'The CA does not answer.')),
-    );
+    doubles.failOrders('acme/unreachable', 'The CA does not answer.');
     const fail = () =>
       expect(handleOf(harness, view).executeUpdate(renew, { args: [{}] })).rejects.toMatchObject({
         cause: { type: 'acme/unreachable' },
@@ -200,9 +198,7 @@ test('a requested renewal that is withdrawn is attempted no more, and the certif
   await withHarness(async (harness) => {
     const view = await begun(harness);
     const { doubles } = harness;
-    doubles.override('placeOrder', () =>
-      Promise.reject(activityFailure('acme/unreachable', 'The CA does not answer.')),
-    );
+    doubles.failOrders('acme/unreachable', 'The CA does not answer.');
     const handle = handleOf(harness, view);
     await expect(handle.executeUpdate(renew, { args: [{}] })).rejects.toMatchObject({
       cause: { type: 'acme/unreachable' },

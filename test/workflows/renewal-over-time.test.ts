@@ -156,7 +156,7 @@ test('a requested renewal that keeps failing is attempted for a week, by the ret
     const view = clusterView();
     const handle = await harness.start(view);
     await untilReady(harness, view);
-    doubles.override('placeOrder', () => Promise.reject(activityFailure('acme/unauthorized', 'The CA rejects it.')));
+    doubles.failOrders('acme/unauthorized', 'The CA rejects it.');
     await expect(handle.executeUpdate(renew, { args: [{}] })).rejects.toThrow();
     await harness.advanceTime(3 * DAY_MS);
     expect(doubles.countOf('placeOrder')).toBeGreaterThan(3);

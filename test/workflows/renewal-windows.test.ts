@@ -3,7 +3,6 @@ import { dependencyChanged, renew } from '../../src/contract/cluster-certificate
 import { CertReason } from '../../src/contract/search-attributes.ts';
 import { startTimeSkippingEnvironment } from '../support/temporal/temporal-server.ts';
 import { eventually } from '../support/vitest/eventually.ts';
-import { activityFailure } from '../support/workflows/activity-doubles.ts';
 import { clusterView } from '../support/workflows/cluster-views.ts';
 import { useWorkflowHarness, type WorkflowHarness } from '../support/workflows/use-harness.ts';
 
@@ -136,7 +135,7 @@ test('a retry waits for the window as well, and what failed stays on the resourc
     const view = clusterView();
     const handle = await harness.start(view);
     await issuedCount(harness, 1);
-    doubles.override('placeOrder', () => Promise.reject(activityFailure('acme/orderInvalid', 'The CA says no.')));
+    doubles.failOrders('acme/orderInvalid', 'The CA says no.');
     await harness.advanceTime(45 * DAY_MS);
     await eventually(
       'it fails',

@@ -147,7 +147,7 @@ describe('a request that is claimed', () => {
       const { uid } = clusterView().identity;
       const identity = { managementCluster: 'hive', namespace: 'ns', name: 'c1', uid };
       const cluster = clusterView({ identity, bundles: [{ ...bundleView('web'), requestName: 'web' }] });
-      doubles.override('placeOrder', () => Promise.reject(activityFailure('acme/unreachable', 'no answer')));
+      doubles.failOrders('acme/unreachable', 'no answer');
       await handle.executeUpdate(renew, { args: [{}] }).catch(() => undefined);
       const request = { bundleName: 'web', serialNumber: '1000', reason: 1, replaceFirst: true, delayMs: 0 } as const;
       await handle.signal(revocationRequested, request);

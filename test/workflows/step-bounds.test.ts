@@ -255,9 +255,7 @@ describe('signals to a failing bundle', () => {
   test('that is refused by the CA lengthen it', async () => {
     await withHarness(async (harness) => {
       const view = clusterView();
-      harness.doubles.override('placeOrder', () =>
-        Promise.reject(activityFailure('acme/rejectedIdentifier', 'the CA refuses the name')),
-      );
+      harness.doubles.failOrders('acme/rejectedIdentifier', 'the CA refuses the name');
       await harness.start(view);
       await eventually(
         'it waits',

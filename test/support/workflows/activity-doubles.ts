@@ -84,6 +84,11 @@ export class ActivityDoubles {
     else this.#overrides[name] = behaviour as Behaviour[Name];
   }
 
+  /** Each order fails so, until `override('placeOrder', undefined)`. */
+  failOrders(code: FailureCode, message: string): void {
+    this.override('placeOrder', () => Promise.reject(activityFailure(code, message)));
+  }
+
   countOf(activity: keyof Activities): number {
     return this.calls.filter((call) => call.activity === activity).length;
   }
