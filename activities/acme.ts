@@ -58,7 +58,8 @@ export function currentAttempt(deps: Omit<AcmeActivityDeps, 'ca' | 'onFailover' 
     budget,
     runaway,
   };
-  return { ...worker, attempt: info.attempt, signal, recorded: info.heartbeatDetails, record: heartbeat, log };
+  const progress = { recorded: info.heartbeatDetails, record: heartbeat, note: heartbeat };
+  return { ...worker, ...progress, attempt: info.attempt, signal, log };
 }
 
 /** Creates the activities on the CA. Each is idempotent, and no private key leaves the worker. */

@@ -162,8 +162,9 @@ export class OrderCompletion {
   /** The context of the step under way, as in an activity of its own. */
   #inStep(at: CaOfOrder): IssuanceContext {
     const { since, recorded } = this.#progress;
+    const note = (found: unknown): void => this.#advance({ recorded: found });
     const record = (found: unknown): void => {
-      this.#advance({ recorded: found });
+      note(found);
       heartbeat(this.#progress);
       this.#heartbeatFromNow();
     };
@@ -174,6 +175,7 @@ export class OrderCompletion {
       attempt: this.#attempt.attempt - since + 1,
       recorded,
       record,
+      note,
     };
   }
 

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import type { VerifiedPropagation } from '../src/contract/activities/dns.ts';
 import type { PublishAndVerifyInput, UnfinishedStep } from '../src/contract/activities/order.ts';
@@ -33,6 +34,11 @@ const publishedSchema = z.object({
   /** The zone's own servers had all values. */
   seen: z.boolean().optional(),
 });
+
+/** Longest wait for DNS inside a worker; after that the activity is retried, which takes Temporal longer than a look. */
+const MAX_WAIT_MS = 1_400;
+/** Of each wait to the one before it. */
+const WAIT_GROWTH = 1.3;
 
 /** Values that the zone's own servers have not shown for so long are published again: another writer may have removed them. */
 const MAX_UNSEEN_MS = 60_000;
@@ -71,7 +77,8 @@ export async function publishAndVerify(
     const step = { ...attempt, attempt: attempt.attempt - since + 1 };
     const { zoneName } = zone;
     const servers = { nameServers, seal, challengeZone };
-    const verified = await verifyPropagation(step, { cluster, zoneName, ...servers, records, ownershipOf });
+    const look = () => verifyPropagation(step, { cluster, zoneName, ...servers, records, ownershipOf });
+    const verified = await lookForAWhile(look, progress, attempt.signal);
     onStep?.('verifyPropagation', secondsSince(publishedAt));
     return verified;
   } catch (error) {
@@ -82,10 +89,37 @@ export async function publishAndVerify(
       heartbeat(ended);
       throw new ErrorWithDetails(gone, published);
     }
-    const isSeen = error instanceof NotVisibleError && error.ownServers === 'seen';
-    heartbeat({ ...progress, seen: progress.seen === true || isSeen, ...ended });
+    heartbeat({ ...progress, ...ended });
     throw new ErrorWithDetails(error, published);
   }
+}
+
+/** Looks until all is visible, or for as long as the next look is near. @throws what the last look throws. */
+async function lookForAWhile(
+  look: () => Promise<VerifiedPropagation>,
+  progress: PropagationProgress,
+  signal: AbortSignal,
+): Promise<VerifiedPropagation> {
+  const giveUpAt = performance.now() + MAX_WAIT_MS;
+  for (let stretch = 1; ; stretch *= WAIT_GROWTH) {
+    try {
+      return await look();
+    } catch (error) {
+      if (!(error instanceof NotVisibleError) || removedByOther(error, progress) !== undefined) throw error;
+      if (error.ownServers === 'seen') progress.seen = true;
+      const waitMs = error.delayMs * stretch;
+      if (performance.now() + waitMs > giveUpAt) throw error;
+      await sleep(waitMs, undefined, { signal });
+    }
+  }
+}
+
+/** What is known of the records. */
+interface PropagationProgress {
+  /** The zone's own servers had all values. */
+  seen: boolean | undefined;
+  /** Epoch milliseconds. */
+  readonly publishedAt: number;
 }
 
 /** Which records an earlier order has published, and DNS still has: no resolver is asked for any other, see `AliasLookup`. */
@@ -101,10 +135,7 @@ async function standingRecords(
 }
 
 /** The failure of a check that shows that published values are not there any more. */
-function removedByOther(
-  error: unknown,
-  { seen, publishedAt }: { readonly seen: boolean | undefined; readonly publishedAt: number },
-): CertmanError | undefined {
+function removedByOther(error: unknown, { seen, publishedAt }: PropagationProgress): CertmanError | undefined {
   if (!(error instanceof NotVisibleError) || error.ownServers !== 'missing') return undefined;
   if (seen !== true && Date.now() - publishedAt <= MAX_UNSEEN_MS) return undefined;
   const why =

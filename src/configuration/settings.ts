@@ -254,7 +254,7 @@ const DNS = {
   dnsBatchWindowMs: withDefault('CERTMAN_DNS_BATCH_WINDOW', duration('0ms', '10s'), '4s', {
     example: '1s',
     meaning:
-      'How long a zone to which many orders write at once collects their changes into one request, at most. A single order never waits for others.',
+      'How long a zone to which many orders write at once collects their changes into one request, at most; less where more requests a second are allowed: its changes take a twentieth of them. A single order never waits for others.',
   }),
   dnsSweep: withDefault('CERTMAN_DNS_SWEEP', oneOf('on', 'off'), 'on', {
     example: 'off',

@@ -37,6 +37,8 @@ export type OwnServers = 'seen' | 'missing' | 'unknown';
 /** `dns/notVisible`, with what the zone's own servers say. */
 export class NotVisibleError extends CertmanError {
   readonly ownServers: OwnServers;
+  /** From now until the next look makes sense. */
+  readonly delayMs: number;
 
   constructor(what: string, wanted: ReadonlyMap<string, readonly string[]>, delayMs: number, ownServers: OwnServers) {
     const [first, ...others] = wanted.keys();
@@ -47,6 +49,7 @@ export class NotVisibleError extends CertmanError {
       notBefore: new Date(Date.now() + delayMs),
     });
     this.ownServers = ownServers;
+    this.delayMs = delayMs;
   }
 }
 

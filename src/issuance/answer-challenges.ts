@@ -30,7 +30,7 @@ export async function answerChallenges(context: IssuanceContext, input: AnswerCh
     // A later attempt without progress was interrupted: some challenges may be answered.
     const unanswered = attempt === 1 ? input.challenges : await unansweredChallenges(ca, input.challenges);
     await Promise.all(unanswered.map((challenge) => answer(ca, challenge)));
-    context.record({ answered: true });
+    context.note({ answered: true });
   }
   const order = await waitForOrder(ca, { orderUrl, fromStatus: 'pending', attempt, justSubmitted });
   if (order.status !== 'invalid') return;

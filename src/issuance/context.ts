@@ -42,7 +42,10 @@ export interface AttemptContext {
   readonly signal: AbortSignal;
   /** What an earlier attempt recorded last; not validated. */
   readonly recorded: unknown;
+  /** Records progress at once: what a killed worker could not find again. */
   record(progress: unknown): void;
+  /** Records progress with the next heartbeat, or when the attempt fails: a retry can find it out by itself. */
+  note(progress: unknown): void;
   readonly log: { info(message: string, fields: Record<string, unknown>): void };
 }
 

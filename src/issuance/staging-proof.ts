@@ -58,6 +58,7 @@ export async function placeAtStaging(
     preflight: undefined,
     recorded: undefined,
     record: () => undefined,
+    note: () => undefined,
   };
   try {
     const order = await withinTime(staging.name, MAX_PLACEMENT_MS, context.signal, (signal) =>

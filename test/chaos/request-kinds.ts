@@ -15,7 +15,6 @@ export const REQUEST_KINDS = {
   getChange: 'GetChange',
   dohLook: 'DoH question',
   challenge: 'answer challenge',
-  recordAnswer: 'heartbeat after the answers',
   order: 'poll order',
   createStaging: 'create staging Secret',
   finalize: 'finalize',
@@ -134,6 +133,5 @@ function temporalKind({ path, body }: ExternalRequest): RequestKind | undefined 
 function heartbeatKind(body: Buffer): RequestKind | undefined {
   if (body.includes('"orderUrl"')) return 'recordOrder';
   if (body.includes('"change"')) return 'recordChange';
-  if (body.includes('"answered"')) return 'recordAnswer';
   return body.includes('"clusterdeployments"') ? 'watchHeartbeat' : undefined;
 }

@@ -15,6 +15,7 @@ import type {
   ZoneDelegation,
   ZoneRecords,
 } from '../provider.ts';
+import { batchWindowFor } from '../zone-changes/batch-pace.ts';
 import { changeHandleOf, readChangeHandle } from '../zone-changes/change-handle.ts';
 import { ChangePoller } from '../zone-changes/change-poller.ts';
 import { plainRecords } from '../zone-changes/quote-txt.ts';
@@ -67,7 +68,9 @@ export class GoogleDnsProvider implements DnsProvider {
     });
     const credentials = new SecretCredentials(options.kubernetes, 'gcp', readCredentials);
     this.#access = new ZoneAccess(credentials, this.#zones, (context) => apis.memo(context.id, { context }));
-    this.#batchers = new ZoneBatchers(MAX_CACHED, { windowMs: options.batchWindowMs });
+    this.#batchers = new ZoneBatchers(MAX_CACHED, {
+      windowMs: batchWindowFor(options.batchWindowMs, requestsPerSecond),
+    });
   }
 
   async publish(target: DnsTarget, records: readonly TxtRecord[], signal: AbortSignal): Promise<Publication> {

@@ -12,6 +12,7 @@ import type {
   ZoneDelegation,
   ZoneRecords,
 } from '../provider.ts';
+import { batchWindowFor } from '../zone-changes/batch-pace.ts';
 import { changeHandleOf, readChangeHandle } from '../zone-changes/change-handle.ts';
 import { ChangePoller } from '../zone-changes/change-poller.ts';
 import { plainRecords } from '../zone-changes/quote-txt.ts';
@@ -71,7 +72,9 @@ export class Route53Provider implements DnsProvider {
     this.#access = new ZoneAccess(new CredentialSource(options, settings), this.#zones, (credentials) =>
       this.#apis.get(credentials.id, () => createApi(credentials)),
     );
-    this.#batchers = new ZoneBatchers(MAX_CACHED, { windowMs: options.batchWindowMs });
+    this.#batchers = new ZoneBatchers(MAX_CACHED, {
+      windowMs: batchWindowFor(options.batchWindowMs, requestsPerSecond),
+    });
   }
 
   async publish(

@@ -11,6 +11,14 @@ const UNLOADED_REQUESTS = 4;
 /** What each further one adds to the time between changes. */
 const WINDOW_PER_REQUEST_MS = 200;
 
+/** Of the requests that an account allows, the changes of one zone take this share at most while the window is shorter. */
+const SHARE_OF_REQUESTS = 1 / 20;
+
+/** How long a zone collects at most: an account that allows more requests has its orders wait less. @param maxMs as configured. */
+export function batchWindowFor(maxMs: number, requestsPerSecond: number): number {
+  return Math.min(maxMs, 1_000 / (requestsPerSecond * SHARE_OF_REQUESTS));
+}
+
 /** Requests of one round, so that it reads and plans a bounded number of names. */
 export const MAX_ROUND_SIZE = 400;
 

@@ -24,7 +24,6 @@ const ISSUANCE_REQUESTS: readonly RequestKind[] = [
   'getChange',
   'dohLook',
   'challenge',
-  'recordAnswer',
   'order',
   'createStaging',
   'finalize',

@@ -49,7 +49,6 @@ describe('each request of a certificate has a step', () => {
     [request('temporal', `${TEMPORAL}/RespondWorkflowTaskCompleted`), 'workflowTaskDone'],
     [request('temporal', `${TEMPORAL}/RespondActivityTaskCompleted`), 'activityDone'],
     [request('temporal', `${TEMPORAL}/RecordActivityTaskHeartbeat`, '{"orderUrl":"https://…"}'), 'recordOrder'],
-    [request('temporal', `${TEMPORAL}/RecordActivityTaskHeartbeat`, '{"answered":true}'), 'recordAnswer'],
     [request('temporal', `${TEMPORAL}/RecordActivityTaskHeartbeat`, ''), undefined],
     [request('temporal', `${TEMPORAL}/PollActivityTaskQueue`), 'takeActivity'],
   ])('%o is %s', (one, kind) => {

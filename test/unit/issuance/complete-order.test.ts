@@ -9,6 +9,7 @@ import { CaHealth } from '../../../src/acme/ca-health.ts';
 import type { AcmeClient } from '../../../src/acme/client.ts';
 import type { CompleteOrderInput } from '../../../src/contract/activities/order.ts';
 import { CertmanError, type FailureCode } from '../../../src/failures/failure.ts';
+import type { AttemptContext } from '../../../src/issuance/context.ts';
 import { ANY_BUNDLE } from '../../support/acme/run-activity.ts';
 import { zoneTarget } from '../../support/dns/route53-proxy.ts';
 import { SEALED } from '../../support/dns/sealed-records.ts';
@@ -126,6 +127,17 @@ test('the duration of a step is observed once, over all of its attempts', async 
   expect(observed.map(([step]) => step)).toEqual(['answerChallenges', 'finalizeOrder', 'installCertificate']);
   expect(observed[0]?.[1]).toBeGreaterThanOrEqual(60);
   expect(observed[1]?.[1]).toBeLessThan(60);
+});
+
+test('what a retry can find out by itself takes no heartbeat of its own, but a failure records it', async () => {
+  const note = (context: Pick<AttemptContext, 'note'>): void => context.note({ answered: true });
+  steps.answer.mockImplementation(note);
+  expect(await attempted()).toMatchObject({ result: { withdrawn: true }, heartbeatDetails: undefined });
+  steps.answer.mockImplementation((context: Pick<AttemptContext, 'note'>) => {
+    note(context);
+    return failing('acme/pending')();
+  });
+  expect((await attempted()).heartbeatDetails).toMatchObject({ recorded: { answered: true } });
 });
 
 test('an attempt resumes at the step that the one before had reached, where that step has recorded nothing', async () => {

@@ -126,9 +126,47 @@ test('a cancellation says that the records are published', async () => {
   expect(cancelled).toMatchObject({ code: 'cancelled', unfinished: { published: true } });
 });
 
-/** What the zone's own servers say. */
-const notVisible = (ownServers: OwnServers) => (): Promise<never> =>
-  Promise.reject(new NotVisibleError('not yet', new Map(), 1, ownServers));
+/** What the zone's own servers say, and when the next look makes sense. Default: by another attempt. */
+const notVisible =
+  (ownServers: OwnServers, delayMs = 5_000) =>
+  (): Promise<never> =>
+    Promise.reject(new NotVisibleError('not yet', new Map(), delayMs, ownServers));
+
+/** Another answer at each look, the last one from then on. */
+function looks(...answers: readonly (typeof verify)[]): typeof verify {
+  let next = 0;
+  return (signal) => (answers[Math.min(next++, answers.length - 1)] ?? verify)(signal);
+}
+const visible: typeof verify = () => Promise.resolve({ seenBy: ['resolver'] });
+
+test('values that come a moment later are seen by the same attempt, without a heartbeat', async () => {
+  verify = looks(notVisible('missing', 1), notVisible('seen', 1), visible);
+  expect(await attempted()).toEqual({ result: { seenBy: ['resolver'] }, heartbeatDetails: undefined });
+  expect([publications.length, verifications.map(({ attempt }) => attempt)]).toEqual([1, [1, 1, 1]]);
+});
+
+test('values that take longer are left to the next attempt', async () => {
+  verify = looks(notVisible('missing', 1_200));
+  expect(await attempted()).toMatchObject({ code: 'dns/notVisible', unfinished: { published: true } });
+  // Of 1.4 s, the second wait, which is longer, has no room.
+  expect(verifications).toHaveLength(2);
+});
+
+test('values that another writer removes between two looks are published by the next attempt', async () => {
+  verify = looks(notVisible('seen', 1), notVisible('missing', 1));
+  const first = await attempted();
+  expect(first).toMatchObject({ code: 'dns/notVisible', unfinished: { published: true } });
+  verify = visible;
+  await attempted({ attempt: 2, heartbeatDetails: first.heartbeatDetails });
+  expect(publications).toHaveLength(2);
+});
+
+test('a cancellation between two looks says that the records are published', async () => {
+  verify = notVisible('missing', 1_000);
+  const cancelled = await attempted({ cancelAfterMs: 20 });
+  expect(cancelled).toMatchObject({ code: 'cancelled', unfinished: { published: true } });
+  expect(verifications).toHaveLength(1);
+});
 
 test('values that another writer removes are published again at the next look', async () => {
   verify = notVisible('seen');

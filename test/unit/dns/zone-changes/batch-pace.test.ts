@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { BatchPace } from '../../../../src/dns/zone-changes/batch-pace.ts';
+import { BatchPace, batchWindowFor } from '../../../../src/dns/zone-changes/batch-pace.ts';
 import type { TxtRequest } from '../../../../src/dns/zone-changes/change-batch.ts';
 
 const WINDOW_MS = 4_000;
@@ -82,4 +82,14 @@ test.each([
 
 test('without a window, nothing waits', () => {
   expect(spacing(after(500, 0), PUBLISH)).toBe(1);
+});
+
+test.each([
+  [4_000, 5, 4_000],
+  [4_000, 2, 4_000],
+  [4_000, 50, 400],
+  [1_000, 5, 1_000],
+  [0, 5, 0],
+])('a window of %i ms in an account that allows %d requests a second is one of %d ms', (maxMs, rate, ms) => {
+  expect(batchWindowFor(maxMs, rate)).toBe(ms);
 });
