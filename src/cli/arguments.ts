@@ -22,12 +22,12 @@ const NAME = '[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?';
 const CLUSTER = new RegExp(`^(${NAME})/(${NAME})$`);
 const NAMESPACE = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 
-/** Parses `namespace/name`. @throws UsageError when the text has another form. */
-export function parseClusterName(text: string): ClusterName {
+/** Parses `namespace/name`. @param given what the user wrote. @throws UsageError when the text has another form. */
+export function parseClusterName(text: string, given = text): ClusterName {
   const [, namespace, , name] = CLUSTER.exec(text) ?? [];
   if (namespace === undefined || name === undefined) {
     throw new UsageError(
-      `"${text.slice(0, 200)}" does not name a cluster; expected the name of its ClusterDeployment (or of a standalone CertificateRequest) with -n <namespace>, or namespace/name, such as uhc-production-1/demo`,
+      `"${given.slice(0, 200)}" does not name a cluster; expected the name of its ClusterDeployment (or of a standalone CertificateRequest) with -n <namespace>, or namespace/name, such as uhc-production-1/demo`,
     );
   }
   return { namespace, name };
@@ -51,7 +51,7 @@ export async function resolveClusterName(text: string, options: NamespaceOptions
     throw new UsageError(`${text} is in the namespace ${cluster.namespace}, but -n says ${namespace}`);
   }
   // Wrong text is no reason to read a kubeconfig.
-  parseClusterName(`x/${text}`);
+  parseClusterName(`x/${text}`, text);
   return parseClusterName(`${namespace ?? (await namespaceOfContext(text, options))}/${text}`);
 }
 

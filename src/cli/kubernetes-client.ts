@@ -2,11 +2,12 @@ import { loadSettings } from '../configuration/load-configuration.ts';
 import { KubernetesClient } from '../kubernetes/api/client.ts';
 import { loadKubeConfig } from '../kubernetes/api/kube-config.ts';
 import type { KubeConnection } from './kubectl-options.ts';
+import { withRemedyForPeople } from './kubernetes-remedies.ts';
 
 /** kubectl's, where the context names none. */
 const DEFAULT_NAMESPACE = 'default';
 
-/** Connects to the API server of the kubeconfig, for the duration of `work`. */
+/** Connects to the API server of the kubeconfig, for the duration of `work`. @throws what `work` throws, of the API server with what to do here. */
 export async function withKubernetes<Result>(
   work: (kubernetes: KubernetesClient) => Promise<Result>,
   connection: KubeConnection = {},
@@ -14,6 +15,8 @@ export async function withKubernetes<Result>(
   const kubernetes = openKubernetes(connection);
   try {
     return await work(kubernetes);
+  } catch (error) {
+    throw withRemedyForPeople(error, apiServerOf(connection).context);
   } finally {
     await kubernetes.close();
   }

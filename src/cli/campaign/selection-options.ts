@@ -123,7 +123,7 @@ async function readSerials(file: string): Promise<ReadonlySet<string>> {
 async function readClusters(file: string): Promise<ReadonlySet<string>> {
   const text = await readList('--clusters', file);
   const lines = text.split('\n').map((line) => line.replace(/#.*/, '').trim());
-  const named = lines.filter((line) => line !== '').map(parseClusterName);
+  const named = lines.filter((line) => line !== '').map((one) => parseClusterName(one));
   if (named.length === 0) throw new UsageError(`--clusters: ${file} names no cluster`);
   return new Set(named.map(({ namespace, name }) => `${namespace}/${name}`));
 }

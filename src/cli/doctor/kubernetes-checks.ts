@@ -23,6 +23,7 @@ import {
 import { CLUSTER_DEPLOYMENTS, DNS_ZONES } from '../../kubernetes/objects/resources.ts';
 import { VERSION } from '../../version.ts';
 import { apiServerOf, openKubernetes } from '../kubernetes-client.ts';
+import { withRemedyForPeople } from '../kubernetes-remedies.ts';
 import { watchedClusterUid } from '../management-cluster.ts';
 import { Check, CheckFailure, passed, warning } from './check.ts';
 import type { DoctorContext } from './doctor-context.ts';
@@ -60,8 +61,11 @@ export function kubernetesChecks(context: DoctorContext, temporal: TemporalCheck
     run: async (signal) => {
       const kubernetes = openKubernetes(connection);
       onClose(() => kubernetes.close());
-      const version = versionSchema.parse(await kubernetes.getJson('/version', { signal }));
       const { server, context: name } = apiServerOf(connection);
+      const answer = await kubernetes.getJson('/version', { signal }).catch((error: unknown) => {
+        throw withRemedyForPeople(error, name);
+      });
+      const version = versionSchema.parse(answer);
       const found = `${version.gitVersion} at ${server} (context ${name})`;
       const minor = Number.parseInt(version.minor, 10);
       if (version.major !== '1' || minor >= MIN_MINOR_VERSION) return passed(found, kubernetes);

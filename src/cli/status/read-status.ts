@@ -169,16 +169,17 @@ async function temporalElseKubernetes<Report extends object | undefined>(
     if (!isUnavailable(error) && !isUnreadable) throw error;
     const unavailable = isUnreadable ? error.message : unavailableMessage(error);
     const report = await fromKubernetes().catch((failure: unknown) => {
-      throw neitherFailure(unavailable, failure);
+      throw neitherFailure(error, unavailable, failure);
     });
     return report && { ...report, unavailable };
   }
 }
 
 /** The failure of the second source, which says why it was asked. */
-function neitherFailure(unavailable: string, failure: unknown): unknown {
+function neitherFailure(first: unknown, unavailable: string, failure: unknown): unknown {
   if (!(failure instanceof CertmanError)) return failure;
   const { code, message, remedy, notBefore } = failure.info;
   const both = `${unavailable} The resources of the management cluster cannot be shown either: ${message}`;
-  return new CertmanError({ code, message: both, remedy, notBefore, cause: failure });
+  const remedies = [first instanceof CertmanError && first.info.remedy, remedy].filter(Boolean).join('\n');
+  return new CertmanError({ code, message: both, remedy: remedies || undefined, notBefore, cause: failure });
 }

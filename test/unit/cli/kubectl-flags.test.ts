@@ -82,7 +82,7 @@ describe('the cluster that a command names', () => {
     ['ns/demo', { namespace: 'other' }, /in the namespace ns, but -n says other/],
     ['demo', { namespace: 'a/b' }, /--namespace is "a\/b"/],
     ['demo', { context: 'three' }, /does not say in which namespace.*no context three; it has one, two/],
-    ["demo' OR 1=1", { namespace: 'ns' }, /does not name a cluster/],
+    ["demo' OR 1=1", { namespace: 'ns' }, /^"demo' OR 1=1" does not name a cluster/],
   ])('is refused: %s %j', async (text, options, message) => {
     const refused = resolveClusterName(text, { kubeconfig, ...options });
     await expect(refused).rejects.toThrow(UsageError);

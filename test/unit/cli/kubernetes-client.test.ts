@@ -1,0 +1,61 @@
+/** What a command says of an API server that it cannot use. */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { withKubernetes } from '../../../src/cli/kubernetes-client.ts';
+import { CertmanError } from '../../../src/failures/failure.ts';
+
+const server = createServer((_request, response) => {
+  response.writeHead(401, { 'content-type': 'application/json' });
+  response.end(JSON.stringify({ kind: 'Status', status: 'Failure', message: 'Unauthorized', reason: 'Unauthorized' }));
+});
+let folder: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'certman-kubeconfig-'));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+});
+afterAll(async () => {
+  server.close();
+  await rm(folder, { recursive: true });
+});
+
+async function kubeconfigOf(url: string): Promise<string> {
+  const path = join(folder, 'kubeconfig');
+  const config = {
+    'current-context': 'prod',
+    contexts: [{ name: 'prod', context: { cluster: 'prod', user: 'me' } }],
+    clusters: [{ name: 'prod', cluster: { server: url, 'insecure-skip-tls-verify': true } }],
+    users: [{ name: 'me', user: { token: 'expired' } }],
+  };
+  await writeFile(path, JSON.stringify(config));
+  return path;
+}
+
+test('credentials that have expired: log in again', async () => {
+  const kubeconfig = await kubeconfigOf(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  const failed = withKubernetes((kubernetes) => kubernetes.getJson('/version'), { kubeconfig });
+  await expect(failed).rejects.toMatchObject({
+    code: 'kubernetes/forbidden',
+    message: expect.stringContaining('401 Unauthorized') as string,
+    info: { remedy: expect.stringMatching(/context prod have not expired, by logging in again/) as string },
+  });
+});
+
+test('an API server that does not answer: which one was meant; the command does not try again', async () => {
+  const kubeconfig = await kubeconfigOf('https://127.0.0.1:1');
+  const failed = withKubernetes((kubernetes) => kubernetes.getJson('/version'), { kubeconfig });
+  await expect(failed).rejects.toMatchObject({
+    code: 'kubernetes/unreachable',
+    info: { remedy: expect.stringMatching(/context prod is the one that you mean .* run the command again/) as string },
+  });
+});
+
+test('any other failure is that of the work', async () => {
+  const kubeconfig = await kubeconfigOf('https://127.0.0.1:1');
+  const failure = new CertmanError({ code: 'acme/unreachable', message: 'no answer', remedy: 'its own' });
+  await expect(withKubernetes(() => Promise.reject(failure), { kubeconfig })).rejects.toBe(failure);
+});
