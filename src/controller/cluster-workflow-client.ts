@@ -25,7 +25,7 @@ import { backoffDelay, pause } from '../kubernetes/api/backoff.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import { withTolerantMemos } from '../payloads/data-converter.ts';
 import { keyOf } from './controller-cache.ts';
-import { ListedMemos, wholeWorkflowPages } from './workflow-pages.ts';
+import { ListedMemos, runningWorkflowPages } from './workflow-pages.ts';
 
 const MAX_ATTEMPTS = 6;
 /** For one call, or one page of a list, including the retries of Temporal's client. */
@@ -133,11 +133,11 @@ export class ClusterWorkflowClient {
    */
   async listRunning(condition = ''): Promise<readonly RunningCluster[]> {
     const { client, managementCluster, taskQueue, signal } = this.#options;
-    const query = `TaskQueue = "${taskQueue}" AND WorkflowType = "clusterCertificates" AND ExecutionStatus = "Running"${condition}`;
+    const query = `TaskQueue = "${taskQueue}" AND WorkflowType = "clusterCertificates"${condition}`;
     const list = async (): Promise<readonly RunningCluster[]> => {
       const found = new Map<string, RunningCluster>();
       const memos = new ListedMemos(client());
-      for await (const page of wholeWorkflowPages(client(), query, CALL_TIMEOUT_MS)) {
+      for await (const page of runningWorkflowPages(client(), query, CALL_TIMEOUT_MS)) {
         signal.throwIfAborted();
         for (const execution of page) {
           const cluster = await memos.identityOf(managementCluster, execution);

@@ -3,15 +3,22 @@ import type { Client } from '@temporalio/client';
 import { decodeMapFromPayloads } from '@temporalio/common/lib/internal-non-workflow/index.js';
 import { optionalTsToMs } from '@temporalio/common/lib/time.js';
 import type { temporal } from '@temporalio/proto';
+import pLimit from 'p-limit';
 import type { ClusterIdentity } from '../clusters/cluster-identity.ts';
 import { identityOfWorkflow } from '../contract/ids.ts';
 import { withTolerantMemos } from '../payloads/data-converter.ts';
+import { describeIfKept } from './describe-workflow.ts';
 
 /** Of the server: https://docs.temporal.io/visibility. */
 const PAGE_SIZE = 1_000;
 
 /** Runs are visible some time after they start. */
 const VISIBILITY_DELAY_MS = 10_000;
+
+/** Of a narrow query, the newest run can be old; the clock here may differ from the server's by as much. */
+const MAX_LOOK_BACK_MS = 60_000;
+
+const CONCURRENT_DESCRIPTIONS = 10;
 
 /** A workflow of a list, as the server answers it. */
 export type ListedExecution = temporal.api.workflow.v1.IWorkflowExecutionInfo;
@@ -43,25 +50,63 @@ export async function* workflowPages(
 }
 
 /**
- * The pages of a list, and of one more of the runs that started since its first page: a list of several pages is no snapshot, and
- * a run that continues as new meanwhile goes from a later page to before the first one. A workflow can be there twice; the last
- * time counts. @throws as {@link workflowPages}.
+ * The workflows that run, in pages; one can be there twice, the last time counts. Where one continues as new meanwhile, a list
+ * can be without it: of several pages, its new run goes from a later one to before the first; of any, visibility may know the end
+ * of the former run before it knows the new one. So the runs that started since the first page are listed again, and those that
+ * ended so and have no successor in the list are described.
+ * @param query of the workflows, whether they run or not. @throws as {@link workflowPages}.
  */
-export async function* wholeWorkflowPages(
-  client: Parameters<typeof workflowPages>[0],
+export async function* runningWorkflowPages(
+  client: Client,
   query: string,
   pageTimeoutMs: number,
 ): AsyncGenerator<readonly ListedExecution[]> {
+  const running = `${query} AND ExecutionStatus = 'Running'`;
+  const listed = new Set<string>();
   let pages = 0;
   let newestStart = 0;
-  for await (const page of workflowPages(client, query, pageTimeoutMs)) {
+  for await (const page of workflowPages(client, running, pageTimeoutMs)) {
     pages += 1;
     newestStart = Math.max(newestStart, startOf(page[0]));
+    for (const execution of page) listed.add(idOf(execution));
     yield page;
   }
-  if (pages <= 1) return;
-  const since = new Date(newestStart - VISIBILITY_DELAY_MS).toISOString();
-  yield* workflowPages(client, `${query} AND StartTime >= '${since}'`, pageTimeoutMs);
+  const since = newestStart - VISIBILITY_DELAY_MS;
+  if (pages > 1) {
+    const started = `${running} AND StartTime >= '${new Date(since).toISOString()}'`;
+    for await (const page of workflowPages(client, started, pageTimeoutMs)) {
+      for (const execution of page) listed.add(idOf(execution));
+      yield page;
+    }
+  }
+  yield await successors(client, query, Math.max(since, Date.now() - MAX_LOOK_BACK_MS), listed, pageTimeoutMs);
+}
+
+/** The runs that visibility does not list yet, of workflows that have continued as new. @param since epoch milliseconds. */
+async function successors(
+  client: Client,
+  query: string,
+  since: number,
+  listed: ReadonlySet<string>,
+  pageTimeoutMs: number,
+): Promise<readonly ListedExecution[]> {
+  const continued = `${query} AND ExecutionStatus = 'ContinuedAsNew' AND CloseTime >= '${new Date(since).toISOString()}'`;
+  const missing = new Set<string>();
+  for await (const page of workflowPages(client, continued, pageTimeoutMs)) {
+    for (const execution of page) if (!listed.has(idOf(execution))) missing.add(idOf(execution));
+  }
+  const tolerant = withTolerantMemos(client);
+  const found = await pLimit(CONCURRENT_DESCRIPTIONS).map(missing, async (workflowId) => {
+    const latest = await client.withDeadline(Date.now() + pageTimeoutMs, () =>
+      describeIfKept(tolerant.workflow.getHandle(workflowId)),
+    );
+    return latest?.status.name === 'RUNNING' ? latest.raw.workflowExecutionInfo : undefined;
+  });
+  return found.filter((execution) => execution !== undefined && execution !== null);
+}
+
+function idOf({ execution }: ListedExecution): string {
+  return execution?.workflowId ?? '';
 }
 
 /** Epoch milliseconds; 0 of none. The newest run is the first of a list. */

@@ -17,9 +17,9 @@ import {
   CertRenewAt,
   CertState,
 } from '../../contract/search-attributes.ts';
-import { type ListedExecution, ListedMemos, wholeWorkflowPages } from '../../controller/workflow-pages.ts';
+import { type ListedExecution, ListedMemos, runningWorkflowPages } from '../../controller/workflow-pages.ts';
 import type { ClusterName } from '../arguments.ts';
-import { findClusterWorkflow, PAGE_TIMEOUT_MS, queryClusterStatus, runningClustersQuery } from '../cluster-workflow.ts';
+import { clustersQuery, findClusterWorkflow, PAGE_TIMEOUT_MS, queryClusterStatus } from '../cluster-workflow.ts';
 import { describeCurrentActivity } from '../issuance-progress.ts';
 import { isInvalidArgument } from '../temporal-client.ts';
 import { attentionCondition, MAX_WHOLE_TABLE } from './attention.ts';
@@ -48,7 +48,9 @@ export async function attentionFromTemporal(
   namespace?: string,
 ): Promise<FleetReport> {
   const query = fleetQuery(managementCluster, namespace);
-  const { count } = await client.withDeadline(Date.now() + PAGE_TIMEOUT_MS, () => client.workflow.count(query));
+  const { count } = await client.withDeadline(Date.now() + PAGE_TIMEOUT_MS, () =>
+    client.workflow.count(`${query} AND ExecutionStatus = 'Running'`),
+  );
   if (count <= MAX_WHOLE_TABLE) return await fleetFromTemporal(client, managementCluster, namespace);
   const narrower = `${query} AND ${attentionCondition(Date.now())}`;
   try {
@@ -63,14 +65,14 @@ export async function attentionFromTemporal(
 
 /** By the task queue, too: the name of another management cluster may begin with this one's and a slash. */
 function fleetQuery(managementCluster: string, namespace: string | undefined): string {
-  return `${runningClustersQuery(managementCluster, { namespace })} AND TaskQueue = '${taskQueueOf(managementCluster)}'`;
+  return `${clustersQuery(managementCluster, { namespace })} AND TaskQueue = '${taskQueueOf(managementCluster)}'`;
 }
 
 /** Each workflow once: its newest run. */
 async function listRows(client: Client, managementCluster: string, query: string): Promise<readonly FleetRow[]> {
   const rows = new Map<string, FleetRow>();
   const memos = new ListedMemos(client);
-  for await (const page of wholeWorkflowPages(client, query, PAGE_TIMEOUT_MS)) {
+  for await (const page of runningWorkflowPages(client, query, PAGE_TIMEOUT_MS)) {
     for (const execution of page) {
       const cluster = await memos.identityOf(managementCluster, execution);
       if (cluster !== undefined) rows.set(execution.execution?.workflowId ?? '', rowOf(cluster, execution));

@@ -1,4 +1,5 @@
 /** A client whose server answers lists of clusters' workflows as a test says. */
+
 import { Client, type ConnectionLike } from '@temporalio/client';
 import { defaultPayloadConverter, TypedSearchAttributes } from '@temporalio/common';
 import { encodeUnifiedSearchAttributes } from '@temporalio/common/lib/converter/payload-search-attributes.js';
@@ -6,6 +7,9 @@ import { msToTs } from '@temporalio/common/lib/time.js';
 import Long from 'long';
 import { clusterWorkflowId } from '../../../src/contract/ids.ts';
 import { CertAlso, CertExpiry, CertState } from '../../../src/contract/search-attributes.ts';
+
+/** WORKFLOW_EXECUTION_STATUS_RUNNING. */
+const RUNNING = 1;
 
 /** The running workflow of a cluster `ns/<name>` of the management cluster `hive`. @param startedAt epoch milliseconds. */
 export function execution(name: string, { state = 'Ready', startedAt = 1_000 } = {}) {
@@ -23,31 +27,50 @@ export function execution(name: string, { state = 'Ready', startedAt = 1_000 } =
   };
 }
 
-/** @param lists the pages of the first list, of the second and so on. @param queries gets the query of each. */
+/** What the server answers beside the lists of running workflows. */
+export interface OtherAnswers {
+  readonly count?: number;
+  /** Runs that have ended by continuing as new. */
+  readonly continued?: readonly ReturnType<typeof execution>[];
+  /** Latest runs, as a description has them. */
+  readonly latest?: readonly ReturnType<typeof execution>[];
+  /** Gets the query of each list of runs that have continued as new. */
+  readonly continuedQueries?: string[];
+}
+
+/** @param lists the pages of the first list of running workflows, of the second and so on. @param queries gets the query of each. */
 export function clientWithLists(
   lists: readonly (readonly (readonly object[])[])[],
   queries: string[],
-  count = 0,
+  { count = 0, continued = [], latest = [], continuedQueries = [] }: OtherAnswers = {},
 ): Client {
+  const list = ({ query, nextPageToken }: { readonly query: string; readonly nextPageToken: Uint8Array }) => {
+    if (query.includes('ContinuedAsNew')) {
+      continuedQueries.push(query);
+      return { executions: continued, nextPageToken: Buffer.alloc(0) };
+    }
+    const page = Number(Buffer.from(nextPageToken).toString());
+    if (page === 0) queries.push(query);
+    const pages = lists[queries.length - 1] ?? [];
+    const next = page + 1 < pages.length ? String(page + 1) : '';
+    return { executions: pages[page] ?? [], nextPageToken: Buffer.from(next) };
+  };
+  const describe = ({ execution: { workflowId } }: { readonly execution: { readonly workflowId: string } }) => {
+    const found = latest.find((one) => one.execution.workflowId === workflowId);
+    if (found !== undefined)
+      return Promise.resolve({
+        workflowExecutionInfo: { ...found, type: {}, status: RUNNING, historyLength: Long.ZERO },
+      });
+    return Promise.reject(Object.assign(new Error('not found'), { code: 5, details: '', metadata: { get: () => [] } }));
+  };
   const connection = {
     plugins: [],
     withDeadline: (_deadline: number, call: () => unknown) => call(),
     withAbortSignal: (_signal: AbortSignal, call: () => unknown) => call(),
     workflowService: {
       countWorkflowExecutions: () => Promise.resolve({ count: Long.fromNumber(count), groups: [] }),
-      listWorkflowExecutions: ({
-        query,
-        nextPageToken,
-      }: {
-        readonly query: string;
-        readonly nextPageToken: Uint8Array;
-      }) => {
-        const page = Number(Buffer.from(nextPageToken).toString());
-        if (page === 0) queries.push(query);
-        const pages = lists[queries.length - 1] ?? [];
-        const next = page + 1 < pages.length ? String(page + 1) : '';
-        return Promise.resolve({ executions: pages[page] ?? [], nextPageToken: Buffer.from(next) });
-      },
+      listWorkflowExecutions: (request: Parameters<typeof list>[0]) => Promise.resolve(list(request)),
+      describeWorkflowExecution: describe,
     },
   };
   return new Client({ connection: connection as unknown as ConnectionLike });

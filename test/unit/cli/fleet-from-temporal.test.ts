@@ -35,23 +35,40 @@ test('a cluster whose run continues as new while the pages are read is there, on
   expect(queries[1]).toBe(`${queries[0]} AND StartTime >= '2026-11-30T23:59:50.000Z'`);
 });
 
-test('a list of one page asks once', async () => {
+test('a list of one page asks once, and for what has continued as new', async () => {
   const queries: string[] = [];
-  await fleetFromTemporal(clientWithLists([[[execution('a')]]], queries), 'hive');
-  expect(queries).toHaveLength(1);
+  const continuedQueries: string[] = [];
+  const page = [execution('a', { startedAt: Date.now() })];
+  await fleetFromTemporal(clientWithLists([[page]], queries, { continuedQueries }), 'hive');
+  expect(queries).toEqual([expect.stringMatching(/ AND ExecutionStatus = 'Running'$/)]);
+  expect(continuedQueries).toEqual([
+    expect.stringMatching(/^WorkflowType .* AND ExecutionStatus = 'ContinuedAsNew' AND CloseTime >= '2/),
+  ]);
+});
+
+test('a cluster whose run has ended before its next one is visible is there, and none that has ended since', async () => {
+  const queries: string[] = [];
+  const ended = ['listed', 'between', 'decommissioned'].map((name) => execution(name));
+  const latest = [execution('listed', { state: 'Failing' }), execution('between', { state: 'Renewing' })];
+  const client = clientWithLists([[[execution('listed')]]], queries, { continued: ended, latest });
+  const { clusters } = await fleetFromTemporal(client, 'hive');
+  expect(clusters.map(({ cluster, state }) => `${cluster} ${state}`)).toEqual([
+    'ns/listed Ready',
+    'ns/between Renewing',
+  ]);
 });
 
 test('of more than a hundred clusters, it lists those that need attention and counts the others', async () => {
   const queries: string[] = [];
   const failing = [[execution('a', { state: 'Failing' })]];
-  const report = await attentionFromTemporal(clientWithLists([failing], queries, 101), 'hive');
+  const report = await attentionFromTemporal(clientWithLists([failing], queries, { count: 101 }), 'hive');
   expect(report).toMatchObject({ atRest: 100, clusters: [{ cluster: 'ns/a', state: 'Failing' }] });
   expect(queries).toEqual([expect.stringContaining(`CertState != 'Ready'`)]);
 });
 
 test('of more than a hundred clusters, it lists all while a search attribute is not registered, and fails for anything else', async () => {
   const queries: string[] = [];
-  const client = clientWithLists([[], [[execution('a')]]], queries, 101);
+  const client = clientWithLists([[], [[execution('a')]]], queries, { count: 101 });
   const list = vi.spyOn(client.workflowService, 'listWorkflowExecutions');
   const refused = (code: number) => Object.assign(new Error(), { code, details: 'CertAlso', metadata: {} });
   list.mockImplementationOnce(({ query }) => {
@@ -70,7 +87,7 @@ test('of more than a hundred clusters, it lists all while a search attribute is 
 
 test('of a hundred clusters, it lists all', async () => {
   const queries: string[] = [];
-  const report = await attentionFromTemporal(clientWithLists([[[execution('a')]]], queries, 100), 'hive');
+  const report = await attentionFromTemporal(clientWithLists([[[execution('a')]]], queries, { count: 100 }), 'hive');
   expect(report).toMatchObject({ clusters: [{ cluster: 'ns/a' }] });
   expect(report.atRest).toBeUndefined();
   expect(queries).toEqual([expect.not.stringContaining('CertState')]);
@@ -85,8 +102,8 @@ test('the rows of all pages, each with its search attributes', async () => {
     ['ns/b', 'Ready', '2027-01-01T00:00:00.000Z'],
   ]);
   expect(clusters[0]?.also).toEqual([{ bundle: 'apps', reason: 'DnsNotDelegated' }]);
-  // The list again, of the runs that started meanwhile.
-  expect(asked).toEqual(['0', '1', '2', '0', '1', '2']);
+  // The list again, of the runs that started meanwhile, and once more, of those that have continued as new.
+  expect(asked).toEqual(['0', '1', '2', '0', '1', '2', '0', '1', '2']);
 });
 
 test('a name that the workflow id truncates is whole', async () => {
