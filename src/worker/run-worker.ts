@@ -136,7 +136,7 @@ async function runTemporalWorker(
     connection.attach(worker);
     shared.createWith(async () => {
       const options = { ...sharedWorkerOptions(configuration, identity), ...code, dataConverter };
-      const created = await TemporalWorker.create({ ...options, connection: connection.current });
+      const created = await TemporalWorker.createBeside(worker, { ...options, connection: connection.current });
       connection.attach(created);
       return created;
     });

@@ -9,6 +9,7 @@ const SOURCE_MAP = '//# sourceMappingURL=';
 
 /** Of the worker that is being created. */
 const startedCreators = new AsyncLocalStorage<WorkflowCreator[]>();
+const creatorsToShare = new AsyncLocalStorage<WatchedWorkflowCreator>();
 
 /** The SDK's worker, with workflows that are watched as {@link WatchedWorkflowCreator} says. */
 export class TemporalWorker extends Worker {
@@ -29,6 +30,16 @@ export class TemporalWorker extends Worker {
     }
   }
 
+  /**
+   * A worker whose workflows run in the thread of another one, instead of one of its own, which takes some 20 MiB. The thread ends with the last of both.
+   * @param options those of `other` for the code of the workflows, `patchActivationCallback` included.
+   */
+  static async createBeside(other: Worker, options: WorkerOptions): Promise<Worker> {
+    const creator = other instanceof TemporalWorker ? other.workflowCreator : undefined;
+    if (!(creator instanceof WatchedWorkflowCreator)) return await TemporalWorker.create(options);
+    return await creatorsToShare.run(creator, () => TemporalWorker.create(options));
+  }
+
   protected static override async createWorkflowCreator(
     bundle: WorkflowBundleWithSourceMapAndFilename,
     options: CompiledWorkerOptions,
@@ -36,6 +47,11 @@ export class TemporalWorker extends Worker {
   ): Promise<WorkflowCreator> {
     // Without a thread of its own, as the SDK replays histories.
     if (options.debugMode) return await super.createWorkflowCreator(bundle, options, logger);
+    const shared = creatorsToShare.getStore()?.share();
+    if (shared !== undefined) {
+      startedCreators.getStore()?.push(shared);
+      return shared;
+    }
     const code = withoutSourceMap(bundle);
     const start = (): Promise<WorkflowCreator> => super.createWorkflowCreator(code, options, logger);
     // Node's `vm` has no limit where it is undefined. The type of the SDK's options has no such value.

@@ -40,6 +40,7 @@ export class WatchedWorkflowCreator implements WorkflowCreator {
   readonly #suspects = new LRUCache<string, true>({ max: MAX_SUSPECTS });
   #current: Promise<WatchedThread>;
   #limited: Promise<WorkflowCreator> | undefined;
+  #users = 1;
   #isDestroyed = false;
 
   private constructor(threads: WorkflowThreads, first: WorkflowThread) {
@@ -58,8 +59,17 @@ export class WatchedWorkflowCreator implements WorkflowCreator {
     return await (await this.#limited).createWorkflow(options);
   }
 
-  /** Ends all threads, also those that are stuck. */
+  /** For one more worker, which has the same workflow code. @returns undefined once the threads have ended. */
+  share(): WorkflowCreator | undefined {
+    if (this.#isDestroyed) return undefined;
+    this.#users += 1;
+    return this;
+  }
+
+  /** Called by each worker at its end: the last one ends all threads, also those that are stuck. */
   async destroy(): Promise<void> {
+    this.#users -= 1;
+    if (this.#users > 0) return;
     this.#isDestroyed = true;
     // One that could not be started has nothing to end; its error has ended the worker.
     const started = await Promise.allSettled([this.#current, this.#limited]);

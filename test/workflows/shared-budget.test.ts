@@ -1,5 +1,5 @@
 /** Workers that share the budget of an account, on a real server: each has its own client, as in processes of their own. */
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import type { AcmeClient } from '../../src/acme/client.ts';
 import { nameSetDigest } from '../../src/certificates/digest.ts';
 import type { ClusterView } from '../../src/clusters/cluster-view.ts';
@@ -51,14 +51,21 @@ function budgetOfWorker({ env }: WorkflowHarness, onOutcome: (outcome: string) =
   return new OrderBudget({ gateway, stated: [THREE], onOutcome });
 }
 
-/** Runs the worker of the shared task queue meanwhile. */
-async function whileServed<Result>({ env }: WorkflowHarness, body: () => Promise<Result>): Promise<Result> {
-  const worker = await TemporalWorker.create({
+/** Runs the worker of the shared task queue meanwhile, in the thread of the other one, as in production. */
+async function whileServed<Result>(
+  { env, worker: other }: WorkflowHarness,
+  body: () => Promise<Result>,
+): Promise<Result> {
+  const onThread = vi.fn();
+  process.on('worker', onThread);
+  const worker = await TemporalWorker.createBeside(other, {
     connection: env.nativeConnection,
     taskQueue: SHARED_TASK_QUEUE,
     workflowBundle: workflowBundle(),
     shutdownGraceTime: '1 second',
   });
+  process.off('worker', onThread);
+  expect(onThread).not.toHaveBeenCalled();
   return await worker.runUntil(body);
 }
 

@@ -2,7 +2,7 @@
 import { WorkflowNotFoundError } from '@temporalio/client';
 import type { PayloadCodec } from '@temporalio/common';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
-import type { WorkflowBundleOption } from '@temporalio/worker';
+import type { Worker, WorkflowBundleOption } from '@temporalio/worker';
 import { Registry } from 'prom-client';
 import type { ClusterView } from '../../../src/clusters/cluster-view.ts';
 import { type ClusterStatus, clusterObserved, clusterStatus } from '../../../src/contract/cluster-certificates.ts';
@@ -22,6 +22,7 @@ export interface WorkflowHarness {
   readonly doubles: ActivityDoubles;
   readonly env: TestWorkflowEnvironment;
   readonly taskQueue: string;
+  readonly worker: Worker;
   /** The issuances that have ended, as their workflows report them, in that order. */
   readonly issuanceEnds: readonly { readonly runId: string; readonly outcome: string }[];
   /** What the worker counts of its activities, in Prometheus' text format. */
@@ -80,6 +81,7 @@ export async function withWorkflowHarness<T>(
     doubles,
     env,
     taskQueue,
+    worker,
     issuanceEnds,
     metrics: () => registry.metrics(),
     start: (view) => {

@@ -43,6 +43,21 @@ test('a thread that is stuck at the end of the worker is ended, and no other one
   expect(started).toBe(1);
 });
 
+test('the thread ends with the last worker that shares it, and is not shared after that', async () => {
+  let ended = 0;
+  const creator: WorkflowCreator = {
+    createWorkflow: () => Promise.reject(new Error('unused')),
+    destroy: async () => void (ended += 1),
+  };
+  const workflows = await watched({ startUnlimited: async () => ({ creator, terminate: async () => undefined }) });
+  const shared = workflows.share();
+  await workflows.destroy();
+  expect(ended).toBe(0);
+  await shared?.destroy();
+  expect(ended).toBe(1);
+  expect(workflows.share()).toBeUndefined();
+});
+
 test('at the end of the worker, a stuck thread is ended within two checks; nothing is said where no workflow is under way', async () => {
   vi.useFakeTimers();
   try {
