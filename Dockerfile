@@ -27,7 +27,7 @@ RUN npm ci --omit=dev --ignore-scripts \
  && find releases -mindepth 1 -maxdepth 1 ! -name "$(uname -m)-unknown-linux-gnu" -exec rm -r {} + \
  && rm -rf sdk-core src bridge-macros
 COPY local/image local/image
-RUN node local/image/remove-bundled-packages.ts && node local/image/trim-definitions.ts
+RUN node local/image/remove-bundled-packages.ts && node local/image/trim-sdk.ts
 
 # The files of the image beside /app: Node.js, the libraries that it and the native core load, the roots, a user. No shell,
 # no package manager, nothing else to run.

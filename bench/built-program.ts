@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { bundleProgram, PROGRAM, WORKFLOW_BUNDLE } from '../local/image/bundle-program.ts';
 import { imagePackages, writeEmptyModules } from '../local/image/image-packages.ts';
-import { trimDefinitions } from '../local/image/trim-definitions.ts';
+import { trimSdk } from '../local/image/trim-sdk.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url)).replace(/\/$/, '');
 const BUNDLE_WORKFLOWS = join(ROOT, 'src/worker/bundle-workflows.ts');
@@ -37,5 +37,5 @@ async function copyPackages(app: string): Promise<void> {
   }
   await symlink(native, join(app, NATIVE));
   writeEmptyModules(app);
-  trimDefinitions(join(app, 'node_modules'));
+  trimSdk(join(app, 'node_modules'));
 }

@@ -1,7 +1,4 @@
-/**
- * Has the Temporal SDK's Protobuf definitions take less memory: `node local/image/trim-definitions.ts`, in the folder of
- * package.json. Each of a worker's two threads loads them, and keeps the text of the module that has them as a literal.
- */
+/** Has the Temporal SDK's Protobuf definitions, which each of a worker's two threads loads, take less memory. */
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -35,9 +32,4 @@ export function trimDefinitions(nodeModules: string): void {
   // Not written in place: the file may be a link to that of another folder.
   rmSync(file);
   writeFileSync(file, `${text.slice(0, start)}${READ_FILE}${text.slice(end)}`);
-}
-
-if (import.meta.main) {
-  trimDefinitions('node_modules');
-  process.stdout.write("trimmed the Temporal SDK's Protobuf definitions\n");
 }
