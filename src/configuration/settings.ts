@@ -1,11 +1,22 @@
 /** Every setting: docs/configuration.md, `certman config` and the check at start are made from this table. */
-import { normalizeName } from '../certificates/dns-name.ts';
 import { RENEWAL_POLICIES } from '../certificates/planned-renewal.ts';
-import { parsePatchId } from '../contract/patches.ts';
-import { isWritableName } from '../dns/writable-name.ts';
-import { parseNetwork } from '../network/public-address.ts';
 import { KUBERNETES_AND_AWS_SETTINGS, OPENTELEMETRY_SETTINGS, TEMPORAL_SDK_SETTINGS } from './external-settings.ts';
 import { fallbackAccounts } from './fallback-accounts.ts';
+import {
+  buildId,
+  deploymentName,
+  directoryHost,
+  dnsLabel,
+  hostedZoneId,
+  namespaceName,
+  namespaceNames,
+  networks,
+  patchNames,
+  profileName,
+  secretName,
+  workerIdentity,
+  zoneName,
+} from './name-formats.ts';
 import { optional, type Setting, type SettingRow, withDefault } from './setting.ts';
 import { stagingAccount } from './staging-account.ts';
 import { statedLimits } from './stated-limits.ts';
@@ -14,7 +25,6 @@ import {
   caBundleFile,
   certificateFile,
   duration,
-  type Format,
   flag,
   httpsUrl,
   listenAddress,
@@ -26,43 +36,8 @@ import {
   payloadKeyFolder,
   readableFile,
   secretLineFile,
-  text,
   wholeNumber,
 } from './values.ts';
-
-const directoryHost = text(
-  'the host of an ACME directory, in lower case, with the path of the directory unless that is /directory or /dir',
-  /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?(:\d{1,5})?(\/[\w.~/-]{1,200})?$/,
-);
-const DNS_LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
-const dnsLabel = text('a DNS label: lower-case letters, digits and dashes, at most 63 characters', DNS_LABEL);
-const A_NAMESPACE = 'the name of a namespace: lower-case letters, digits and dashes, at most 63 characters';
-const namespaceName = text(A_NAMESPACE, DNS_LABEL);
-const namespaceNames = listOf('names of namespaces, comma separated', (found) =>
-  DNS_LABEL.test(found) ? found : undefined,
-);
-const profileName = text('a profile name: letters, digits, dashes, dots and underscores, at most 64', /^[\w.-]{1,64}$/);
-const hostedZoneId = text('the id of a hosted zone: capital letters and digits', /^(\/hostedzone\/)?[A-Z0-9]{1,32}$/);
-const secretName = text(
-  'the name of a Secret: lower-case letters, digits, dashes and dots, at most 253 characters',
-  /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/,
-);
-const zoneName: Format<string> = {
-  expected: 'the name of a DNS zone, such as acme.example.net',
-  parse: (found) => {
-    const name = normalizeName(found);
-    return name.includes('.') && isWritableName(name) ? name : undefined;
-  },
-};
-// The Temporal worker controller joins the names of a namespace and an object.
-const deploymentName = text(
-  'a name of at most 127 letters, digits, dashes, slashes and underscores',
-  /^[\w/-]{1,127}$/,
-);
-const workerIdentity = text('at most 200 printable characters', /^[\x21-\x7e]{1,200}$/);
-const patchNames = listOf('names of lower-case words joined by hyphens', parsePatchId);
-const networks = listOf('networks such as 10.20.0.0/16, comma separated', parseNetwork);
-const buildId = text('a name of at most 63 letters, digits, dashes, dots and underscores', /^[\w.-]{1,63}$/);
 
 const MANAGEMENT_CLUSTER = {
   managementCluster: withDefault('CERTMAN_MANAGEMENT_CLUSTER', dnsLabel, 'hive', {

@@ -3,16 +3,8 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterEach, beforeEach, describe, expect, it, test, vi } from 'vitest';
 import type { CertificateState } from '../../../src/certificates/status-report.ts';
-import type {
-  AriCoverage,
-  ClusterSeries,
-  CrdState,
-  RequestSeries,
-  WatchState,
-} from '../../../src/controller/fleet-snapshot.ts';
-import { FleetMetricsExporter } from '../../../src/observability/fleet-metrics-exporter.ts';
-import type { ClosedIssuance } from '../../../src/observability/issued-counts.ts';
-import { MetricsExposition } from '../../../src/observability/metrics-exposition.ts';
+import type { RequestSeries, WatchState } from '../../../src/controller/fleet-snapshot.ts';
+import { exposedFleet, REQUEST } from '../../support/observability/exposed-fleet.ts';
 
 const DAY = 86_400_000;
 
@@ -29,42 +21,6 @@ const OPERATOR_NAMES = [
   'certman_operator_cluster_in_limited_support',
 ];
 
-function setUp() {
-  const exposition = new MetricsExposition();
-  const closed: ClosedIssuance[] = [];
-  const errors: unknown[] = [];
-  const state = { broken: false, listings: 0 };
-  const fleet = {
-    clusters: [] as ClusterSeries[],
-    standalone: [] as ClusterSeries[],
-    requests: [] as RequestSeries[],
-    ari: { certificates: 0, failing: false } as AriCoverage,
-    watches: [] as WatchState[],
-    crd: undefined as CrdState | undefined,
-  };
-  const metrics = new FleetMetricsExporter({
-    exposition,
-    onError: (error) => errors.push(error),
-    async *list(since) {
-      state.listings += 1;
-      if (state.broken) throw new Error('visibility is unavailable');
-      for (const one of closed) if (one.closeTime >= since) yield one;
-    },
-  });
-  const issue = (runId: string): void => {
-    const now = Date.now();
-    closed.push({
-      runId,
-      startTime: now - 3_000,
-      closeTime: now,
-      dnsNames: ['api.a.openshiftapps.com'],
-      nameSet: 'a',
-    });
-  };
-  const read = async (): Promise<string> => await exposition.metrics();
-  return { fleet, metrics, issue, read, errors, state };
-}
-
 async function collectGarbage(): Promise<void> {
   setFlagsFromString('--expose-gc');
   // A reference that was read or made in this turn is kept until its end.
@@ -79,18 +35,16 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-const REQUEST: RequestSeries = { namespace: 'ns', name: 'demo-primary', dnsNames: ['api.demo.example.com'] };
-
 describe('the fleet gauges', () => {
   it('have the names of certman-operator', async () => {
-    const { metrics, fleet, read } = setUp();
+    const { metrics, fleet, read } = exposedFleet();
     metrics.expose(fleet);
     const text = await read();
     for (const name of OPERATOR_NAMES) expect(text).toContain(`# TYPE ${name} `);
   });
 
   it('are absent while another process exposes the fleet', async () => {
-    const { metrics, fleet, read } = setUp();
+    const { metrics, fleet, read } = exposedFleet();
     expect(await read()).not.toContain('certman');
     const conceal = metrics.expose(fleet);
     conceal();
@@ -98,14 +52,14 @@ describe('the fleet gauges', () => {
   });
 
   it('can be exposed again after they were removed', async () => {
-    const { metrics, fleet, read } = setUp();
+    const { metrics, fleet, read } = exposedFleet();
     metrics.expose(fleet)();
     metrics.expose(fleet);
     expect(await read()).toContain('certman_clusters');
   });
 
   it('have no counts before the first listing', async () => {
-    const { metrics, fleet, read } = setUp();
+    const { metrics, fleet, read } = exposedFleet();
     metrics.expose(fleet);
     expect(await read()).not.toMatch(/^certman_operator_certs_in_last_day_openshift_com \d/m);
     await vi.advanceTimersByTimeAsync(1);
@@ -113,7 +67,7 @@ describe('the fleet gauges', () => {
   });
 
   it('have a series for each request, which is removed with it', async () => {
-    const { metrics, fleet, read } = setUp();
+    const { metrics, fleet, read } = exposedFleet();
     metrics.expose(fleet);
     fleet.requests.push({ ...REQUEST, notAfter: Date.now() + 30 * DAY });
     const labels = 'certificaterequest_name="demo-primary",certificaterequest_namespace="ns"';
@@ -130,7 +84,7 @@ describe('the fleet gauges', () => {
   });
 
   it('show certificates whose renewal is held up, by expiry level, and no healthy one', async () => {
-    const { metrics, fleet, read } = setUp();
+    const { metrics, fleet, read } = exposedFleet();
     metrics.expose(fleet);
     const now = Date.now();
     const lasting = (name: string, daysLeft: number, renewBeforeDays?: number): RequestSeries => ({
@@ -157,7 +111,7 @@ describe('the fleet gauges', () => {
   });
 
   it('show when each renewal is due: as planned, else at the latest, never after the expiry', async () => {
-    const { metrics, fleet, read } = setUp();
+    const { metrics, fleet, read } = exposedFleet();
     metrics.expose(fleet);
     const now = Date.now();
     const lasting = (name: string, planned?: number): RequestSeries => ({
@@ -182,7 +136,7 @@ describe('the fleet gauges', () => {
   });
 
   it('count requests by state, and name those that are held up only', async () => {
-    const { metrics, fleet, read } = setUp();
+    const { metrics, fleet, read } = exposedFleet();
     metrics.expose(fleet);
     const inState = (name: string, state: CertificateState, reason = 'NoFailure'): RequestSeries => ({
       ...REQUEST,
@@ -203,7 +157,7 @@ describe('the fleet gauges', () => {
   });
 
   it('count what clusters serve by reason, and name those that are late only', async () => {
-    const { metrics, fleet, read } = setUp();
+    const { metrics, fleet, read } = exposedFleet();
     metrics.expose(fleet);
     const serving = (name: string, status: string, reason: string): RequestSeries => ({
       ...REQUEST,
@@ -221,7 +175,7 @@ describe('the fleet gauges', () => {
   });
 
   it('count renewals that wait by reason, each reason from 0', async () => {
-    const { metrics, fleet, read } = setUp();
+    const { metrics, fleet, read } = exposedFleet();
     metrics.expose(fleet);
     fleet.requests.push(REQUEST, { ...REQUEST, name: 'waits', postponed: 'Frozen' });
     const text = await read();
@@ -230,7 +184,7 @@ describe('the fleet gauges', () => {
   });
 
   it('count clusters by gate', async () => {
-    const { metrics, fleet, read } = setUp();
+    const { metrics, fleet, read } = exposedFleet();
     metrics.expose(fleet);
     fleet.clusters.push(
       { namespace: 'a', name: 'one', gate: 'Serve', limitedSupport: false },
@@ -245,7 +199,7 @@ describe('the fleet gauges', () => {
   });
 
   it('count standalone CertificateRequests by gate, apart from the clusters', async () => {
-    const { metrics, fleet, read } = setUp();
+    const { metrics, fleet, read } = exposedFleet();
     metrics.expose(fleet);
     fleet.standalone.push(
       { namespace: 'a', name: 'web', gate: 'Serve', limitedSupport: false },
@@ -270,7 +224,7 @@ describe('while a kind is not synced', () => {
   const synced = (text: string) => /^certman_watch_synced\{kind="certificaterequests"\} (\d)$/m.exec(text)?.[1];
 
   it('has no series of its objects, rather than those of an empty fleet', async () => {
-    const { metrics, fleet, read } = setUp();
+    const { metrics, fleet, read } = exposedFleet();
     metrics.expose({ ...fleet, ...unknown, watches: [watch(false)] });
     const text = await read();
     expect(synced(text)).toBe('0');
@@ -280,7 +234,7 @@ describe('while a kind is not synced', () => {
   });
 
   it('keeps the expiries that an earlier controller of the process knew, as of when it knew them', async () => {
-    const { metrics, fleet, read } = setUp();
+    const { metrics, fleet, read } = exposedFleet();
     const notAfter = Date.now() + DAY;
     fleet.requests.push({ ...REQUEST, notAfter });
     const until = Date.now();
@@ -306,7 +260,7 @@ describe('while a kind is not synced', () => {
   });
 
   it('releases the cache of a controller that has ended, and of its requests keeps the expiries', async () => {
-    const { metrics, fleet, read } = setUp();
+    const { metrics, fleet, read } = exposedFleet();
     const expose = () => {
       const request = { ...REQUEST, notBefore: Date.now(), notAfter: Date.now() + DAY };
       const cached = { ...fleet, requests: [request], watches: [watch(true, Date.now())] };
@@ -322,7 +276,7 @@ describe('while a kind is not synced', () => {
   });
 
   it('drops the expiries when another process has had ten minutes to list them', async () => {
-    const { metrics, fleet, read } = setUp();
+    const { metrics, fleet, read } = exposedFleet();
     fleet.requests.push({ ...REQUEST, notAfter: Date.now() + DAY });
     metrics.expose({ ...fleet, watches: [watch(true, Date.now())] })();
     await vi.advanceTimersByTimeAsync(10 * 60_000);
@@ -331,7 +285,7 @@ describe('while a kind is not synced', () => {
 });
 
 test('an outdated CRD is shown once the schema has been read', async () => {
-  const { metrics, fleet, read } = setUp();
+  const { metrics, fleet, read } = exposedFleet();
   metrics.expose(fleet);
   expect(await read()).not.toMatch(/^certman_crd_outdated/m);
   fleet.crd = { problem: undefined };
@@ -342,88 +296,11 @@ test('an outdated CRD is shown once the schema has been read', async () => {
 });
 
 test('ARI is shown as the number of certificates with a window, and whether fetching it fails', async () => {
-  const { metrics, fleet, read } = setUp();
+  const { metrics, fleet, read } = exposedFleet();
   metrics.expose(fleet);
   expect(await read()).toMatch(/^certman_ari_certificates 0$/m);
   expect(await read()).toMatch(/^certman_ari_failing 0$/m);
   fleet.ari = { certificates: 7, failing: true };
   expect(await read()).toMatch(/^certman_ari_certificates 7$/m);
   expect(await read()).toMatch(/^certman_ari_failing 1$/m);
-});
-
-describe('the count of issued certificates', () => {
-  it('is updated soon after this process issued a certificate', async () => {
-    const { metrics, fleet, issue, read } = setUp();
-    metrics.expose(fleet);
-    await vi.advanceTimersByTimeAsync(1);
-    issue('1');
-    metrics.certificateIssued();
-    await vi.advanceTimersByTimeAsync(2_000);
-    const text = await read();
-    expect(text).toMatch(/^certman_operator_certs_in_last_day_openshift_apps_com 1$/m);
-    expect(text).toMatch(/^certman_operator_certificate_issue_duration_sum 3$/m);
-  });
-
-  it('is updated soon after a scrape detects a certificate of another process', async () => {
-    const { metrics, fleet, issue, read } = setUp();
-    metrics.expose(fleet);
-    fleet.requests.push(REQUEST);
-    await vi.advanceTimersByTimeAsync(1);
-    await read();
-    issue('1');
-    fleet.requests[0] = { ...REQUEST, notAfter: Date.now() + DAY };
-    await read();
-    await vi.advanceTimersByTimeAsync(2_000);
-    expect(await read()).toMatch(/^certman_operator_certs_in_last_week_openshift_apps_com 1$/m);
-  });
-
-  it('is updated every five minutes otherwise, with one listing each', async () => {
-    const { metrics, fleet, state, read } = setUp();
-    metrics.expose(fleet);
-    for (let minute = 0; minute < 15; minute += 1) {
-      await vi.advanceTimersByTimeAsync(60_000);
-      await read();
-    }
-    expect(state.listings).toBe(4);
-  });
-
-  it('is the same for a process that takes over', async () => {
-    const first = setUp();
-    first.metrics.expose(first.fleet);
-    for (const run of ['1', '2', '3']) first.issue(run);
-    await vi.advanceTimersByTimeAsync(1);
-    const before = await first.read();
-    first.metrics.close();
-    first.metrics.expose(first.fleet);
-    await vi.advanceTimersByTimeAsync(1);
-    expect(await first.read()).toBe(before);
-    expect(before).toMatch(/^certman_operator_duplicate_certs_in_last_week 2$/m);
-  });
-
-  it('drops certificates older than a day without a listing', async () => {
-    const { metrics, fleet, issue, state, read } = setUp();
-    metrics.expose(fleet);
-    issue('1');
-    await vi.advanceTimersByTimeAsync(1);
-    state.broken = true;
-    vi.setSystemTime(Date.now() + DAY);
-    const text = await read();
-    expect(text).toMatch(/^certman_operator_certs_in_last_day_openshift_apps_com 0$/m);
-    expect(text).toMatch(/^certman_operator_certs_in_last_week_openshift_apps_com 1$/m);
-  });
-
-  it('keeps its values while visibility is unavailable, reports the error, and recovers', async () => {
-    const { metrics, fleet, issue, state, errors, read } = setUp();
-    metrics.expose(fleet);
-    issue('1');
-    await vi.advanceTimersByTimeAsync(1);
-    state.broken = true;
-    await vi.advanceTimersByTimeAsync(5 * 60_000);
-    expect(errors.length).toBe(1);
-    expect(await read()).toMatch(/^certman_operator_certs_in_last_day_openshift_apps_com 1$/m);
-    state.broken = false;
-    issue('2');
-    await vi.advanceTimersByTimeAsync(5 * 60_000);
-    expect(await read()).toMatch(/^certman_operator_certs_in_last_day_openshift_apps_com 2$/m);
-  });
 });
