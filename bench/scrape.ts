@@ -17,7 +17,7 @@ import { median, round } from './statistics.ts';
 const SCRAPES = 10;
 const DAY_MS = 86_400_000;
 
-/** Last line of the bench, as JSON. The first scrape converts every request, later ones only those that changed. */
+/** Last line of the bench, as JSON. The first scrape also compiles what each one runs. */
 export interface ScrapeBenchResult {
   readonly requests: number;
   readonly mebibytes: number;

@@ -26,6 +26,17 @@ export interface Installation {
 /** When a certificate is valid. */
 export type Validity = Pick<CertificateFacts, 'notBefore' | 'notAfter'>;
 
+/** As {@link Validity}, in epoch milliseconds. */
+export interface ValidityMs {
+  readonly notBefore: number;
+  readonly notAfter: number;
+}
+
+/** NaN for an instant that is none. */
+export function validityMs({ notBefore, notAfter }: Validity): ValidityMs {
+  return { notBefore: Date.parse(notBefore), notAfter: Date.parse(notAfter) };
+}
+
 /** Content of the certificate's Secret. */
 export type SecretObservation =
   | { readonly kind: 'missing' }

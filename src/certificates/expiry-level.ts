@@ -1,5 +1,5 @@
-import type { Validity } from './certificate-facts.ts';
-import { renewalLead } from './planned-renewal.ts';
+import { type Validity, type ValidityMs, validityMs } from './certificate-facts.ts';
+import { renewalLeadMs } from './planned-renewal.ts';
 
 /** Escalates while renewals fail or are paused; a certificate that is renewed in time stays `far`. */
 export type ExpiryLevel = 'far' | 'near' | 'critical' | 'expired';
@@ -14,7 +14,13 @@ const THRESHOLDS = [
 
 /** The expiry level at `now` (epoch milliseconds). A smaller `renewBeforeDays` warns later. */
 export function expiryLevel(certificate: Validity, now: number, renewBeforeDays?: number): ExpiryLevel {
-  return levelAt(expiryThresholds(certificate, renewBeforeDays), now);
+  return expiryLevelMs(validityMs(certificate), now, renewBeforeDays);
+}
+
+/** As {@link expiryLevel}, for a whole fleet: nothing is parsed or kept. */
+export function expiryLevelMs(certificate: ValidityMs, now: number, renewBeforeDays?: number): ExpiryLevel {
+  const leadMs = renewalLeadMs(certificate, renewBeforeDays);
+  return THRESHOLDS.findLast(({ share }) => thresholdAt(certificate, leadMs, share) <= now)?.level ?? 'far';
 }
 
 /** When {@link expiryLevel} changes next after `now` (epoch milliseconds); undefined once expired. */
@@ -42,16 +48,15 @@ export function askAgainAt(
 }
 
 /** From when (epoch milliseconds) which level holds, earliest first. */
-export type ExpiryThresholds = readonly { readonly level: ExpiryLevel; readonly at: number }[];
-
-/** The level at `now` (epoch milliseconds). */
-export function levelAt(thresholds: ExpiryThresholds, now: number): ExpiryLevel {
-  return thresholds.findLast(({ at }) => at <= now)?.level ?? 'far';
+export function expiryThresholds(
+  certificate: Validity,
+  renewBeforeDays: number | undefined,
+): readonly { readonly level: ExpiryLevel; readonly at: number }[] {
+  const validity = validityMs(certificate);
+  const leadMs = renewalLeadMs(validity, renewBeforeDays);
+  return THRESHOLDS.map(({ level, share }) => ({ level, at: thresholdAt(validity, leadMs, share) }));
 }
 
-/** Does not change with time: for many certificates, it is computed once for each. */
-export function expiryThresholds(certificate: Validity, renewBeforeDays: number | undefined): ExpiryThresholds {
-  const { beforeMs } = renewalLead(certificate, renewBeforeDays);
-  const notAfter = Date.parse(certificate.notAfter);
-  return THRESHOLDS.map(({ level, share }) => ({ level, at: Math.ceil(notAfter - beforeMs * share) }));
+function thresholdAt({ notAfter }: ValidityMs, leadMs: number, share: number): number {
+  return Math.ceil(notAfter - leadMs * share);
 }

@@ -1,4 +1,4 @@
-import type { CertificateFacts, Validity } from './certificate-facts.ts';
+import { type CertificateFacts, type Validity, type ValidityMs, validityMs } from './certificate-facts.ts';
 import { stableFraction } from './digest.ts';
 import { type RenewalWindow, selectTimeInWindow } from './renewal-window.ts';
 
@@ -93,7 +93,7 @@ function renewalByLead(certificate: Validity & Pick<CertificateFacts, 'certId'>,
  * that the expiry is near.
  */
 function renewalByAri(certificate: Validity & Pick<CertificateFacts, 'certId'>, terms: RenewalTerms): PlannedRenewal {
-  const { beforeMs, left } = leadWithoutWindow(certificate);
+  const { beforeMs, left } = leadWithoutWindow(lifetimeOf(certificate));
   const suggested = suggestedRenewal(certificate.certId, terms);
   const latest = Date.parse(certificate.notAfter) - beforeMs * MIN_ARI_LEAD_SHARE;
   // One that has passed is due now, however late it is.
@@ -107,8 +107,7 @@ function renewalByAri(certificate: Validity & Pick<CertificateFacts, 'certId'>, 
   return { at, reason: 'NoWindow', message: `${left} then left, since ${why}` };
 }
 
-function leadWithoutWindow(certificate: Validity): { readonly beforeMs: number; readonly left: string } {
-  const lifetime = lifetimeOf(certificate);
+function leadWithoutWindow(lifetime: number): { readonly beforeMs: number; readonly left: string } {
   const { ofMost, ofShortLived, shortLivedMs } = ARI_LEAD;
   const isShortLived = lifetime < shortLivedMs;
   const byShare = lifetime * (isShortLived ? ofShortLived : ofMost);
@@ -128,25 +127,32 @@ function beforeExpiry(certificate: Validity, beforeMs: number, jitterKey: string
  * When the renewal of a certificate is due at the latest by whichever policy (epoch milliseconds), where no plan of it is
  * known: that of a paused cluster.
  */
-export function latestPlannedRenewal(certificate: Validity, renewBeforeDays: number | undefined): number {
-  const { beforeMs } = renewalLead(certificate, renewBeforeDays);
-  const byAri = isCustom(renewBeforeDays) ? beforeMs : leadWithoutWindow(certificate).beforeMs;
-  return Date.parse(certificate.notAfter) - Math.min(beforeMs, byAri);
+export function latestPlannedRenewal(certificate: ValidityMs, renewBeforeDays: number | undefined): number {
+  const beforeMs = renewalLeadMs(certificate, renewBeforeDays);
+  const byAri = isCustom(renewBeforeDays) ? beforeMs : leadWithoutWindow(lifetimeMs(certificate)).beforeMs;
+  return certificate.notAfter - Math.min(beforeMs, byAri);
 }
 
 /** How long before expiry a certificate is renewed: `renewBeforeDays`, but never more than half of its lifetime. */
 export function renewalLead(certificate: Validity, renewBeforeDays: number | undefined): RenewalLead {
-  const custom = isCustom(renewBeforeDays);
-  const days = custom ? renewBeforeDays : DEFAULT_RENEW_BEFORE_DAYS;
-  const beforeMs = days * DAY_MS;
-  const half = lifetimeOf(certificate) / 2;
-  if (beforeMs > half) {
+  const beforeMs = renewalLeadMs(validityMs(certificate), renewBeforeDays);
+  const days = leadDays(renewBeforeDays);
+  if (beforeMs < days * DAY_MS) {
     const message = `half of its lifetime is then left, since ${days} days would be more than half`;
-    return { beforeMs: half, reason: 'HalfLifetime', message };
+    return { beforeMs, reason: 'HalfLifetime', message };
   }
-  return custom
+  return isCustom(renewBeforeDays)
     ? { beforeMs, reason: 'RenewBeforeDays', message: `${days} days are then left, as renewBeforeDays says` }
     : { beforeMs, reason: 'DefaultPolicy', message: `${days} days are then left, the default` };
+}
+
+/** The milliseconds of {@link renewalLead}, for a whole fleet: without its message. */
+export function renewalLeadMs(certificate: ValidityMs, renewBeforeDays: number | undefined): number {
+  return Math.min(leadDays(renewBeforeDays) * DAY_MS, lifetimeMs(certificate) / 2);
+}
+
+function leadDays(renewBeforeDays: number | undefined): number {
+  return isCustom(renewBeforeDays) ? renewBeforeDays : DEFAULT_RENEW_BEFORE_DAYS;
 }
 
 function isCustom(renewBeforeDays: number | undefined): renewBeforeDays is number {
@@ -155,7 +161,11 @@ function isCustom(renewBeforeDays: number | undefined): renewBeforeDays is numbe
 
 /** Milliseconds from notBefore to notAfter. */
 export function lifetimeOf(certificate: Validity): number {
-  return Math.max(0, Date.parse(certificate.notAfter) - Date.parse(certificate.notBefore));
+  return lifetimeMs(validityMs(certificate));
+}
+
+function lifetimeMs({ notBefore, notAfter }: ValidityMs): number {
+  return Math.max(0, notAfter - notBefore);
 }
 
 function suggestedRenewal(

@@ -8,7 +8,7 @@ export interface ClusterSeries extends Pick<CachedCluster, 'namespace' | 'name' 
   readonly gate: string;
 }
 
-/** A CertificateRequest with its certificate; no instants while there is none. A changed request is another object. */
+/** A CertificateRequest with its certificate; no instants while there is none. */
 export type RequestSeries = Pick<ObservedRequest, 'namespace' | 'name' | 'dnsNames'> &
   Partial<
     Pick<

@@ -1,6 +1,6 @@
 /** Computed at the scrape: a deleted object leaves no series. Only the controller's worker reports them. */
-import type { Validity } from '../certificates/certificate-facts.ts';
-import { type ExpiryLevel, type ExpiryThresholds, expiryThresholds, levelAt } from '../certificates/expiry-level.ts';
+import type { ValidityMs } from '../certificates/certificate-facts.ts';
+import { type ExpiryLevel, expiryLevelMs } from '../certificates/expiry-level.ts';
 import { latestPlannedRenewal } from '../certificates/planned-renewal.ts';
 import { POSTPONEMENT_REASONS } from '../certificates/postponement.ts';
 import type { ServedReason } from '../certificates/served.ts';
@@ -36,51 +36,27 @@ interface GaugeRow {
   readonly samples: (fleet: FleetView, now: number) => Samples;
 }
 
-/** What of a request's series stays the same from scrape to scrape. */
-interface RequestText {
-  readonly labels: string;
-  readonly labelsWithCommonName: string;
-  /** Absent without a certificate. */
-  readonly thresholds?: ExpiryThresholds;
-  /** Epoch seconds; absent without a certificate. */
-  readonly renewalAt?: number;
+// Computed anew at each scrape: kept, the labels and thresholds of a certificate would take 0.7 kB.
+
+function labelsOf({ namespace, name }: RequestSeries): string {
+  return `certificaterequest_name="${escape(name)}",certificaterequest_namespace="${escape(namespace)}"`;
 }
 
-const requestTexts = new WeakMap<RequestSeries, RequestText>();
-
-function textOf(request: RequestSeries): RequestText {
-  const known = requestTexts.get(request);
-  if (known !== undefined) return known;
-  const { namespace, name, dnsNames, notBefore, notAfter, renewBeforeDays } = request;
-  const validity =
-    notBefore === undefined || notAfter === undefined
-      ? undefined
-      : { notBefore: isoOf(notBefore), notAfter: isoOf(notAfter) };
-  const labels = labelText({ certificaterequest_name: name, certificaterequest_namespace: namespace });
-  const text: RequestText = {
-    labels,
-    labelsWithCommonName: `${labelText({ cn: dnsNames[0] ?? '' })},${labels}`,
-    thresholds: validity && expiryThresholds(validity, renewBeforeDays),
-    renewalAt: validity && renewalSecondsOf(validity, request),
-  };
-  requestTexts.set(request, text);
-  return text;
+/** Undefined without a certificate. */
+function validityOf({ notBefore, notAfter }: RequestSeries): ValidityMs | undefined {
+  return notBefore === undefined || notAfter === undefined ? undefined : { notBefore, notAfter };
 }
 
 /** As planned, else at the latest: epoch seconds, never after the expiry. */
-function renewalSecondsOf(validity: Validity, { renewalTime = '', renewBeforeDays }: RequestSeries): number {
+function renewalSecondsOf(validity: ValidityMs, { renewalTime = '', renewBeforeDays }: RequestSeries): number {
   const planned = Date.parse(renewalTime);
   const at = Number.isNaN(planned) ? latestPlannedRenewal(validity, renewBeforeDays) : planned;
-  return Math.floor(Math.min(at, Date.parse(validity.notAfter)) / 1000);
-}
-
-function isoOf(epochMs: number): string {
-  return new Date(epochMs).toISOString();
+  return Math.floor(Math.min(at, validity.notAfter) / 1000);
 }
 
 function levelOf(request: RequestSeries, now: number): ExpiryLevel {
-  const { thresholds } = textOf(request);
-  return thresholds === undefined ? 'far' : levelAt(thresholds, now);
+  const validity = validityOf(request);
+  return validity === undefined ? 'far' : expiryLevelMs(validity, now, request.renewBeforeDays);
 }
 
 /** To some ten seconds: the digits of an exact fraction are half of the time that a line takes. */
@@ -226,14 +202,13 @@ const GAUGES: readonly GaugeRow[] = [
       each(certificates, (request) =>
         request.notAfter === undefined
           ? undefined
-          : [textOf(request).labelsWithCommonName, daysUntil(request.notAfter, now)],
+          : [`cn="${escape(request.dnsNames[0] ?? '')}",${labelsOf(request)}`, daysUntil(request.notAfter, now)],
       ),
   },
   {
     name: 'certman_certificate_not_after_timestamp_seconds',
     help: 'When the certificate of a CertificateRequest expires; 0 while it has none.',
-    samples: ({ certificates }) =>
-      each(certificates, (request) => [textOf(request).labels, (request.notAfter ?? 0) / 1000]),
+    samples: ({ certificates }) => each(certificates, (request) => [labelsOf(request), (request.notAfter ?? 0) / 1000]),
   },
   {
     name: 'certman_renewals_postponed',
@@ -245,8 +220,8 @@ const GAUGES: readonly GaugeRow[] = [
     help: 'When the renewal of a certificate is, or was, due by its plan; none while a CertificateRequest has no certificate.',
     samples: ({ certificates }) =>
       each(certificates, (request) => {
-        const { labels, renewalAt } = textOf(request);
-        return renewalAt === undefined ? undefined : [labels, renewalAt];
+        const validity = validityOf(request);
+        return validity && [labelsOf(request), renewalSecondsOf(validity, request)];
       }),
   },
   {
@@ -262,7 +237,7 @@ const GAUGES: readonly GaugeRow[] = [
       each(requests, (request) => {
         const { state } = request;
         if (state === undefined || !HELD_UP_STATES.has(state.state)) return undefined;
-        return [`${textOf(request).labels},${labelText({ state: state.state, reason: state.reason })}`, 1];
+        return [`${labelsOf(request)},${labelText({ state: state.state, reason: state.reason })}`, 1];
       }),
   },
   {
@@ -278,7 +253,7 @@ const GAUGES: readonly GaugeRow[] = [
       each(requests, (request) => {
         const reason = request.served?.reason ?? '';
         if (!LATE_REASONS.has(reason)) return undefined;
-        return [`${textOf(request).labels},${labelText({ reason })}`, 1];
+        return [`${labelsOf(request)},${labelText({ reason })}`, 1];
       }),
   },
   {
@@ -288,7 +263,7 @@ const GAUGES: readonly GaugeRow[] = [
     samples: ({ certificates }, now) =>
       each(certificates, (request) => {
         const level = levelOf(request, now);
-        return level === 'far' ? undefined : [`${textOf(request).labels},${labelText({ level })}`, 1];
+        return level === 'far' ? undefined : [`${labelsOf(request)},${labelText({ level })}`, 1];
       }),
   },
 ];

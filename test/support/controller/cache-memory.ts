@@ -1,12 +1,13 @@
-/** A process that runs the controller over a synthetic fleet and prints the bytes of heap that it takes. Needs `--expose-gc`. */
+/** A process that runs the controller over a synthetic fleet, scraped once, and prints the bytes of heap that it takes. Needs `--expose-gc`. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, type ConnectionLike } from '@temporalio/client';
-import { Registry } from 'prom-client';
 import { runController } from '../../../src/controller/controller.ts';
 import type { FleetSnapshot } from '../../../src/controller/fleet-snapshot.ts';
 import { CertmanError } from '../../../src/failures/failure.ts';
 import type { KubernetesApi } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { FleetMetricsExporter } from '../../../src/observability/fleet-metrics-exporter.ts';
 import { createMetrics } from '../../../src/observability/metrics.ts';
+import { MetricsExposition } from '../../../src/observability/metrics-exposition.ts';
 import { syntheticFleet } from './synthetic-fleet.ts';
 
 const silent = (): void => undefined;
@@ -36,6 +37,8 @@ async function heapWith(clusters: number): Promise<number> {
   const stop = new AbortController();
   const source = syntheticFleet(clusters);
   let fleet: FleetSnapshot | undefined;
+  const exposition = new MetricsExposition();
+  const exporter = new FleetMetricsExporter({ exposition, onError: silent, async *list() {} });
   const refused = () => Promise.reject(new CertmanError({ code: 'acme/accountMissing', message: 'There is no CA.' }));
   const kubernetes = { ...source, withSignal: () => kubernetes } as unknown as KubernetesApi;
   const running = runController(
@@ -53,10 +56,10 @@ async function heapWith(clusters: number): Promise<number> {
         resyncIntervalMs: 3_600_000,
         workerName: 'worker',
       },
-      metrics: createMetrics(new Registry()),
+      metrics: createMetrics(exposition.registry),
       exposeFleet: (exposed) => {
         fleet = exposed;
-        return silent;
+        return exporter.expose(exposed);
       },
       logger: { info: silent, warn: silent, error: silent },
     },
@@ -69,9 +72,11 @@ async function heapWith(clusters: number): Promise<number> {
   );
   while (fleet?.watches.every(({ synced }) => synced) !== true) await sleep(20);
   await sleep(SETTLE_MS);
+  await exposition.metrics();
   const heap = await heapBytes();
   stop.abort(new Error('done'));
   await running.catch(silent);
+  exporter.close();
   return heap;
 }
 
