@@ -109,7 +109,7 @@ export async function benchRenewalWave({
     cleanUps.push(() => worker.stop());
     await untilAdopted(client, clusters, dueAt);
     progress('adopted; waiting for the wave');
-    const planned = (await adopted(kubernetes)).map(({ renewalTime }) => Date.parse(renewalTime ?? ''));
+    const planned = (await adopted(kubernetes)).map(({ renewalAt = Number.NaN }) => renewalAt);
     const first = Math.min(...planned);
     const renewals = await untilRenewed(client, clusters, validity.notAfter, progress);
     await sleep(SETTLE_MS);

@@ -40,7 +40,8 @@ export function ariPollClient(context: ControllerContext): PollClient<PolledCert
     const current = cache.requests.get(certificate.request) ?? certificate.request;
     const suggestedWindow = recentSignals.get(certId) ?? current.suggestedWindow;
     const { policy } = renewalPolicyOf(current, settings.renewalPolicy);
-    const known = { ...current, suggestedWindow, followsWindow: followsWindow({ ...current, policy }) };
+    const plannedFor = current.renewalAt === undefined ? undefined : new Date(current.renewalAt).toISOString();
+    const known = { renewalTime: plannedFor, suggestedWindow, followsWindow: followsWindow({ ...current, policy }) };
     if (current.certId !== certId || !changesRenewalTime(window, known, Date.now())) return true;
     // Of a renewal that follows it, the first window is no change, unless the CA wants it now.
     const isFirst = known.followsWindow && suggestedWindow?.certId !== certId && isAhead(window);
@@ -49,7 +50,7 @@ export function ariPollClient(context: ControllerContext): PollClient<PolledCert
       recentSignals.set(certId, window);
       if (!isFirst) metrics.ariWindowChanges.inc();
       logger.info(
-        { cluster: keyOf(cluster), bundle: bundleName, window, plannedFor: current.renewalTime },
+        { cluster: keyOf(cluster), bundle: bundleName, window, plannedFor },
         isFirst ? 'The CA suggests a time for a renewal' : 'The CA suggests another time for a renewal',
       );
     });

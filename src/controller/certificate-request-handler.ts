@@ -5,7 +5,7 @@ import { requestClaimed } from '../contract/cluster-certificates.ts';
 import type { KubernetesObject } from '../kubernetes/api/kubernetes-api.ts';
 import { type ObservedRequest, observeRequest } from '../kubernetes/objects/observed-request.ts';
 import { invalidPolicyMessage, renewalPolicyOf } from '../kubernetes/objects/renewal-policy-annotation.ts';
-import { describeRequestChange, describeStatusChange } from '../kubernetes/objects/request-change.ts';
+import { describeRequestChange, describeStatusChange, isSpecChanged } from '../kubernetes/objects/request-change.ts';
 import { standaloneView } from '../kubernetes/objects/request-views.ts';
 import { keyOf } from './controller-cache.ts';
 import type { ControllerContext } from './controller-context.ts';
@@ -42,7 +42,7 @@ export function certificateRequestHandler(context: ControllerContext, reconciler
     const cached = cache.getCluster(standaloneRef(request));
     if (cached === undefined || previous === undefined) return;
     // The view lacks fields such as renewBeforeDays, which the workflow reads when it evaluates.
-    const specChanged = previous.specDigest !== request.specDigest && sameView(viewOf(previous), view);
+    const specChanged = isSpecChanged(previous, request) && sameView(viewOf(previous), view);
     const what = specChanged
       ? `The spec of the CertificateRequest ${request.name} was changed by another field manager.`
       : describeStatusChange(previous, request);

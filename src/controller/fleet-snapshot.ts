@@ -11,10 +11,7 @@ export interface ClusterSeries extends Pick<CachedCluster, 'namespace' | 'name' 
 /** A CertificateRequest with its certificate; no instants while there is none. */
 export type RequestSeries = Pick<ObservedRequest, 'namespace' | 'name' | 'dnsNames'> &
   Partial<
-    Pick<
-      ObservedRequest,
-      'renewBeforeDays' | 'notBefore' | 'notAfter' | 'renewalTime' | 'state' | 'served' | 'postponed'
-    >
+    Pick<ObservedRequest, 'renewBeforeDays' | 'notBefore' | 'notAfter' | 'renewalAt' | 'state' | 'served' | 'postponed'>
   >;
 
 /** State of the CA's renewal information (RFC 9773). */

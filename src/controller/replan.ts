@@ -56,8 +56,8 @@ export class Replanning {
    */
   #otherPlanOf(request: ObservedRequest, now: number): number | undefined {
     const { namespace, name, notBefore, notAfter, certId, suggestedWindow, renewBeforeDays, nextAttempt } = request;
-    const planned = Date.parse(request.renewalTime ?? '');
-    if (notBefore === undefined || notAfter === undefined || nextAttempt !== undefined || !(planned > now)) {
+    const { renewalAt: planned = 0 } = request;
+    if (notBefore === undefined || notAfter === undefined || nextAttempt !== undefined || planned <= now) {
       return undefined;
     }
     const { policy } = renewalPolicyOf(request, this.#context.settings.renewalPolicy);

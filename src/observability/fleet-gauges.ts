@@ -48,9 +48,8 @@ function validityOf({ notBefore, notAfter }: RequestSeries): ValidityMs | undefi
 }
 
 /** As planned, else at the latest: epoch seconds, never after the expiry. */
-function renewalSecondsOf(validity: ValidityMs, { renewalTime = '', renewBeforeDays }: RequestSeries): number {
-  const planned = Date.parse(renewalTime);
-  const at = Number.isNaN(planned) ? latestPlannedRenewal(validity, renewBeforeDays) : planned;
+function renewalSecondsOf(validity: ValidityMs, { renewalAt, renewBeforeDays }: RequestSeries): number {
+  const at = renewalAt ?? latestPlannedRenewal(validity, renewBeforeDays);
   return Math.floor(Math.min(at, validity.notAfter) / 1000);
 }
 

@@ -195,8 +195,8 @@ class Exposure {
 }
 
 /** What the series of an expiry are computed from, without the rest of a cached request. */
-function expiryOf({ namespace, name, dnsNames, renewBeforeDays, notBefore, notAfter, renewalTime }: RequestSeries) {
-  return { namespace, name, dnsNames: dnsNames.slice(0, 1), renewBeforeDays, notBefore, notAfter, renewalTime };
+function expiryOf({ namespace, name, dnsNames, renewBeforeDays, notBefore, notAfter, renewalAt }: RequestSeries) {
+  return { namespace, name, dnsNames: dnsNames.slice(0, 1), renewBeforeDays, notBefore, notAfter, renewalAt };
 }
 
 async function collect<Item>(items: Iterable<Item>): Promise<readonly Item[]> {

@@ -101,7 +101,7 @@ function fleetRow(object: KubernetesObject): KubernetesRow {
     state,
     reason,
     notAfter: rfc3339(request.notAfter),
-    renewalTime: request.renewalTime,
+    renewalTime: rfc3339(request.renewalAt),
     dnsNames: request.dnsNames,
     issuer: request.issuerName,
   };
@@ -137,7 +137,7 @@ export async function clusterFromKubernetes(
 }
 
 function certificateRow(object: KubernetesObject, cluster: ClusterName): CertificateRow {
-  const { name, dnsNames, secretName, issuerName, serialNumber, notAfter, renewalTime, postponed, nextAttempt } =
+  const { name, dnsNames, secretName, issuerName, serialNumber, notAfter, renewalAt, postponed, nextAttempt } =
     observeRequest(object);
   const { state, reason, message, since } = stateOf(object);
   return {
@@ -153,7 +153,7 @@ function certificateRow(object: KubernetesObject, cluster: ClusterName): Certifi
     issuer: issuerName,
     serialNumber,
     notAfter: rfc3339(notAfter),
-    renewalTime,
+    renewalTime: rfc3339(renewalAt),
     postponed,
     nextAttempt,
     served: servedRowOf(object['status']),

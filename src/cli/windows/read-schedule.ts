@@ -79,6 +79,10 @@ export async function scheduleOf(
     certificates: requests
       .filter((request) => request !== undefined)
       .map((one) => observeRequest(one))
-      .map(({ name: request, renewalTime, postponed }) => ({ request, renewalTime, postponed })),
+      .map(({ name: request, renewalAt, postponed }) => ({
+        request,
+        renewalTime: renewalAt === undefined ? undefined : new Date(renewalAt).toISOString(),
+        postponed,
+      })),
   };
 }

@@ -2,6 +2,7 @@
  * Field ownership: what another manager wrote is theirs, so drift is detected without knowing the intended values.
  * Source: https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management
  */
+import { sharedText } from '../../cache/shared-values.ts';
 import { FIELD_MANAGER, type FieldSet, type KubernetesObject, type ManagedFieldsEntry } from './kubernetes-api.ts';
 
 const MAX_REPORTED_FIELDS = 8;
@@ -35,8 +36,9 @@ function latest(entries: readonly ManagedFieldsEntry[]): ManagedFieldsEntry | un
 export interface FieldWrites {
   /** Epoch seconds; undefined when certman owns nothing of the field. */
   readonly ownTime?: number;
-  /** `<manager>@<time>`; undefined when certman owns all of the field. */
-  readonly otherWrite?: string;
+  /** Undefined when certman owns all of the field. */
+  readonly otherManager?: string;
+  /** Epoch seconds. */
   readonly otherTime?: number;
 }
 
@@ -49,10 +51,18 @@ export function fieldWritesOf(object: KubernetesObject, field: TopLevelField): F
   const applied = field === 'status' ? own.filter(({ operation }) => operation === 'Apply') : [];
   return {
     ownTime: secondsOf(latest(applied.length === 0 ? own : applied)?.time),
-    // Not a template: its parts would be kept beside it.
-    otherWrite: other && [other.manager, other.time].join('@'),
+    otherManager: other && sharedText(managerOf(other)),
     otherTime: secondsOf(other?.time),
   };
+}
+
+/** `<manager>@<epoch seconds>`: the same for as long as no other write follows; undefined when certman owns all of the field. */
+export function otherWriteOf({ otherManager, otherTime }: FieldWrites): string | undefined {
+  return otherManager === undefined ? undefined : `${otherManager}@${otherTime}`;
+}
+
+function managerOf({ manager = '' }: ManagedFieldsEntry): string {
+  return manager.slice(0, MAX_MANAGER_LENGTH);
 }
 
 function secondsOf(time: string | undefined): number | undefined {
@@ -68,7 +78,8 @@ export function isOtherManagersChange(before: FieldWrites, after: FieldWrites): 
 /** The manager other than certman that wrote last to the object, such as `kubectl-edit`; of equal times, the last. */
 export function lastOtherManager({ metadata }: KubernetesObject): string | undefined {
   const others = metadata.managedFields?.filter((entry) => !isOwn(entry)) ?? [];
-  return latest(others.toReversed())?.manager?.slice(0, MAX_MANAGER_LENGTH);
+  const last = latest(others.toReversed());
+  return last && managerOf(last);
 }
 
 /** Paths (`platform.aws.region`) in a field's value that certman does not own. @param except what others may own. */

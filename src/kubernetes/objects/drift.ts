@@ -1,6 +1,8 @@
 import type { CachedCertificate, CachedCluster } from '../../clusters/cached-cluster.ts';
+import { otherWriteOf } from '../api/managed-fields.ts';
 import type { ObservedRequest } from './observed-request.ts';
 import { type ObservedSecret, ownershipOf } from './observed-secret.ts';
+import { toRfc3339 } from './timestamp.ts';
 
 /** A renewal or an attempt that is later than this was missed. */
 const MAX_OVERDUE_MS = 3_600_000;
@@ -67,7 +69,7 @@ const DRIFT_CHECKS: readonly DriftCheck[] = [
     if (cluster === undefined || unownedSpecFields.length === 0) return undefined;
     return drift(
       `The CertificateRequest ${name} was changed by another field manager: ${unownedSpecFields.join(', ')}.`,
-      specWrites.otherWrite,
+      otherWriteOf(specWrites),
     );
   },
   function lacksSecret({ issued, serialNumber }, { secret, certificate }) {
@@ -75,17 +77,12 @@ const DRIFT_CHECKS: readonly DriftCheck[] = [
     return drift(`The certificate Secret ${certificate.secretName} is missing.`, serialNumber);
   },
   function hasForeignData({ statusWrites }, { secret, certificate }) {
-    const { otherWrite, otherTime = 0 } = secret?.dataWrites ?? {};
+    if (secret === undefined || secret.ownsData) return undefined;
+    const { dataWrites } = secret;
+    const write = otherWriteOf(dataWrites);
     // A write before the last status was evaluated: a Secret of certman-operator stays so until its renewal.
-    if (
-      secret === undefined ||
-      secret.ownsData ||
-      otherWrite === undefined ||
-      otherTime < (statusWrites.ownTime ?? 0)
-    ) {
-      return undefined;
-    }
-    return drift(`The certificate Secret ${certificate.secretName} was changed by another field manager.`, otherWrite);
+    if (write === undefined || (dataWrites.otherTime ?? 0) < (statusWrites.ownTime ?? 0)) return undefined;
+    return drift(`The certificate Secret ${certificate.secretName} was changed by another field manager.`, write);
   },
   function hasUnownedSecret(request, { secret, certificate }) {
     if (secret === undefined) return undefined;
@@ -99,7 +96,7 @@ const DRIFT_CHECKS: readonly DriftCheck[] = [
     if (statusWrites.ownTime !== undefined && statusComplete && unownedStatusFields.length === 0) return undefined;
     return drift(
       `The status of the CertificateRequest ${name} was changed by another field manager.`,
-      statusWrites.otherWrite,
+      otherWriteOf(statusWrites),
     );
   },
   function isOfAnotherCa({ acmeServer }, { caHost, fallbackCaHosts = [], certificate }) {
@@ -109,10 +106,11 @@ const DRIFT_CHECKS: readonly DriftCheck[] = [
       `The certificate in the Secret ${certificate.secretName} is from ${acmeServer}; orders go to ${caHost} now.`,
     );
   },
-  function isOverdue({ name, renewalTime, nextAttempt }, { now }) {
-    const due = nextAttempt ?? renewalTime;
-    if (due === undefined || !(Date.parse(due) < now - MAX_OVERDUE_MS)) return undefined;
-    return drift(`The CertificateRequest ${name} was due at ${due}.`);
+  function isOverdue({ name, renewalAt, nextAttempt }, { now }) {
+    const due = nextAttempt === undefined ? renewalAt : Date.parse(nextAttempt);
+    // False for NaN: a malformed instant is not overdue.
+    if (due === undefined || !(due < now - MAX_OVERDUE_MS)) return undefined;
+    return drift(`The CertificateRequest ${name} was due at ${toRfc3339(new Date(due))}.`);
   },
 ];
 

@@ -1,5 +1,4 @@
 import { knownText, SharedValues, sharedText } from '../../cache/shared-values.ts';
-import { canonicalJson, digestOf } from '../../certificates/digest.ts';
 import type { CachedCluster } from '../../clusters/cached-cluster.ts';
 import type { PlatformView } from '../../clusters/cluster-view.ts';
 import type { KubernetesApi, KubernetesObject } from '../api/kubernetes-api.ts';
@@ -23,7 +22,8 @@ export interface ObservedRequest extends RequestSpec, RequestStatus {
   /** Valid or not. */
   readonly renewalPolicyAnnotation?: string;
   readonly finalizer: boolean;
-  readonly specDigest: string;
+  /** Another one whenever the spec changes, and when it is deleted. */
+  readonly generation?: number;
   readonly specWrites: FieldWrites;
   /** Another manager changed them, or certman never wrote them. */
   readonly unownedSpecFields: readonly string[];
@@ -74,7 +74,7 @@ export function observeRequest(
     served: status.served,
     postponed: status.postponed,
     state: status.state,
-    renewalTime: status.renewalTime,
+    renewalAt: status.renewalAt,
     nextAttempt: status.nextAttempt,
     namespace: knownText(sharedText(namespace), cluster?.namespace),
     name: knownText(name, certificate?.requestName),
@@ -88,7 +88,7 @@ export function observeRequest(
     paused: metadata.annotations?.['hive.openshift.io/reconcile-pause'] === 'true',
     renewalPolicyAnnotation: sharedText(renewalPolicyAnnotationOf(metadata)),
     finalizer: metadata.finalizers?.includes(FINALIZER) === true,
-    specDigest: digestOf(canonicalJson(object['spec'])),
+    generation: metadata.generation,
     specWrites: fieldWritesOf(object, 'spec'),
     unownedSpecFields: unownedFields(object, 'spec', UNMANAGED_SPEC_FIELDS),
     unownedStatusFields: unownedFields(object, 'status'),

@@ -5,6 +5,7 @@ import {
   fieldWritesOf,
   isOtherManagersChange,
   lastOtherManager,
+  otherWriteOf,
   ownsFields,
 } from '../api/managed-fields.ts';
 import type { ObservedRequest } from './observed-request.ts';
@@ -91,8 +92,12 @@ export function describeSecretChange(
 ): string | undefined {
   const { name, givenTo } = now;
   const before = previous?.dataWrites ?? {};
-  const { otherWrite } = now.dataWrites;
-  if (otherWrite !== undefined && otherWrite !== before.otherWrite && isOtherManagersChange(before, now.dataWrites)) {
+  const otherWrite = otherWriteOf(now.dataWrites);
+  if (
+    otherWrite !== undefined &&
+    otherWrite !== otherWriteOf(before) &&
+    isOtherManagersChange(before, now.dataWrites)
+  ) {
     return `The certificate Secret ${name} was changed by another field manager.`;
   }
   if (givenTo !== undefined && givenTo === request?.name && givenTo !== previous?.givenTo) {

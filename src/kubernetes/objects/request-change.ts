@@ -5,7 +5,7 @@ import type { ObservedRequest } from './observed-request.ts';
 export function describeRequestChange(previous: ObservedRequest, now: ObservedRequest): string | undefined {
   const { name } = now;
   if (now.deleting && !previous.deleting) return `The CertificateRequest ${name} is being deleted.`;
-  if (now.specDigest !== previous.specDigest && isOtherManagersChange(previous.specWrites, now.specWrites)) {
+  if (isSpecChanged(previous, now) && isOtherManagersChange(previous.specWrites, now.specWrites)) {
     return `The spec of the CertificateRequest ${name} was changed by another field manager.`;
   }
   if (now.deleting) return undefined;
@@ -14,6 +14,11 @@ export function describeRequestChange(previous: ObservedRequest, now: ObservedRe
     return `The owner reference of the CertificateRequest ${name} was removed.`;
   }
   return describeStatusChange(previous, now);
+}
+
+/** Whether the spec may be another one: it is the same in both while uid and generation are. */
+export function isSpecChanged(previous: ObservedRequest, now: ObservedRequest): boolean {
+  return now.uid !== previous.uid || now.generation !== previous.generation;
 }
 
 /** As {@link describeRequestChange}, of the status alone. */

@@ -8,7 +8,7 @@ import { parseTimestamp } from './timestamp.ts';
 
 /** The spec of a CertificateRequest. */
 export type RequestSpec = Readonly<z.infer<typeof specSchema>>;
-/** What certman reads of the status of a CertificateRequest. `notBefore`, `notAfter` and `installedAt` are epoch milliseconds. */
+/** What certman reads of the status of a CertificateRequest. `notBefore`, `notAfter`, `installedAt` and `renewalAt` are epoch milliseconds. */
 export type RequestStatus = Readonly<z.infer<typeof statusSchema>>;
 
 /** One malformed field must not end the watch of all objects. */
@@ -80,7 +80,17 @@ const statusSchema = z
     conditions: z.array(z.unknown()).catch([]),
   })
   .transform(
-    ({ issued, certID: certId, crlURL: crlUrl, suggestedWindow, state, installedTime, conditions, ...reported }) => {
+    ({
+      issued,
+      certID: certId,
+      crlURL: crlUrl,
+      suggestedWindow,
+      state,
+      installedTime,
+      renewalTime,
+      conditions,
+      ...reported
+    }) => {
       const { notBefore, notAfter, serialNumber } = reported;
       const { start = '', end = '', explanationURL: explanationUrl } = suggestedWindow ?? {};
       const isComplete = issued === false || (issued === true && notBefore && notAfter && serialNumber);
@@ -90,6 +100,7 @@ const statusSchema = z
         notBefore: parseTimestamp(notBefore ?? '')?.getTime(),
         notAfter: parseTimestamp(notAfter ?? '')?.getTime(),
         installedAt: parseTimestamp(installedTime ?? '')?.getTime(),
+        renewalAt: parseTimestamp(renewalTime ?? '')?.getTime(),
         served: observedServed(conditions),
         postponed: observedPostponement(conditions),
         state: observedState(state, conditions),

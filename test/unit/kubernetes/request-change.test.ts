@@ -20,12 +20,14 @@ const OWN_STATUS = {
   fieldsV1: { 'f:status': { 'f:issued': {} } },
 };
 
+/** With the generation that the API server gives it: another one for another spec. */
 function request(change: { spec?: unknown; status?: unknown; metadata?: object } = {}): KubernetesObject {
   return {
     metadata: {
       name: 'c1-primary',
       namespace: 'ns',
       uid: 'r1',
+      generation: change.spec === undefined ? 1 : 2,
       ownerReferences: [{ apiVersion: 'hive.openshift.io/v1', kind: 'ClusterDeployment', name: 'c1', uid: 'u1' }],
       managedFields: [written('certman', '2026-01-01T00:00:00Z')],
       ...change.metadata,

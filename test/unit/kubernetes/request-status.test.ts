@@ -140,7 +140,7 @@ describe('the certificate in the status', () => {
       crlUrl: 'http://r99.c.lencr.org/7.crl',
       suggestedWindow,
       acmeServer: 'acme-v02.api.letsencrypt.org',
-      renewalTime: ready.renewalTime,
+      renewalAt: Date.parse(ready.renewalTime ?? ''),
     });
   });
 });

@@ -119,10 +119,10 @@ describe('the fleet gauges', () => {
       name,
       notBefore: now,
       notAfter: now + 90 * DAY,
-      ...(planned !== undefined && { renewalTime: new Date(planned).toISOString() }),
+      ...(planned !== undefined && { renewalAt: planned }),
     });
     fleet.requests.push(lasting('planned', now + 44 * DAY), lasting('paused'), lasting('odd', now + 900 * DAY));
-    fleet.requests.push({ ...lasting('malformed'), renewalTime: 'soon' }, REQUEST);
+    fleet.requests.push(lasting('malformed'), REQUEST);
     const found = (await read()).matchAll(
       /^certman_certificate_renewal_timestamp_seconds\{\w+="([\w-]+)".*\} (\d+)$/gm,
     );
