@@ -35,6 +35,14 @@ export function nameOf({ metadata }: { readonly metadata: ObjectMeta }): Namespa
   return { namespace: metadata.namespace ?? '', name: metadata.name };
 }
 
+/** @returns a function that finds the cached requests of a namespace by name. */
+export function requestsIn(
+  { requests }: Pick<ControllerCache, 'requests'>,
+  { namespace }: Pick<NamespacedName, 'namespace'>,
+): (name: string) => ObservedRequest | undefined {
+  return (name) => requests.get({ namespace, name });
+}
+
 /** The cached ClusterDeployments and CertificateRequests; a standalone request is also a cluster of one bundle. */
 export class ControllerCache {
   /** Set and deleted by {@link setCluster} and {@link deleteCluster}, as the standalone ones. */
@@ -42,8 +50,8 @@ export class ControllerCache {
   readonly standalone = new NamespacedMap<CachedCluster>();
   readonly malformed = new NamespacedMap<MalformedCluster>();
   readonly requests = new NamespacedMap<ObservedRequest>((request) => this.#requestChanged(request));
-  /** Those of certificates, by `namespace/name`. One that was there before its cluster may be missing. */
-  readonly secrets = new Map<string, ObservedSecret>();
+  /** Those of certificates. One that was there before its cluster may be missing. */
+  readonly secrets = new NamespacedMap<ObservedSecret>();
   /** All are cached: before, a request without an owner reference may be that of a ClusterDeployment. */
   deploymentsKnown = false;
   requestsKnown = false;
@@ -154,13 +162,13 @@ function hasValidCertificate({ issued, deleting, notAfter = 0 }: ObservedRequest
 const MAX_LIST_LENGTH = 8;
 
 /** Finds the values of one namespace without a scan. Compact where a namespace has a few, as in nearly every fleet. */
-class NamespacedMap<Value extends NamespacedName> {
+export class NamespacedMap<Value extends NamespacedName> {
   /** By namespace; of many, by name. */
   readonly #namespaces = new Map<string, readonly Value[] | Map<string, Value>>();
-  readonly #onChange: (key: string) => void;
+  readonly #onChange: ((key: string) => void) | undefined;
 
   /** @param onChange called with the `namespace/name` of what was set or deleted. */
-  constructor(onChange: (key: string) => void = () => undefined) {
+  constructor(onChange?: (key: string) => void) {
     this.#onChange = onChange;
   }
 
@@ -185,7 +193,7 @@ class NamespacedMap<Value extends NamespacedName> {
       const isLong = list.length > MAX_LIST_LENGTH;
       this.#namespaces.set(namespace, isLong ? new Map(list.map((one) => [one.name, one])) : list);
     }
-    this.#onChange(keyOf(value));
+    this.#onChange?.(keyOf(value));
   }
 
   delete({ namespace, name }: NamespacedName): void {
@@ -197,7 +205,7 @@ class NamespacedMap<Value extends NamespacedName> {
         values.filter((value) => value.name !== name),
       );
     if (this.#sizeOf(namespace) === 0) this.#namespaces.delete(namespace);
-    this.#onChange(keyOf({ namespace, name }));
+    this.#onChange?.(keyOf({ namespace, name }));
   }
 
   #sizeOf(namespace: string): number {

@@ -2,12 +2,13 @@
 import { canonicalJson, digestOf } from '../certificates/digest.ts';
 import type { CachedCluster } from '../clusters/cached-cluster.ts';
 import type { KubernetesObject } from '../kubernetes/api/kubernetes-api.ts';
+import { lastOtherManager } from '../kubernetes/api/managed-fields.ts';
 import { OPERATOR_AWS_SECRET } from '../kubernetes/objects/aws-credentials.ts';
 import type { ObservedRequest } from '../kubernetes/objects/observed-request.ts';
-import { describeSecretChange, type ObservedSecret, observeSecret } from '../kubernetes/objects/observed-secret.ts';
+import { describeSecretChange, observeSecret } from '../kubernetes/objects/observed-secret.ts';
 import { ACCOUNT_SECRET } from '../kubernetes/objects/operator-settings.ts';
 import { WINDOWS_ENTRY } from '../kubernetes/objects/renewal-windows-config.ts';
-import { keyOf, type NamespacedName, nameOf } from './controller-cache.ts';
+import { keyOf, type NamespacedName, nameOf, requestsIn } from './controller-cache.ts';
 import type { ControllerContext } from './controller-context.ts';
 import type { ResourceEventHandler } from './informer.ts';
 import { RenewalWindowsWatch } from './renewal-windows-watch.ts';
@@ -108,8 +109,8 @@ export function secretHandler(
   { cache, settings, signaller }: ControllerContext,
   { signalAll, signalWaitingFor }: StuckClusterSignals,
 ): ResourceEventHandler {
-  /** Secrets with a role, by `namespace/name`: those of certificates, and the resourceVersion of the others. */
-  const secrets = new Map<string, ObservedSecret | string>();
+  /** The resourceVersion of Secrets with a role but those of certificates, by `namespace/name`. */
+  const versions = new Map<string, string>();
 
   const operatorWide = new Set([
     ACCOUNT_SECRET,
@@ -137,43 +138,49 @@ export function secretHandler(
     return request?.deleting === true ? undefined : request;
   };
 
+  const onCertificateUpsert = async (
+    object: KubernetesObject,
+    clusters: readonly CachedCluster[],
+    from: 'list' | 'watch',
+  ): Promise<void> => {
+    const name = nameOf(object);
+    const cached = cache.secrets.get(name);
+    // What a resync has listed may be the very change that the watch shows now.
+    const previous = cached?.watched === true ? cached : undefined;
+    const now = observeSecret(object, { requestNamed: requestsIn(cache, name), watched: true });
+    cache.secrets.set(now);
+    if (previous?.resourceVersion === now.resourceVersion) return;
+    // First seen in a list: those that wait for it are signalled when the list is complete; the resync finds drift.
+    if (previous === undefined && from === 'list') return;
+    await Promise.all(
+      clusters.map(async (cluster) => {
+        const what = describeSecretChange(previous, now, requestFor(cluster, name.name));
+        if (what !== undefined) await signaller.drifted([cluster], what, lastOtherManager(object));
+      }),
+    );
+  };
+
   return {
     async onUpsert(object, from) {
       const secret = nameOf(object);
       const role = roleOf(secret);
       if (role === undefined) return;
-      // One string for both.
-      const key = keyOf(secret);
+      if (role.kind === 'certificate') return await onCertificateUpsert(object, role.clusters, from);
       const { resourceVersion = '' } = object.metadata;
-      const previous = secrets.get(key);
-      const { namespace } = secret;
-      const request = (name: string): ObservedRequest | undefined => cache.requests.get({ namespace, name });
-      const observed = role.kind === 'certificate' ? observeSecret(object, request) : undefined;
-      secrets.set(key, observed ?? resourceVersion);
-      if (observed !== undefined) cache.secrets.set(key, observed);
-      if ((typeof previous === 'object' ? previous.resourceVersion : previous) === resourceVersion) return;
-      // First seen in a list: those that wait for it are signalled when the list is complete; the resync finds drift.
-      if (previous === undefined && from === 'list') return;
+      const previous = versions.get(keyOf(secret));
+      versions.set(keyOf(secret), resourceVersion);
+      if (previous === resourceVersion || (previous === undefined && from === 'list')) return;
       switch (role.kind) {
         case 'operatorWide':
           return await signalAll(`The Secret ${secret.name} in ${secret.namespace} changed.`);
         case 'credentials':
           return await signaller.dependencyChanged(role.clusters, `The credentials Secret ${secret.name} changed.`);
-        case 'certificate':
-          await Promise.all(
-            role.clusters.map(async (cluster) => {
-              const now = observeSecret(object);
-              const before = typeof previous === 'object' ? previous : undefined;
-              const what = describeSecretChange(before, now, requestFor(cluster, secret.name));
-              if (what !== undefined) await signaller.drifted([cluster], what, now.otherManager);
-            }),
-          );
       }
     },
     async onDelete(object) {
       const secret = nameOf(object);
-      secrets.delete(keyOf(secret));
-      cache.secrets.delete(keyOf(secret));
+      versions.delete(keyOf(secret));
+      cache.secrets.delete(secret);
       const role = roleOf(secret);
       const what = `The Secret ${secret.name} was deleted.`;
       switch (role?.kind) {
@@ -182,7 +189,7 @@ export function secretHandler(
         case 'credentials':
           return await signaller.dependencyChanged(role.clusters, what);
         case 'certificate':
-          return await signaller.drifted(role.clusters, what, observeSecret(object).otherManager);
+          return await signaller.drifted(role.clusters, what, lastOtherManager(object));
         case undefined:
       }
     },

@@ -6,7 +6,7 @@ import { listCertificateRequests, type ObservedRequest } from '../kubernetes/obj
 import { type ObservedSecret, observeSecret } from '../kubernetes/objects/observed-secret.ts';
 import { SECRETS } from '../kubernetes/objects/resources.ts';
 import type { CacheFreshness } from './cache-freshness.ts';
-import { keyOf, type NamespacedName, nameOf } from './controller-cache.ts';
+import { keyOf, NamespacedMap, type NamespacedName, nameOf, requestsIn } from './controller-cache.ts';
 import type { ControllerContext } from './controller-context.ts';
 import { inSlices } from './in-slices.ts';
 
@@ -15,10 +15,10 @@ const RECHECK_DELAY_MS = 5_000;
 /** Drift in more namespaces is checked again by lists of the whole management cluster, which take fewer requests. */
 const MAX_NAMESPACE_LISTS = 20;
 
-/** By `namespace/name`. */
 interface ListedObjects {
+  /** By `namespace/name`. */
   readonly requests: ReadonlyMap<string, ObservedRequest>;
-  readonly secrets: ReadonlyMap<string, ObservedSecret>;
+  readonly secrets: Pick<NamespacedMap<ObservedSecret>, 'get'>;
 }
 
 interface DriftedCertificate {
@@ -103,7 +103,7 @@ export class OwnedObjectsResync {
         now: Date.now(),
         cluster: kind === undefined ? cluster : undefined,
         request: requests.get(keyOf({ namespace, name: certificate.requestName })),
-        secret: secrets.get(keyOf({ namespace, name: certificate.secretName })),
+        secret: secrets.get({ namespace, name: certificate.secretName }),
         caHost,
         fallbackCaHosts,
       });
@@ -120,28 +120,27 @@ export class OwnedObjectsResync {
   }
 
   /** Of the served certificates, in a namespace or all. Corrects the cache. */
-  async #listSecrets(namespace?: string): Promise<ReadonlyMap<string, ObservedSecret>> {
+  async #listSecrets(namespace?: string): Promise<NamespacedMap<ObservedSecret>> {
     const { cache, kubernetes } = this.#context;
     const served = Array.from(this.#servedCertificates()).filter(
       ([cluster]) => namespace === undefined || cluster.namespace === namespace,
     );
-    const wanted = new Set(
-      served.map(([cluster, { secretName: name }]) => keyOf({ namespace: cluster.namespace, name })),
-    );
-    const secrets = new Map<string, ObservedSecret>();
+    const names = served.map(([cluster, { secretName: name }]) => ({ namespace: cluster.namespace, name }));
+    const wanted = new Set(names.map(keyOf));
+    const secrets = new NamespacedMap<ObservedSecret>();
     for await (const object of kubernetes.list(SECRETS, { namespace, metadataOnly: true })) {
-      const key = keyOf(nameOf(object));
-      if (!wanted.has(key)) continue;
-      const cached = cache.secrets.get(key);
+      const name = nameOf(object);
+      if (!wanted.has(keyOf(name))) continue;
+      const cached = cache.secrets.get(name);
       const isSame = cached !== undefined && cached.resourceVersion === object.metadata.resourceVersion;
-      // The watch keeps it as well: of two, both would stay.
-      secrets.set(key, isSame ? cached : observeSecret(object));
+      secrets.set(isSame ? cached : observeSecret(object, { requestNamed: requestsIn(cache, name) }));
     }
-    for (const key of wanted) {
-      const listed = secrets.get(key);
-      if (listed === undefined) cache.secrets.delete(key);
-      else if (!isOlderResourceVersion(listed.resourceVersion, cache.secrets.get(key)?.resourceVersion)) {
-        cache.secrets.set(key, listed);
+    for (const name of names) {
+      const listed = secrets.get(name);
+      const cached = cache.secrets.get(name);
+      if (listed === undefined) cache.secrets.delete(name);
+      else if (listed !== cached && !isOlderResourceVersion(listed.resourceVersion, cached?.resourceVersion)) {
+        cache.secrets.set(listed);
       }
     }
     return secrets;
@@ -150,12 +149,12 @@ export class OwnedObjectsResync {
   /** By namespace, or as a whole where that takes fewer requests. */
   async #relist(namespaces: ReadonlySet<string>): Promise<ListedObjects> {
     const requests: ObservedRequest[] = [];
-    const secrets = new Map<string, ObservedSecret>();
+    const secrets = new NamespacedMap<ObservedSecret>();
     const { cache, kubernetes } = this.#context;
     const known = (name: NamespacedName): ObservedRequest | undefined => cache.requests.get(name);
     for (const namespace of namespaces.size > MAX_NAMESPACE_LISTS ? [undefined] : namespaces) {
       requests.push(...(await listCertificateRequests(kubernetes, { namespace, known })));
-      for (const [key, secret] of await this.#listSecrets(namespace)) secrets.set(key, secret);
+      for (const secret of (await this.#listSecrets(namespace)).all()) secrets.set(secret);
     }
     return { requests: await byKey(requests), secrets };
   }

@@ -4,13 +4,13 @@ import {
   type FieldWrites,
   fieldWritesOf,
   isOtherManagersChange,
-  lastOtherManager,
   otherWriteOf,
   ownsFields,
 } from '../api/managed-fields.ts';
 import type { ObservedRequest } from './observed-request.ts';
 import {
   ADOPT_ANNOTATION,
+  controllerReferenceTo,
   type OwnerReference,
   REQUEST_LABEL,
   type SecretOwnership,
@@ -19,45 +19,68 @@ import {
 
 /** A certificate's Secret as last observed, from its metadata alone, so that the controller never sees a key. */
 export interface ObservedSecret {
-  readonly resourceVersion: string;
+  readonly namespace: string;
   readonly name: string;
+  readonly resourceVersion: string;
   /** Label with the name of its CertificateRequest. */
   readonly requestLabel?: string;
   /** Annotation with the name of the request that it is given to. */
   readonly givenTo?: string;
+  /** Uid of the request that the label names, where its controller reference is the only one, as certman writes it. */
+  readonly requestUid?: string;
+  /** The owner references, where they are others. */
   readonly owners?: readonly OwnerReference[];
   readonly dataWrites: FieldWrites;
-  readonly otherManager?: string;
   /** Whether certman wrote all of its data last. */
   readonly ownsData: boolean;
+  /** Whether the watch showed this version; that of a list may have a change that the watch has yet to show. */
+  readonly watched: boolean;
 }
 
 /** The request of a Secret. */
-type SecretRequest = Pick<ObservedRequest, 'name' | 'uid' | 'secretName'>;
+type SecretRequest = Pick<ObservedRequest, 'namespace' | 'name' | 'uid' | 'secretName'>;
+
+/** What is known beside the object. */
+interface SecretContext {
+  /** What is cached of the request that the label names, whose texts are then used. Default: nothing. */
+  readonly requestNamed?: (name: string) => SecretRequest | undefined;
+  /** Default false. */
+  readonly watched?: boolean;
+}
 
 const TLS_ENTRIES = ['tls.crt', 'tls.key'] as const;
 
-/**
- * Observes a Secret; metadata suffices. Small, since the controller caches many.
- * @param requestNamed what is cached of the request that the label names, whose texts are then used.
- */
+/** Observes a Secret; metadata suffices. Small, since the controller caches many. */
 export function observeSecret(
   object: KubernetesObject,
-  requestNamed: (name: string) => SecretRequest | undefined = () => undefined,
+  { requestNamed = () => undefined, watched = false }: SecretContext = {},
 ): ObservedSecret {
-  const { name, resourceVersion = '', labels, annotations, ownerReferences } = object.metadata;
+  const { namespace = '', name, resourceVersion = '', labels, annotations, ownerReferences } = object.metadata;
   const label = labels?.[REQUEST_LABEL];
   const request = label === undefined ? undefined : requestNamed(label);
+  const owners = ownerReferences?.map((owner) => toOwner(owner, request));
+  const requestUid = label === undefined ? undefined : soleRequestUid(owners, label);
   return {
-    resourceVersion,
+    namespace: knownText(sharedText(namespace), request?.namespace),
     name: knownText(name, request?.secretName),
+    resourceVersion,
     requestLabel: label === undefined ? undefined : knownText(sharedText(label), request?.name),
     givenTo: annotations?.[ADOPT_ANNOTATION],
-    owners: ownerReferences?.map((owner) => toOwner(owner, request)),
+    requestUid,
+    owners: requestUid === undefined ? owners : undefined,
     dataWrites: fieldWritesOf(object, 'data'),
-    otherManager: sharedText(lastOtherManager(object)),
     ownsData: ownsFields(object, 'data', TLS_ENTRIES),
+    watched,
   };
+}
+
+/** Undefined where the references are not just the one that certman writes. */
+function soleRequestUid(owners: readonly OwnerReference[] | undefined, requestName: string): string | undefined {
+  const [owner, other] = owners ?? [];
+  if (owner === undefined || other !== undefined) return undefined;
+  const uid = String(owner['uid']);
+  const written = controllerReferenceTo({ name: requestName, uid });
+  return Object.entries(written).every(([field, value]) => owner[field] === value) ? uid : undefined;
 }
 
 /** What decides about ownership. */
@@ -77,11 +100,13 @@ function toOwner(
 
 /** Whose the Secret is, from a living request's point of view. */
 export function ownershipOf(
-  { name, requestLabel: label, owners }: ObservedSecret,
+  { name, requestLabel: label, requestUid: uid, owners }: ObservedSecret,
   request: { readonly name: string; readonly uid: string },
 ): SecretOwnership {
   const labels = label === undefined ? undefined : { [REQUEST_LABEL]: label };
-  return secretOwnershipOf({ name, labels, ownerReferences: owners }, request);
+  const isWritten = label !== undefined && uid !== undefined;
+  const ownerReferences = isWritten ? [controllerReferenceTo({ name: label, uid })] : owners;
+  return secretOwnershipOf({ name, labels, ownerReferences }, request);
 }
 
 /** Why the workflow must evaluate its Secret again, if so. @param request undefined if missing or to be re-created. */

@@ -1,6 +1,6 @@
 import { expect, test, vi } from 'vitest';
 import { toCachedCluster } from '../../../src/clusters/cached-cluster.ts';
-import { ControllerCache } from '../../../src/controller/controller-cache.ts';
+import { ControllerCache, NamespacedMap } from '../../../src/controller/controller-cache.ts';
 import { OwnedObjectsResync } from '../../../src/controller/resync-owned-objects.ts';
 import { observeSecret } from '../../../src/kubernetes/objects/observed-secret.ts';
 import { SECRETS } from '../../../src/kubernetes/objects/resources.ts';
@@ -30,7 +30,7 @@ function fleet() {
 }
 
 test('other work of the event loop gets its turn while the certificates are compared', async () => {
-  const freshness = { read: () => Promise.resolve(new Map()) };
+  const freshness = { read: () => Promise.resolve(new NamespacedMap()) };
   const resync = new OwnedObjectsResync(fleet() as never, freshness as never);
   let now = 0;
   const clock = vi.spyOn(performance, 'now').mockImplementation(() => (now += 1));
@@ -59,7 +59,7 @@ test('a list replaces no Secret in the cache that has not changed', async () => 
   });
   const { secretName: SECRET = '' } = context.cache.allClusters().next().value?.certificates[0] ?? {};
   const before = ['n0', 'n1'].map((namespace) => observeSecret(secretOf(namespace, '7')));
-  for (const [index, secret] of before.entries()) context.cache.secrets.set(`n${index}/${SECRET}`, secret);
+  for (const secret of before) context.cache.secrets.set(secret);
   const kubernetes = {
     async *list(resource: object) {
       if (resource === SECRETS) yield* [secretOf('n0', '7'), secretOf('n1', '8')];
@@ -67,6 +67,6 @@ test('a list replaces no Secret in the cache that has not changed', async () => 
   };
   const freshness = { read: (_: object, { list }: { list: () => Promise<unknown> }) => list() };
   await new OwnedObjectsResync({ ...context, kubernetes } as never, freshness as never).run([]);
-  expect(context.cache.secrets.get(`n0/${SECRET}`)).toBe(before[0]);
-  expect(context.cache.secrets.get(`n1/${SECRET}`)).toMatchObject({ resourceVersion: '8' });
+  expect(context.cache.secrets.get({ namespace: 'n0', name: SECRET })).toBe(before[0]);
+  expect(context.cache.secrets.get({ namespace: 'n1', name: SECRET })).toMatchObject({ resourceVersion: '8' });
 });

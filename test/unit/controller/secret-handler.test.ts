@@ -1,0 +1,67 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { type CachedCluster, toCachedCluster } from '../../../src/clusters/cached-cluster.ts';
+import { ControllerCache } from '../../../src/controller/controller-cache.ts';
+import { secretHandler } from '../../../src/controller/dependency-handlers.ts';
+import { observeSecret } from '../../../src/kubernetes/objects/observed-secret.ts';
+import { clusterView } from '../../support/workflows/cluster-views.ts';
+
+const cluster = toCachedCluster(undefined, clusterView());
+const { namespace } = cluster;
+const name = cluster.certificates[0]?.secretName ?? '';
+const EDITED = { manager: 'kubectl-edit', time: '2026-11-01T00:00:00Z', fieldsV1: { 'f:data': { 'f:tls.crt': {} } } };
+
+let cache: ControllerCache;
+let signals: string[];
+let handler: ReturnType<typeof secretHandler>;
+beforeEach(() => {
+  cache = new ControllerCache();
+  cache.setCluster(cluster);
+  signals = [];
+  const record = async (_: readonly CachedCluster[], what: string) => void signals.push(what);
+  const context = { cache, settings: {}, signaller: { drifted: record, dependencyChanged: record } };
+  handler = secretHandler(context as never, {} as never);
+});
+
+function secret(resourceVersion: string, managedFields: readonly object[] = [], of = name) {
+  return { metadata: { namespace, name: of, resourceVersion, managedFields: managedFields as [] } };
+}
+
+describe('a Secret of a certificate', () => {
+  it('is no change while its resourceVersion is the same', async () => {
+    await handler.onUpsert(secret('1', [EDITED]), 'list');
+    await handler.onUpsert(secret('1', [EDITED]), 'list');
+    expect(signals).toEqual([]);
+  });
+
+  it('that another manager changes is signalled, with what the watch showed before', async () => {
+    await handler.onUpsert(secret('1'), 'list');
+    await handler.onUpsert(secret('2', [EDITED]), 'watch');
+    await handler.onUpsert(secret('3', [EDITED]), 'watch');
+    expect(signals).toEqual([expect.stringContaining('changed by another field manager')]);
+  });
+
+  it('whose change a resync has listed before the watch shows it is signalled', async () => {
+    await handler.onUpsert(secret('1'), 'list');
+    cache.secrets.set(observeSecret(secret('2', [EDITED])));
+    await handler.onUpsert(secret('2', [EDITED]), 'watch');
+    expect(signals).toEqual([expect.stringContaining('changed by another field manager')]);
+  });
+
+  it('is cached once, and no more once it is deleted', async () => {
+    await handler.onUpsert(secret('1'), 'list');
+    expect(cache.secrets.get({ namespace, name })).toMatchObject({ resourceVersion: '1' });
+    await handler.onDelete(secret('1'));
+    expect(cache.secrets.get({ namespace, name })).toBeUndefined();
+    expect(signals).toEqual([expect.stringContaining('was deleted')]);
+  });
+});
+
+describe('a credentials Secret', () => {
+  it('is signalled when its resourceVersion changes, and not cached', async () => {
+    const of = cluster.credentialsSecret ?? '';
+    expect(of).not.toBe('');
+    for (const version of ['1', '1', '2']) await handler.onUpsert(secret(version, [], of), 'list');
+    expect(signals).toEqual([expect.stringContaining('credentials Secret')]);
+    expect(cache.secrets.get({ namespace, name: of })).toBeUndefined();
+  });
+});
