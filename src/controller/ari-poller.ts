@@ -6,8 +6,7 @@ import { changesRenewalTime, type RenewalWindow } from '../certificates/renewal-
 import { renewalWindowChanged } from '../contract/cluster-certificates.ts';
 import { CertmanError } from '../failures/failure.ts';
 import { renewalPolicyOf } from '../kubernetes/objects/renewal-policy-annotation.ts';
-import { CertificateIndex } from './certificate-index.ts';
-import { type CertificateInUse, keyOf } from './controller-cache.ts';
+import { type CertificateInUse, keyOf, takeAll } from './controller-cache.ts';
 import type { ControllerContext } from './controller-context.ts';
 import type { PollClient, PollResult } from './poller.ts';
 
@@ -25,8 +24,8 @@ interface PolledCertificate extends CertificateInUse {
 /** Polls renewal information (RFC 9773), and signals clusters whose certificate is to be renewed at another time. */
 export function ariPollClient(context: ControllerContext): PollClient<PolledCertificate> {
   const { cache, ca, fallbackCas = [], workflows, signaller, settings, metrics, logger, signal } = context;
-  const certificates = new CertificateIndex(cache, ({ request }) => request.certId);
-  /** By `certId`. */
+  const changed = cache.changedRequests();
+  /** By `namespace/name`. */
   const recentSignals = new LRUCache<string, RenewalWindow>({ ttl: SIGNAL_TTL_MS, ttlAutopurge: true });
 
   /** The fallback CA that issued it; undefined: the first CA is asked. */
@@ -38,7 +37,8 @@ export function ariPollClient(context: ControllerContext): PollClient<PolledCert
     const { cluster, bundleName, certId } = certificate;
     // The status may be newer than the poll. A new worker polls all: what the status shows is not signalled again.
     const current = cache.requests.get(certificate.request) ?? certificate.request;
-    const suggestedWindow = recentSignals.get(certId) ?? current.suggestedWindow;
+    const recent = recentSignals.get(keyOf(current));
+    const suggestedWindow = recent?.certId === certId ? recent : current.suggestedWindow;
     const { policy } = renewalPolicyOf(current, settings.renewalPolicy);
     const plannedFor = current.renewalAt === undefined ? undefined : new Date(current.renewalAt).toISOString();
     const known = { renewalTime: plannedFor, suggestedWindow, followsWindow: followsWindow({ ...current, policy }) };
@@ -47,7 +47,7 @@ export function ariPollClient(context: ControllerContext): PollClient<PolledCert
     const isFirst = known.followsWindow && suggestedWindow?.certId !== certId && isAhead(window);
     return await signaller.inOrder(cluster, async () => {
       await workflows.signal(cluster, renewalWindowChanged, { bundleName, window });
-      recentSignals.set(certId, window);
+      recentSignals.set(keyOf(current), window);
       if (!isFirst) metrics.ariWindowChanges.inc();
       logger.info(
         { cluster: keyOf(cluster), bundle: bundleName, window, plannedFor },
@@ -88,13 +88,15 @@ export function ariPollClient(context: ControllerContext): PollClient<PolledCert
       failing: 'The CA gives no renewal information; renewals go by their own time',
       recovered: 'The CA gives renewal information again',
     },
-    changes: () => certificates.update(Date.now()),
+    changes: () => takeAll(changed),
     // RFC 9773 §4.3: not certificates that have expired or were replaced.
-    find(certId) {
-      const [certificate] = certificates.get(certId, Date.now());
-      return certificate && { certId, ...certificate };
+    find(key) {
+      const certificate = cache.certificateInUse(key, Date.now());
+      const certId = certificate?.request.certId;
+      return certificate && certId !== undefined ? { ...certificate, certId } : undefined;
     },
-    keyOf: ({ certId }) => certId,
+    keyOf: ({ request }) => keyOf(request),
+    versionOf: ({ certId }) => certId,
     hostOf: (certificate) => fallbackOf(certificate)?.name ?? 'CA',
     poll: (batch) =>
       (fallbackOf(batch[0]) ?? ca).withClient(async (client) => {

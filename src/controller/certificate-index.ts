@@ -1,27 +1,18 @@
 import type { CertificateInUse, ControllerCache } from './controller-cache.ts';
 
-/** The certificates in use by what is polled about them, kept up to date by the changes of the cache alone. */
+/** The certificates in use by what is polled about many of them, kept up to date by the changes of the cache alone. */
 export class CertificateIndex {
   readonly #cache: ControllerCache;
   readonly #keyOf: (certificate: CertificateInUse) => string | undefined;
-  readonly #onMoved: (key: string) => void;
   readonly #changedRequests: Set<string>;
-  /** By key: the `namespace/name` of each CertificateRequest. The renewal information of one certificate has one. */
+  /** By key: the `namespace/name` of each CertificateRequest. */
   readonly #requests = new Map<string, string | Set<string>>();
   readonly #keyByRequest = new Map<string, string>();
 
-  /**
-   * @param keyOfCertificate undefined: nothing is polled about it.
-   * @param onMoved called with the key that a CertificateRequest has instead of another one.
-   */
-  constructor(
-    cache: ControllerCache,
-    keyOfCertificate: (certificate: CertificateInUse) => string | undefined,
-    onMoved: (key: string) => void = () => undefined,
-  ) {
+  /** @param keyOfCertificate undefined: nothing is polled about it. */
+  constructor(cache: ControllerCache, keyOfCertificate: (certificate: CertificateInUse) => string | undefined) {
     this.#cache = cache;
     this.#keyOf = keyOfCertificate;
-    this.#onMoved = onMoved;
     this.#changedRequests = cache.changedRequests();
   }
 
@@ -45,7 +36,6 @@ export class CertificateIndex {
       const previous = this.#keyByRequest.get(request);
       if (previous !== undefined && previous !== key) {
         this.#remove(previous, request);
-        if (key !== undefined) this.#onMoved(key);
         yield previous;
       }
       if (key === undefined) continue;

@@ -35,6 +35,14 @@ export function nameOf({ metadata }: { readonly metadata: ObjectMeta }): Namespa
   return { namespace: metadata.namespace ?? '', name: metadata.name };
 }
 
+/** Takes what {@link ControllerCache.changedRequests} has, one by one. */
+export function* takeAll(changed: Set<string>): Generator<string> {
+  for (const key of changed) {
+    changed.delete(key);
+    yield key;
+  }
+}
+
 /** @returns a function that finds the cached requests of a namespace by name. */
 export function requestsIn(
   { requests }: Pick<ControllerCache, 'requests'>,

@@ -5,8 +5,17 @@ import { type Acceptance, DueTurns } from './due-turns.ts';
 interface PlannedPoll {
   readonly key: string;
   readonly at: number;
-  /** Of a subject in the background: the namespace whose turn it takes. */
+  readonly version: string;
+  readonly turnOf: string | undefined;
+  readonly answered: boolean;
+}
+
+/** How a subject is planned. */
+export interface PollPlan {
+  /** Of a subject in the background, which holds up none of the others: the namespace whose turn it takes. */
   readonly turnOf?: string | undefined;
+  /** A subject with another version is a new one. Default: it has no versions. */
+  readonly version?: string;
 }
 
 /** What becomes due in the background at one instant is put in turn bit by bit: it can be a fleet. */
@@ -15,28 +24,28 @@ const MAX_PUT_IN_TURN = 2_000;
 /** When each polled subject is due next, by its key; in memory. A round costs as much as there is due. */
 export class PollSchedule {
   readonly #planned = new Map<string, PlannedPoll>();
-  readonly #answered = new Set<string>();
   readonly #foreground = heap();
   readonly #background = heap();
   readonly #backgroundDue = new DueTurns<PlannedPoll>();
 
-  /**
-   * Plans a new subject. @param at epoch milliseconds; now: it is due at once.
-   * @param turnOf of a subject in the background, which holds up none of the others: the namespace whose turn it takes.
-   */
-  add(key: string, at: number, turnOf?: string): void {
-    if (!this.#planned.has(key)) this.#plan({ key, at, turnOf });
+  /** Plans a new subject. @param at epoch milliseconds; now: it is due at once. */
+  add(key: string, at: number, plan: PollPlan = {}): void {
+    if (this.#find(key, plan) === undefined) this.#plan(key, at, plan, false);
   }
 
-  /** Plans a subject for an instant, unless it is planned for an earlier one. @param at, turnOf as for {@link add}. */
-  bringForward(key: string, at: number, turnOf?: string): void {
-    const planned = this.#planned.get(key);
-    if (planned === undefined || planned.at > at) this.#plan({ key, at, turnOf });
+  /** Plans a subject for an instant, unless it is planned for an earlier one. @param at epoch milliseconds. */
+  bringForward(key: string, at: number, plan: PollPlan = {}): void {
+    const planned = this.#find(key, plan);
+    if (planned === undefined || planned.at > at) this.#plan(key, at, plan, planned?.answered === true);
+  }
+
+  /** Whether another version of the subject is planned. */
+  isReplaced(key: string, plan: PollPlan): boolean {
+    return this.#planned.has(key) && this.#find(key, plan) === undefined;
   }
 
   delete(key: string): void {
     this.#planned.delete(key);
-    this.#answered.delete(key);
   }
 
   /** Offers what is due, the longest due first, until the round is full; it stays due until it is answered or postponed. */
@@ -71,26 +80,36 @@ export class PollSchedule {
     });
   }
 
-  /** @param nextPollAt epoch milliseconds. @param turnOf as for {@link add}. */
-  answered(key: string, nextPollAt: number, turnOf?: string): void {
-    if (!this.#planned.has(key)) return;
-    this.#answered.add(key);
-    this.#plan({ key, at: nextPollAt, turnOf });
+  /** @param nextPollAt epoch milliseconds. */
+  answered(key: string, nextPollAt: number, plan: PollPlan = {}): void {
+    if (this.#find(key, plan) !== undefined) this.#plan(key, nextPollAt, plan, true);
   }
 
-  /** For a subject that was not asked about or not answered. @param nextPollAt epoch milliseconds. @param turnOf as for {@link add}. */
-  postpone(key: string, nextPollAt: number, turnOf?: string): void {
-    if (this.#planned.has(key)) this.#plan({ key, at: nextPollAt, turnOf });
+  /** For a subject that was not asked about or not answered. @param nextPollAt epoch milliseconds. */
+  postpone(key: string, nextPollAt: number, plan: PollPlan = {}): void {
+    const planned = this.#find(key, plan);
+    if (planned !== undefined) this.#plan(key, nextPollAt, plan, planned.answered);
   }
 
   /** Number of subjects in use with at least one answer. */
   get answeredCount(): number {
-    return this.#answered.size;
+    let count = 0;
+    for (const { answered } of this.#planned.values()) if (answered) count += 1;
+    return count;
   }
 
-  #plan(planned: PlannedPoll): void {
-    this.#planned.set(planned.key, planned);
-    (planned.turnOf === undefined ? this.#foreground : this.#background).push(planned);
+  /** Undefined for another version. */
+  #find(key: string, { version = '' }: PollPlan): PlannedPoll | undefined {
+    const planned = this.#planned.get(key);
+    return planned?.version === version ? planned : undefined;
+  }
+
+  #plan(key: string, at: number, { version = '', turnOf }: PollPlan, answered: boolean): void {
+    // The string that the Map has: another one of the same text would stay beside it.
+    const known = this.#planned.get(key)?.key ?? key;
+    const planned = { key: known, at, version, turnOf, answered };
+    this.#planned.set(known, planned);
+    (turnOf === undefined ? this.#foreground : this.#background).push(planned);
   }
 }
 

@@ -4,7 +4,7 @@ import { backoffDelay, pause, withJitter } from '../kubernetes/api/backoff.ts';
 import type { Acceptance } from './due-turns.ts';
 import { inSlices } from './in-slices.ts';
 import { type ControllerLogger, type OutageLog, outageLog } from './outage-log.ts';
-import { PollSchedule } from './poll-schedule.ts';
+import { type PollPlan, PollSchedule } from './poll-schedule.ts';
 
 const ROUND_INTERVAL_MS = 5_000;
 const MAX_PER_ROUND = 500;
@@ -51,6 +51,8 @@ export interface PollClient<Subject> {
   /** @returns undefined when it is not in use any more. */
   find(key: string): Subject | undefined;
   keyOf(subject: Subject): string;
+  /** Of what is polled about a key: another version is due at once. Absent: there are no versions. */
+  versionOf?(subject: Subject): string;
   /** The server that is asked; while it is failing, one subject at a time is tried. */
   hostOf(subject: Subject): string;
   /** Hosts polled at once; default 8. */
@@ -122,10 +124,14 @@ export class Poller<Subject> {
       for (const key of keys) {
         const subject = this.#client.find(key);
         const now = Date.now();
-        if (subject === undefined) this.#schedule.delete(key);
-        else if (this.#client.isDueAtOnce?.(subject) === true)
-          this.#schedule.bringForward(key, now, this.#turnOf(subject));
-        else this.#schedule.add(key, this.#client.firstPollAt?.(subject, now) ?? now, this.#turnOf(subject));
+        if (subject === undefined) {
+          this.#schedule.delete(key);
+          continue;
+        }
+        const plan = this.#planOf(subject);
+        const isDueAtOnce = this.#client.isDueAtOnce?.(subject) === true || this.#schedule.isReplaced(key, plan);
+        if (isDueAtOnce) this.#schedule.bringForward(key, now, plan);
+        else this.#schedule.add(key, this.#client.firstPollAt?.(subject, now) ?? now, plan);
       }
     }
   }
@@ -179,10 +185,12 @@ export class Poller<Subject> {
     return [...due.values()];
   }
 
-  /** Of a subject in the background: the namespace whose turn it takes. */
-  #turnOf(subject: Subject): string | undefined {
-    if (this.#client.background?.includes(subject, Date.now()) !== true) return undefined;
-    return this.#client.namespacesOf?.(subject)[0] ?? '';
+  #planOf(subject: Subject): PollPlan {
+    const isBackground = this.#client.background?.includes(subject, Date.now()) === true;
+    return {
+      turnOf: isBackground ? (this.#client.namespacesOf?.(subject)[0] ?? '') : undefined,
+      version: this.#client.versionOf?.(subject) ?? '',
+    };
   }
 
   /** The subjects of one round, in the order in which they are asked for. */
@@ -216,7 +224,7 @@ export class Poller<Subject> {
       const outage = this.#outages.get(host);
       if (outage !== undefined && outage.nextAttemptAt > Date.now()) {
         for (const subject of waiting)
-          this.#schedule.postpone(this.#client.keyOf(subject), outage.nextAttemptAt, this.#turnOf(subject));
+          this.#schedule.postpone(this.#client.keyOf(subject), outage.nextAttemptAt, this.#planOf(subject));
         return;
       }
       // Of a failing host any one is tried: the same one could be the cause each time.
@@ -239,9 +247,9 @@ export class Poller<Subject> {
         if (result.kind === 'answered' || result.kind === 'responded') responded = true;
         const now = Date.now();
         const nextPollAt = now + withJitter(Math.max(0, result.nextPollAt - now));
-        const turnOf = this.#turnOf(subject);
-        if (result.kind === 'answered') this.#schedule.answered(key, nextPollAt, turnOf);
-        else this.#schedule.postpone(key, nextPollAt, turnOf);
+        const plan = this.#planOf(subject);
+        if (result.kind === 'answered') this.#schedule.answered(key, nextPollAt, plan);
+        else this.#schedule.postpone(key, nextPollAt, plan);
       }
     } catch (error) {
       this.#context.signal.throwIfAborted();

@@ -20,8 +20,7 @@ import { servedDigest, writeServedCondition } from '../kubernetes/objects/served
 import { toRfc3339 } from '../kubernetes/objects/timestamp.ts';
 import { decodeCertificate } from '../x509/certificate.ts';
 import { refusalOfPresented } from '../x509/verify-chain.ts';
-import { CertificateIndex } from './certificate-index.ts';
-import { type CertificateInUse, keyOf } from './controller-cache.ts';
+import { type CertificateInUse, keyOf, takeAll } from './controller-cache.ts';
 import type { ControllerContext, ServedCheck } from './controller-context.ts';
 import { recordOn } from './event-recorder.ts';
 import type { PollClient, PollResult } from './poller.ts';
@@ -33,6 +32,7 @@ const CONCURRENT_NAMES = 3;
 const MIN_FAILED_PROBES = 3;
 
 interface ProbedCertificate extends CertificateInUse {
+  /** `namespace/name` of its CertificateRequest. */
   readonly key: string;
   readonly serialNumber: string;
 }
@@ -40,45 +40,47 @@ interface ProbedCertificate extends CertificateInUse {
 /** What the poller needs of the controller. */
 type ServedPollContext = Pick<ControllerContext, 'cache' | 'kubernetes' | 'queue' | 'metrics' | 'logger' | 'signal'>;
 
-/**
- * A certificate of a ClusterDeployment: what a standalone one is for is not known. Another certificate is another key, and so is
- * one that turns out to be just installed: a status can have the certificate before the time of its installation. So is the
- * same one at other endpoints.
- */
-function probeKeyOf({ request, cluster }: CertificateInUse): string | undefined {
-  const { serialNumber, installedAt } = request;
-  if (cluster.kind !== undefined || serialNumber === undefined) return undefined;
-  return [keyOf(request), serialNumber, installedAt ?? '', placesOf({ request, cluster })].join(' ');
+/** The certificate of a ClusterDeployment's request in use: what a standalone one is for is not known. */
+function findProbed({ cache }: Pick<ServedPollContext, 'cache'>, key: string): ProbedCertificate | undefined {
+  const certificate = cache.certificateInUse(key, Date.now());
+  const serialNumber = certificate?.request.serialNumber;
+  if (certificate === undefined || certificate.cluster.kind !== undefined || serialNumber === undefined)
+    return undefined;
+  return { ...certificate, key, serialNumber };
 }
 
-/** Where it is probed, as the reason why it is not, or a digest: there are as many keys as certificates. */
-function placesOf({ request, cluster }: Pick<CertificateInUse, 'request' | 'cluster'>): string {
+/**
+ * Another certificate has another one, and so has one that turns out to be just installed: a status can have the certificate
+ * before the time of its installation. So has the same one at other endpoints. A digest, since a controller keeps many.
+ */
+function probedVersionOf({ request, cluster, serialNumber }: ProbedCertificate): string {
   const { notProbed } = cluster.endpoints ?? {};
-  if (notProbed !== undefined) return notProbed;
-  const endpoints = endpointsOf(request.dnsNames, cluster.endpoints);
-  return digestOf(endpoints.map(({ host, port }) => `${host}:${port}`).join(' ')).slice(0, 8);
+  const endpoints = notProbed === undefined ? endpointsOf(request.dnsNames, cluster.endpoints) : [];
+  const places = notProbed ?? endpoints.map(({ host, port }) => `${host}:${port}`).join(' ');
+  return digestOf(`${serialNumber} ${request.installedAt ?? ''} ${places}`);
 }
 
 /** Probes certificates after their installation, with a back-off, then rarely; writes a condition only when it changes. */
 export function servedPollClient(context: ServedPollContext, check: ServedCheck): PollClient<ProbedCertificate> {
   const { cache, queue, signal } = context;
-  /** Keys that certificates have instead of others since the last call of `changes`. */
-  const moved = new Set<string>();
-  const certificates = new CertificateIndex(cache, probeKeyOf, (key) => moved.add(key));
-  /** Probes in a row that did not reach a name, by key. */
-  const failedProbes = new Map<string, number>();
+  const changed = cache.changedRequests();
+  /** Probes of a version in a row that did not reach a name, by key. */
+  const failedProbes = new Map<string, { readonly version: string; readonly failures: number }>();
 
-  const countFailures = (key: string, { reason }: ServedCondition): number => {
-    const failures = reason === 'Unreachable' ? (failedProbes.get(key) ?? 0) + 1 : 0;
+  const countFailures = (certificate: ProbedCertificate, { reason }: ServedCondition): number => {
+    const { key } = certificate;
+    const version = probedVersionOf(certificate);
+    const before = failedProbes.get(key);
+    const failures = reason === 'Unreachable' ? (before?.version === version ? before.failures : 0) + 1 : 0;
     if (failures === 0) failedProbes.delete(key);
-    else failedProbes.set(key, failures);
+    else failedProbes.set(key, { version, failures });
     return failures;
   };
 
   const pollOne = async (certificate: ProbedCertificate): Promise<PollResult> => {
     const { request } = certificate;
     const condition = await conditionOf(context, check, certificate);
-    const failures = countFailures(certificate.key, condition);
+    const failures = countFailures(certificate, condition);
     const nextAfter = (now: number): number =>
       nextProbeAt(condition, { installedAt: request.installedAt, failures, now, intervalMs: check.intervalMs });
     if (failures > 0 && failures < MIN_FAILED_PROBES && request.served?.status === 'True') {
@@ -98,24 +100,20 @@ export function servedPollClient(context: ServedPollContext, check: ServedCheck)
       failing: 'The condition Served of a cluster cannot be written',
       recovered: 'The condition Served of a cluster can be written again',
     },
-    changes() {
-      moved.clear();
-      return certificates.update(Date.now());
-    },
+    changes: () => takeAll(changed),
     find(key) {
-      const [certificate] = certificates.get(key, Date.now());
-      const serialNumber = certificate?.request.serialNumber;
-      if (certificate !== undefined && serialNumber !== undefined) return { ...certificate, key, serialNumber };
-      failedProbes.delete(key);
-      return undefined;
+      const certificate = findProbed(context, key);
+      if (certificate === undefined) failedProbes.delete(key);
+      return certificate;
     },
     keyOf: ({ key }) => key,
+    versionOf: probedVersionOf,
     hostOf: ({ cluster }) => keyOf(cluster),
     namespacesOf: ({ cluster }) => [cluster.namespace],
     // A controller that takes over goes on with the sweep instead of beginning it.
     firstPollAt: (certificate, now) => (isSettled(certificate) ? now + Math.random() * check.intervalMs : now),
-    // A condition that another writer has removed comes back, and one that is of other endpoints is out of date.
-    isDueAtOnce: ({ key, request }) => moved.has(key) || request.served === undefined,
+    // A condition that another writer has removed comes back.
+    isDueAtOnce: ({ request }) => request.served === undefined,
     background: {
       perSecond: BACKGROUND_PROBES_PER_SECOND,
       includes: ({ request }, now) => isBackgroundProbe(request, now),
@@ -220,9 +218,7 @@ async function reportTurn(
 /** While clusters are not probed: removes the conditions of before, which would be out of date. */
 export function servedRemovalClient(context: ServedPollContext): PollClient<ProbedCertificate> {
   const { cache, kubernetes, queue } = context;
-  const certificates = new CertificateIndex(cache, (certificate) =>
-    certificate.request.served === undefined ? undefined : probeKeyOf(certificate),
-  );
+  const changed = cache.changedRequests();
   return {
     concurrency: 1,
     concurrentHosts: CONCURRENT_CLUSTERS,
@@ -231,13 +227,13 @@ export function servedRemovalClient(context: ServedPollContext): PollClient<Prob
       failing: 'The condition Served of a cluster cannot be removed',
       recovered: 'The condition Served of a cluster can be removed again',
     },
-    changes: () => certificates.update(Date.now()),
+    changes: () => takeAll(changed),
     find(key) {
-      const [certificate] = certificates.get(key, Date.now());
-      const serialNumber = certificate?.request.serialNumber;
-      return certificate && serialNumber !== undefined ? { ...certificate, key, serialNumber } : undefined;
+      const certificate = findProbed(context, key);
+      return certificate?.request.served === undefined ? undefined : certificate;
     },
     keyOf: ({ key }) => key,
+    versionOf: probedVersionOf,
     hostOf: ({ cluster }) => keyOf(cluster),
     namespacesOf: ({ cluster }) => [cluster.namespace],
     background: {

@@ -48,6 +48,12 @@ async function heapWith(clusters: number): Promise<number> {
       client: () => client,
       caHost: () => Promise.resolve(undefined),
       ca: { withClient: refused },
+      servedCheck: {
+        tls: { read: () => Promise.resolve({ kind: 'unreachable', why: 'There is no cluster.' }) },
+        roots: { of: () => 'any' },
+        intervalMs: 12 * 3_600_000,
+        withinMs: 3_600_000,
+      },
       crlSource: { fetch: () => Promise.reject(new CertmanError({ code: 'crl/refused', message: 'No CRL.' })) },
       settings: {
         managementCluster: 'synthetic',

@@ -25,7 +25,7 @@ const OBJECTS: Readonly<Record<string, (index: number) => readonly object[]>> = 
   [DNS_ZONES.plural]: (index) => [dnsZone(index)],
 };
 
-/** Each cluster has two certificates by certman, none due, with ARI and CRL. */
+/** Each cluster has two certificates by certman, none due, with ARI and CRL, and serves them. */
 export function syntheticFleet(clusters: number): WatchConnection {
   return {
     getJson: (path) => {
@@ -134,9 +134,10 @@ function certificateRequest(index: number, bundle: (typeof BUNDLES)[number]) {
     // Only where the CA has moved the renewal.
     ...(index % 10 === 0 && { suggestedWindow: { start: at(58), end: at(60) } }),
     renewalTime: at(45),
-    conditions: ['Ready', 'Renewing', 'Failing', 'ExpiryNear'].map((type) => ({
+    installedTime: at(0),
+    conditions: ['Ready', 'Renewing', 'Failing', 'ExpiryNear', 'Served'].map((type) => ({
       type,
-      status: type === 'Ready' ? 'True' : 'False',
+      status: type === 'Ready' || type === 'Served' ? 'True' : 'False',
       reason: 'Issued',
       message: 'The certificate is valid until 2027-01-01.',
       lastTransitionTime: at(0),

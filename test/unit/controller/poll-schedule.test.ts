@@ -72,6 +72,18 @@ describe('a certificate', () => {
     expect(schedule.answeredCount).toBe(0);
   });
 
+  it('that was replaced is due at once, and no answer about the former one counts', () => {
+    schedule.add('a', now, { version: 'first' });
+    schedule.answered('a', now + 60_000, { version: 'first' });
+    schedule.add('a', now, { version: 'first' });
+    expect(due()).toEqual([]);
+    schedule.add('a', now, { version: 'second' });
+    expect(schedule.answeredCount).toBe(0);
+    schedule.answered('a', now + 60_000, { version: 'first' });
+    schedule.postpone('a', now + 60_000, { version: 'first' });
+    expect(due()).toEqual(['a']);
+  });
+
   it('that is not polled in this round stays due', () => {
     add('a', 'b');
     schedule.offerDue(now, () => 'later');
