@@ -1,5 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
+import { maxEntries } from '../cache/max-entries.ts';
 import type { AcmeAccount } from './account.ts';
 import type { CaHealth } from './ca-health.ts';
 import { cachedDirectory } from './directory.ts';
@@ -63,6 +64,6 @@ export function createSession(
     nonces: new NoncePool(),
     newOrderLimit: new NewOrderLimit(),
     /** Finalize URLs of orders that this process saw become ready: saves fetching an order before it is finalized. */
-    readyOrders: new LRUCache<string, string>({ max: MAX_READY_ORDERS }),
+    readyOrders: new LRUCache<string, string>(maxEntries(MAX_READY_ORDERS)),
   };
 }

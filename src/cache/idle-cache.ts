@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { maxEntries } from './max-entries.ts';
 import { purgeLater } from './purge-later.ts';
 
 /** Values that are created on demand, and removed when they have not been used for some time or their room is needed. */
@@ -7,7 +8,7 @@ export class IdleCache<Value extends object> {
   readonly #purgeLater: () => void;
 
   constructor({ max, idleMs }: { readonly max: number; readonly idleMs: number }) {
-    this.#entries = new LRUCache({ max, ttl: idleMs, updateAgeOnGet: true });
+    this.#entries = new LRUCache({ ...maxEntries(max), ttl: idleMs, updateAgeOnGet: true });
     this.#purgeLater = purgeLater(this.#entries, idleMs);
   }
 

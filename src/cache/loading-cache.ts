@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { maxEntries } from './max-entries.ts';
 import { purgeLater } from './purge-later.ts';
 
 interface Loader<Value> {
@@ -24,7 +25,7 @@ export class LoadingCache<Value extends object | string | boolean> {
 
   constructor(options: { readonly max: number; readonly ttlMs: number }) {
     this.#entries = new LRUCache({
-      max: options.max,
+      ...maxEntries(options.max),
       ttl: wholeMs(options.ttlMs),
       // Eviction and `delete` abort a load by default, which would fail its callers.
       ignoreFetchAbort: true,

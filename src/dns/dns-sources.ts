@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { maxEntries } from '../cache/max-entries.ts';
 import { addressPolicy, type Network } from '../network/public-address.ts';
 import { resolveAllowed } from '../network/resolve-allowed.ts';
 import { AuthoritativeServer, cachedAddresses, type ResolveServer } from './authoritative-server.ts';
@@ -31,7 +32,7 @@ export class DnsSources {
   readonly #connections: ReturnType<typeof createDohConnections>;
   readonly #resolveServer: ResolveServer;
   readonly #servers = new LRUCache<string, AliasSource, HostAndPort>({
-    max: 5_000,
+    ...maxEntries(5_000),
     memoMethod: (_key, _stale, { context }) => new AuthoritativeServer(context, this.#resolveServer),
   });
 

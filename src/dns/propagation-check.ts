@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { maxEntries } from '../cache/max-entries.ts';
 import { normalizeName, type TxtRecord } from '../certificates/dns-name.ts';
 import type { VerifyPropagationInput } from '../contract/activities/dns.ts';
 import { CertmanError } from '../failures/failure.ts';
@@ -69,7 +70,7 @@ export class PropagationCheck {
   readonly #sources: DnsSources;
   readonly #resolvers: readonly TxtSource[];
   readonly #servers = new LRUCache<string, TxtSource, TxtSource>({
-    max: 5_000,
+    ...maxEntries(5_000),
     memoMethod: (_name, _stale, { context }) => coalesceQueries(context, COALESCE_MS),
   });
   readonly #warned = new Set<string>();

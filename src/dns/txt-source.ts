@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { maxEntries } from '../cache/max-entries.ts';
 import type { CnameResponse, NameServersResponse, TxtResponse } from './dns-message.ts';
 
 /** An authoritative server or a resolver. Bounded in time; never rejects: what prevents an answer is `inconclusive`. */
@@ -50,7 +51,7 @@ const MAX_REMEMBERED_MS = 15 * 60_000;
 
 /** Asks a resolver again only when its negative answer has expired (RFC 2308 §5): until then it repeats it. */
 export function rememberAbsence(source: TxtSource): TxtSource {
-  const expiries = new LRUCache<string, number>({ max: MAX_REMEMBERED });
+  const expiries = new LRUCache<string, number>(maxEntries(MAX_REMEMBERED));
   return {
     name: source.name,
     queryTxt: async (name) => {

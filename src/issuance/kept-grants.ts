@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { maxEntries } from '../cache/max-entries.ts';
 import type { BudgetOrder } from '../rate-limit/budget-order.ts';
 
 /** An order whose CA is away is tried again meanwhile: it uses what it was granted then. */
@@ -7,7 +8,7 @@ const MAX_GRANTS = 10_000;
 
 /** Orders that the budget lets be placed and that are not placed yet, so that each counts once however often it fails. */
 export class KeptGrants {
-  readonly #grants = new LRUCache<string, true>({ max: MAX_GRANTS, ttl: KEPT_MS });
+  readonly #grants = new LRUCache<string, true>({ ...maxEntries(MAX_GRANTS), ttl: KEPT_MS });
 
   keep(accountUrl: string, order: BudgetOrder): void {
     this.#grants.set(keyOf(accountUrl, order), true);

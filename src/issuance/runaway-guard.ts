@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { maxEntries } from '../cache/max-entries.ts';
 import { nameSetDigest } from '../certificates/digest.ts';
 import { normalizeName } from '../certificates/dns-name.ts';
 import { counted } from '../failures/counted.ts';
@@ -64,7 +65,7 @@ export interface GuardedOrder {
 export class RunawayGuard {
   readonly #options: RunawayGuardOptions;
   /** Instants of this process's orders (epoch milliseconds), the newest last, by set. */
-  readonly #orders = new LRUCache<string, readonly number[]>({ max: MAX_SETS });
+  readonly #orders = new LRUCache<string, readonly number[]>(maxEntries(MAX_SETS));
 
   constructor(options: RunawayGuardOptions) {
     this.#options = options;

@@ -2,6 +2,7 @@ import { UnexpectedError } from '@temporalio/worker';
 import type { Workflow, WorkflowCreateOptions, WorkflowCreator } from '@temporalio/worker/lib/workflow/interface.js';
 import type { WorkflowInfo } from '@temporalio/workflow';
 import { LRUCache } from 'lru-cache';
+import { maxEntries } from '../cache/max-entries.ts';
 
 /** Silent checks of a thread that has work before it counts as stuck: not one look at a clock, since a process can be stopped. */
 const MAX_SILENT_CHECKS = 5;
@@ -37,7 +38,7 @@ export interface WorkflowThreads {
  */
 export class WatchedWorkflowCreator implements WorkflowCreator {
   readonly #threads: WorkflowThreads;
-  readonly #suspects = new LRUCache<string, true>({ max: MAX_SUSPECTS });
+  readonly #suspects = new LRUCache<string, true>(maxEntries(MAX_SUSPECTS));
   #current: Promise<WatchedThread>;
   #limited: Promise<WorkflowCreator> | undefined;
   #users = 1;

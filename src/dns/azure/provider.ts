@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { Dispatcher } from 'undici';
+import { maxEntries } from '../../cache/max-entries.ts';
 import { quoted, type TxtRecord } from '../../certificates/dns-name.ts';
 import { CertmanError, isFailure } from '../../failures/failure.ts';
 import { type AzureCredentials, readAzureCredentials } from '../../kubernetes/objects/azure-credentials.ts';
@@ -52,11 +53,11 @@ export class AzureDnsProvider implements DnsProvider {
       hiveZone: { read: hiveZoneId, field: 'status.nameServers, or no spec.azure.resourceGroupName' },
     });
     const limiters = new LRUCache<string, RequestRateLimiter>({
-      max: MAX_CACHED,
+      ...maxEntries(MAX_CACHED),
       memoMethod: () => new RequestRateLimiter(requestsPerSecond),
     });
     const apis = new LRUCache<string, AzureDnsApi, AzureAccess>({
-      max: MAX_CACHED,
+      ...maxEntries(MAX_CACHED),
       memoMethod: (_id, _stale, { context }) => {
         const { clientId, subscriptionId } = context.credentials;
         const limiter = limiters.memo(`${clientId} ${subscriptionId}`);

@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import pLimit from 'p-limit';
+import { maxEntries } from '../../cache/max-entries.ts';
 import type { TxtRecord } from '../../certificates/dns-name.ts';
 import { CertmanError, type FailureCode, withOutcomeUnknown } from '../../failures/failure.ts';
 import { TXT_TTL_SECONDS, type TxtRequest } from '../zone-changes/change-batch.ts';
@@ -13,7 +14,7 @@ const MAX_ATTEMPTS = 7;
 const CONFLICT_RETRY_MS = 5_000;
 
 /** How long a record set is assumed to be as it was left: an order publishes and withdraws within minutes. */
-const REMEMBERED = { max: 10_000, ttl: 15 * 60_000 };
+const REMEMBERED = { ...maxEntries(10_000), ttl: 15 * 60_000 };
 
 /** Answers by which Azure has changed nothing. After any other the set may be changed. */
 const NOTHING_DONE: ReadonlySet<FailureCode> = new Set([

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { Dispatcher } from 'undici';
+import { maxEntries } from '../../cache/max-entries.ts';
 import type { TxtRecord } from '../../certificates/dns-name.ts';
 import { CertmanError, isFailure } from '../../failures/failure.ts';
 import type { KubernetesApi, ObjectKey } from '../../kubernetes/api/kubernetes-api.ts';
@@ -58,11 +59,11 @@ export class GoogleDnsProvider implements DnsProvider {
     });
     this.#changes = new ChangePoller(options.expectedLiveMs ?? EXPECTED_LIVE_MS);
     const limiters = new LRUCache<string, RequestRateLimiter>({
-      max: MAX_CACHED,
+      ...maxEntries(MAX_CACHED),
       memoMethod: () => new RequestRateLimiter(requestsPerSecond),
     });
     const apis = new LRUCache<string, GoogleDnsApi, ResolvedGoogleCredentials>({
-      max: MAX_CACHED,
+      ...maxEntries(MAX_CACHED),
       memoMethod: (_id, _stale, { context }) =>
         new GoogleDnsApi(context, limiters.memo(context.clientEmail), options, { userAgent, connections }),
     });

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { LoadingCache } from '../../cache/loading-cache.ts';
+import { maxEntries } from '../../cache/max-entries.ts';
 import { CertmanError, isFailure } from '../../failures/failure.ts';
 import {
   AMBIENT_CREDENTIALS_LABEL,
@@ -59,7 +60,7 @@ export class CredentialSource {
   readonly #resolved = new LoadingCache<ResolvedCredentials>(CACHE_OPTIONS);
   readonly #sessions = new LoadingCache<Session>(CACHE_OPTIONS);
   /** The session of a customer's role that a target uses, by the key of its source. */
-  readonly #sessionOf = new LRUCache<string, string>({ max: CACHE_OPTIONS.max });
+  readonly #sessionOf = new LRUCache<string, string>(maxEntries(CACHE_OPTIONS.max));
 
   constructor(options: DnsProviderOptions, { fedramp, ambientCredentials, challengeZone }: CredentialSettings) {
     this.#options = options;

@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import { IdleCache } from '../../cache/idle-cache.ts';
+import { maxEntries } from '../../cache/max-entries.ts';
 import type { TxtRecord } from '../../certificates/dns-name.ts';
 import { CertmanError, isFailure } from '../../failures/failure.ts';
 import { abortable } from '../abortable.ts';
@@ -61,7 +62,7 @@ export class Route53Provider implements DnsProvider {
     });
     this.#changes = new ChangePoller(options.expectedLiveMs);
     this.#accounts = new LRUCache({
-      max: MAX_CACHED,
+      ...maxEntries(MAX_CACHED),
       memoMethod: () => {
         const rateLimiter = new RequestRateLimiter(requestsPerSecond);
         return { rateLimiter, admission: new ZoneAdmission(rateLimiter) };

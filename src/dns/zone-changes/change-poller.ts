@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { maxEntries } from '../../cache/max-entries.ts';
 import { abortable } from '../abortable.ts';
 
 /** What a change takes until it is live, to begin with: a minute is usual at most. */
@@ -45,7 +46,7 @@ export class ChangePoller {
     this.#expectedMs = expectedMs;
     this.#minIntervalMs = Math.min(MIN_INTERVAL_MS, expectedMs);
     this.#tracked = new LRUCache({
-      max: MAX_TRACKED_CHANGES,
+      ...maxEntries(MAX_TRACKED_CHANGES),
       memoMethod: (_id, _stale, { context }) => ({
         live: false,
         nextPollAt: Math.round(context.sentAt + this.#expectedMs),

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { LRUCache } from 'lru-cache';
+import { maxEntries } from '../../cache/max-entries.ts';
 import { purgeLater } from '../../cache/purge-later.ts';
 import { isFailure } from '../../failures/failure.ts';
 import type { KubernetesApi, KubernetesObject, ObjectKey, ObjectMeta, ResourceType } from '../api/kubernetes-api.ts';
@@ -38,7 +39,7 @@ interface CachedObject {
 /** Writes statuses with optimistic concurrency, without a read where this process has seen the object lately. */
 export class StatusWriter<Desired> {
   readonly #kind: StatusKind<Desired>;
-  readonly #cache = new LRUCache<string, CachedObject>({ max: MAX_CACHED, ttl: CACHED_MS });
+  readonly #cache = new LRUCache<string, CachedObject>({ ...maxEntries(MAX_CACHED), ttl: CACHED_MS });
   readonly #purgeLater = purgeLater(this.#cache, CACHED_MS);
 
   constructor(kind: StatusKind<Desired>) {
