@@ -42,6 +42,11 @@ function mixBits(lane: number): string {
   return (bits >>> 0).toString(16).padStart(8, '0');
 }
 
+/** 32 bits of {@link digestOf} as an integer, which V8 keeps in the field itself: to notice a change of one of many objects. */
+export function changeDigestOf(text: string): number {
+  return Number.parseInt(digestOf(text).slice(0, 8), 16) | 0;
+}
+
 /** A fixed number in [0, 1) for a text, evenly distributed: jitter without a random source. */
 export function stableFraction(text: string): number {
   return Number.parseInt(digestOf(text).slice(0, 8), 16) / 2 ** 32;

@@ -34,19 +34,23 @@ export interface CachedCluster extends ClusterRef {
  */
 export function toCachedCluster(previous: CachedCluster | undefined, view: ClusterView, taken = true): CachedCluster {
   const gate = gateOf(view);
-  const { managementCluster: _constant, ...cluster } = view.identity;
+  const { kind, namespace, name, uid } = view.identity;
+  // Field by field: V8 keeps a spread object in two parts.
   return {
-    ...cluster,
+    kind,
+    namespace,
+    name,
+    uid,
     digest: taken ? clusterDigest(view) : undefined,
     gate: gate.kind,
     reason: 'reason' in gate ? gate.reason : undefined,
     finalizer: view.finalizer,
     limitedSupport: view.limitedSupport,
     // Re-created under the same name, it is another object.
-    served: (previous?.uid === cluster.uid && previous.served) || needsWorkflow(gate, view),
+    served: (previous?.uid === uid && previous.served) || needsWorkflow(gate, view),
     certificates: view.bundles.map((bundle) => ({
       bundleName: bundle.name,
-      requestName: bundle.requestName ?? requestName(cluster.name, bundle.name),
+      requestName: bundle.requestName ?? requestName(name, bundle.name),
       secretName: bundle.secretName,
     })),
     credentialsSecret: ('credentialsSecret' in view.platform && view.platform.credentialsSecret) || undefined,

@@ -1,5 +1,5 @@
 /** Handlers of what certificates depend on: each signals the clusters that a change concerns. */
-import { canonicalJson, digestOf } from '../certificates/digest.ts';
+import { canonicalJson, changeDigestOf, digestOf } from '../certificates/digest.ts';
 import type { CachedCluster } from '../clusters/cached-cluster.ts';
 import type { KubernetesObject } from '../kubernetes/api/kubernetes-api.ts';
 import { lastOtherManager } from '../kubernetes/api/managed-fields.ts';
@@ -66,7 +66,7 @@ export function dnsZoneHandler(
   { signalWaitingFor }: StuckClusterSignals,
 ): ResourceEventHandler {
   /** By `namespace/name`. */
-  const digests = new Map<string, string>();
+  const digests = new Map<string, number>();
   const onListed = (zone: KubernetesObject): void => void digests.set(keyOf(nameOf(zone)), zoneDigest(zone));
   const signal = async (zone: KubernetesObject, event: string): Promise<void> => {
     const { namespace, name } = nameOf(zone);
@@ -89,11 +89,11 @@ export function dnsZoneHandler(
 }
 
 /** Of name and id only: Hive rewrites the rest of the status every two hours. */
-function zoneDigest({ spec, status, metadata }: KubernetesObject): string {
+function zoneDigest({ spec, status, metadata }: KubernetesObject): number {
   // A zone of Azure has no id: it is there when it has name servers.
   const isThere = field(spec, 'azure') === undefined ? undefined : field(status, 'nameServers') !== undefined;
   const id = field(field(status, 'aws'), 'zoneID') ?? field(field(status, 'gcp'), 'zoneName') ?? isThere;
-  return digestOf(canonicalJson([field(spec, 'zone'), id, metadata.deletionTimestamp]));
+  return changeDigestOf(canonicalJson([field(spec, 'zone'), id, metadata.deletionTimestamp]));
 }
 
 function field(value: unknown, name: string): unknown {

@@ -5,7 +5,7 @@ import { type Acceptance, DueTurns } from './due-turns.ts';
 interface PlannedPoll {
   readonly key: string;
   readonly at: number;
-  readonly version: string;
+  readonly version: string | number;
   readonly turnOf: string | undefined;
   readonly answered: boolean;
 }
@@ -15,7 +15,7 @@ export interface PollPlan {
   /** Of a subject in the background, which holds up none of the others: the namespace whose turn it takes. */
   readonly turnOf?: string | undefined;
   /** A subject with another version is a new one. Default: it has no versions. */
-  readonly version?: string;
+  readonly version?: string | number;
 }
 
 /** What becomes due in the background at one instant is put in turn bit by bit: it can be a fleet. */

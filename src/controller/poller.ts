@@ -52,7 +52,7 @@ export interface PollClient<Subject> {
   find(key: string): Subject | undefined;
   keyOf(subject: Subject): string;
   /** Of what is polled about a key: another version is due at once. Absent: there are no versions. */
-  versionOf?(subject: Subject): string;
+  versionOf?(subject: Subject): string | number;
   /** The server that is asked; while it is failing, one subject at a time is tried. */
   hostOf(subject: Subject): string;
   /** Hosts polled at once; default 8. */

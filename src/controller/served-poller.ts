@@ -1,6 +1,6 @@
 /** Probes clusters for the certificates that they serve, and keeps the condition `Served` of their CertificateRequests. */
 import pLimit from 'p-limit';
-import { digestOf } from '../certificates/digest.ts';
+import { changeDigestOf } from '../certificates/digest.ts';
 import { BACKGROUND_PROBES_PER_SECOND, isBackgroundProbe, nextProbeAt } from '../certificates/probe-schedule.ts';
 import {
   type ExpectedCertificate,
@@ -16,7 +16,7 @@ import type { EventDetails } from '../kubernetes/objects/events.ts';
 import type { ObservedRequest } from '../kubernetes/objects/observed-request.ts';
 import { involvedObjectOf } from '../kubernetes/objects/primary-object.ts';
 import { CERTIFICATE_REQUESTS } from '../kubernetes/objects/resources.ts';
-import { servedDigest, writeServedCondition } from '../kubernetes/objects/served-condition.ts';
+import { isSameServed, writeServedCondition } from '../kubernetes/objects/served-condition.ts';
 import { toRfc3339 } from '../kubernetes/objects/timestamp.ts';
 import { decodeCertificate } from '../x509/certificate.ts';
 import { refusalOfPresented } from '../x509/verify-chain.ts';
@@ -53,11 +53,11 @@ function findProbed({ cache }: Pick<ServedPollContext, 'cache'>, key: string): P
  * Another certificate has another one, and so has one that turns out to be just installed: a status can have the certificate
  * before the time of its installation. So has the same one at other endpoints. A digest, since a controller keeps many.
  */
-function probedVersionOf({ request, cluster, serialNumber }: ProbedCertificate): string {
+function probedVersionOf({ request, cluster, serialNumber }: ProbedCertificate): number {
   const { notProbed } = cluster.endpoints ?? {};
   const endpoints = notProbed === undefined ? endpointsOf(request.dnsNames, cluster.endpoints) : [];
   const places = notProbed ?? endpoints.map(({ host, port }) => `${host}:${port}`).join(' ');
-  return digestOf(`${serialNumber} ${request.installedAt ?? ''} ${places}`);
+  return changeDigestOf(`${serialNumber} ${request.installedAt ?? ''} ${places}`);
 }
 
 /** Probes certificates after their installation, with a back-off, then rarely; writes a condition only when it changes. */
@@ -65,7 +65,7 @@ export function servedPollClient(context: ServedPollContext, check: ServedCheck)
   const { cache, queue, signal } = context;
   const changed = cache.changedRequests();
   /** Probes of a version in a row that did not reach a name, by key. */
-  const failedProbes = new Map<string, { readonly version: string; readonly failures: number }>();
+  const failedProbes = new Map<string, { readonly version: number; readonly failures: number }>();
 
   const countFailures = (certificate: ProbedCertificate, { reason }: ServedCondition): number => {
     const { key } = certificate;
@@ -185,7 +185,7 @@ async function write(
   { request, serialNumber }: ProbedCertificate,
   condition: ServedCondition,
 ): Promise<boolean> {
-  if (request.served?.digest === servedDigest(condition)) return false;
+  if (isSameServed(request.served, condition)) return false;
   const { namespace, name, uid } = request;
   return await writeServedCondition(kubernetes, { namespace, name, uid, serialNumber }, condition);
 }

@@ -49,11 +49,10 @@ export function fieldWritesOf(object: KubernetesObject, field: TopLevelField): F
   const own = entries.filter(isOwn);
   // A status is applied by what has evaluated the certificate; the condition Served, which says nothing of that, is patched.
   const applied = field === 'status' ? own.filter(({ operation }) => operation === 'Apply') : [];
-  return {
-    ownTime: secondsOf(latest(applied.length === 0 ? own : applied)?.time),
-    otherManager: other && sharedText(managerOf(other)),
-    otherTime: secondsOf(other?.time),
-  };
+  const ownTime = secondsOf(latest(applied.length === 0 ? own : applied)?.time);
+  // Of most there is no other, and the controller caches many.
+  if (other === undefined) return { ownTime };
+  return { ownTime, otherManager: sharedText(managerOf(other)), otherTime: secondsOf(other.time) };
 }
 
 /** `<manager>@<epoch seconds>`: the same for as long as no other write follows; undefined when certman owns all of the field. */

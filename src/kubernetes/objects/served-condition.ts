@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { sharedText } from '../../cache/shared-values.ts';
-import { digestOf } from '../../certificates/digest.ts';
+import { changeDigestOf } from '../../certificates/digest.ts';
 import type { ServedCondition } from '../../certificates/served.ts';
 import type { KubernetesApi } from '../api/kubernetes-api.ts';
 import { patchIfUnchanged } from '../api/patch-if-unchanged.ts';
@@ -27,8 +27,8 @@ const statusSchema = z.looseObject({
 export interface ObservedServed {
   readonly status: string;
   readonly reason: string;
-  /** As {@link servedDigest}. */
-  readonly digest: string;
+  /** Of the message. */
+  readonly digest: number;
 }
 
 const servedSchema = z.object({
@@ -44,7 +44,7 @@ export function observedServed(conditions: readonly unknown[]): ObservedServed |
     const { data } = servedSchema.safeParse(condition);
     if (data === undefined) continue;
     const { status, reason } = data;
-    return { status: sharedText(status), reason: sharedText(reason), digest: servedDigest(data) };
+    return { status: sharedText(status), reason: sharedText(reason), digest: changeDigestOf(data.message) };
   }
   return undefined;
 }
@@ -57,9 +57,12 @@ export interface ServedTarget {
   readonly serialNumber: string;
 }
 
-/** Equal for conditions that say the same. */
-export function servedDigest({ status, reason, message }: Record<'status' | 'reason' | 'message', string>): string {
-  return digestOf(`${status} ${reason} ${message}`).slice(0, 16);
+/** Whether the observed condition says the same already. */
+export function isSameServed(
+  observed: ObservedServed | undefined,
+  { status, reason, message }: ServedCondition,
+): boolean {
+  return observed?.status === status && observed.reason === reason && observed.digest === changeDigestOf(message);
 }
 
 /**

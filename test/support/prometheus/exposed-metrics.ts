@@ -58,7 +58,7 @@ const REQUEST: RequestSeries = {
   notAfter: NOW + 5 * DAY_MS,
   state: { state: 'Failing', reason: 'DnsAccessDenied' },
   postponed: 'Frozen',
-  served: { status: 'False', reason: 'NotServed' satisfies ServedReason, digest: '' },
+  served: { status: 'False', reason: 'NotServed' satisfies ServedReason, digest: 0 },
 };
 
 /** A fleet in which every gauge has a series. */

@@ -153,6 +153,46 @@ test('a subject that many certificates share is looked up once for all their cha
   }
 });
 
+test('another version of a subject is due at once, a new subject when the client says', async () => {
+  vi.useFakeTimers();
+  const stop = new AbortController();
+  try {
+    let polls = 0;
+    let changed = ['one'];
+    let version = 1;
+    const client: PollClient<string> = {
+      concurrency: 1,
+      failurePauseMs: { first: 1, max: 1 },
+      outageMessages: { failing: 'failing', recovered: 'recovered' },
+      changes: () => changed.splice(0),
+      find: (key) => key,
+      keyOf: (subject) => subject,
+      hostOf: () => 'host',
+      versionOf: () => version,
+      firstPollAt: (_subject, now) => now + 12 * HOUR_MS,
+      poll: (batch) => {
+        polls += 1;
+        return Promise.resolve(batch.map(() => ({ kind: 'answered', nextPollAt: Date.now() + 12 * HOUR_MS })));
+      },
+    };
+    const logger = { info: () => {}, warn: () => {}, error: () => {} };
+    new Poller(client, { logger, signal: stop.signal }).run().catch(() => undefined);
+    const pollsAfter = async (ms: number) => {
+      await vi.advanceTimersByTimeAsync(ms);
+      return polls;
+    };
+    expect(await pollsAfter(60_000)).toBe(0);
+    version = 2;
+    changed = ['one'];
+    expect(await pollsAfter(6_000)).toBe(1);
+    changed = ['one'];
+    expect(await pollsAfter(HOUR_MS)).toBe(1);
+  } finally {
+    stop.abort();
+    vi.useRealTimers();
+  }
+});
+
 test('a change makes a subject due that was planned later; without a change it costs nothing', async () => {
   vi.useFakeTimers();
   const stop = new AbortController();

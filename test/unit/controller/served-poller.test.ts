@@ -208,7 +208,7 @@ describe('the sweep of what clusters serve', () => {
 
   test('polls another certificate, or a cluster that has woken, at once, and no standalone request', () => {
     const client = setUp();
-    const versions = new Set<string | undefined>();
+    const versions = new Set<string | number | undefined>();
     const note = () => versions.add(client.versionOf?.(subjectOf(client)));
     setRequest(issued.status);
     note();
@@ -301,7 +301,7 @@ describe('the sweep of what clusters serve', () => {
       return client.isDueAtOnce?.(subject) === true || (before !== undefined && before !== version);
     });
   }
-  const versions = new Map<object, string | undefined>();
+  const versions = new Map<object, string | number | undefined>();
   const served = { type: 'Served', status: 'True', reason: 'Served', message: 'x' };
 
   test.each([

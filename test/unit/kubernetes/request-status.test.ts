@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
+import type { ServedCondition } from '../../../src/certificates/served.ts';
 import type { StatusReport } from '../../../src/certificates/status-report.ts';
 import { observeRequest } from '../../../src/kubernetes/objects/observed-request.ts';
 import { buildRequestStatus } from '../../../src/kubernetes/objects/request-status.ts';
-import { servedDigest } from '../../../src/kubernetes/objects/served-condition.ts';
+import { isSameServed } from '../../../src/kubernetes/objects/served-condition.ts';
 import { parseTimestamp } from '../../../src/kubernetes/objects/timestamp.ts';
 
 const NOW = new Date('2026-05-01T10:00:00.123Z');
@@ -168,14 +169,22 @@ describe('the condition Served', () => {
     expect(servedIn(ready, { serialNumber: '123' })).toBeUndefined();
   });
 
-  test('is observed by its digest', () => {
+  test('is observed, and recognised while it says the same', () => {
     const status = { conditions: [{ type: 'Ready' }, condition] };
     const { served } = observeRequest({ metadata: { namespace: 'ns', name: 'c1-primary' }, status });
-    expect(served).toEqual({
-      status: 'True',
-      reason: 'Served',
-      digest: servedDigest({ status: 'True', reason: 'Served', message: 'x' }),
-    });
+    expect(served).toMatchObject({ status: 'True', reason: 'Served' });
+    const says = { status: 'True', reason: 'Served', message: 'x' } as const;
+    const others = [{ status: 'False' }, { reason: 'Other' }, { message: 'y' }].map((change) => ({
+      ...says,
+      ...change,
+    }));
+    expect([says, ...others].map((one) => isSameServed(served, one as ServedCondition))).toEqual([
+      true,
+      false,
+      false,
+      false,
+    ]);
+    expect(isSameServed(undefined, says)).toBe(false);
   });
 });
 

@@ -162,7 +162,7 @@ describe('the fleet gauges', () => {
     const serving = (name: string, status: string, reason: string): RequestSeries => ({
       ...REQUEST,
       name,
-      served: { status, reason, digest: 'd' },
+      served: { status, reason, digest: 1 },
     });
     fleet.requests.push(serving('one', 'True', 'Served'), serving('two', 'True', 'Served'));
     fleet.requests.push(serving('early', 'False', 'NotServedYet'), serving('late', 'False', 'NotServed'), REQUEST);
