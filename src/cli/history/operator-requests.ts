@@ -27,30 +27,51 @@ export interface OperatorRequest {
   readonly serialNumber?: string;
 }
 
+/** A request outlives its run where another certificate of the cluster was renewed first; nearly none outlives two. */
+const MAX_RUNS = 2;
+
+interface RequestsOfRun {
+  readonly requests: readonly OperatorRequest[];
+  /** Id of the run that it continues. */
+  readonly previous?: string | undefined;
+}
+
 /** Reads each run once. */
 export class OperatorRequests {
   readonly #client: Client;
-  readonly #byRun = new Map<string, Promise<readonly OperatorRequest[]>>();
+  readonly #byRun = new Map<string, Promise<RequestsOfRun>>();
 
   constructor(client: Client) {
     this.#client = client;
   }
 
-  /** Those before an order, oldest first; none when the run is no longer there, or its clients gave no name. */
-  async before(run: ParentRun, orderedAt: Date): Promise<readonly OperatorRequest[]> {
-    const requests = this.#byRun.get(run.runId) ?? this.#read(run);
-    this.#byRun.set(run.runId, requests);
-    return (await requests).filter(({ at }) => at <= orderedAt.getTime());
+  /**
+   * Those before an order, oldest first: of its run, or of the one before where that has none. None when the runs are no longer
+   * there, or their clients gave no name.
+   */
+  async before({ workflowId, runId }: ParentRun, orderedAt: Date): Promise<readonly OperatorRequest[]> {
+    let run: string | undefined = runId;
+    for (let runs = 0; run && runs < MAX_RUNS; runs += 1) {
+      const read: Promise<RequestsOfRun> = this.#byRun.get(run) ?? this.#read(workflowId, run);
+      this.#byRun.set(run, read);
+      const { requests, previous } = await read;
+      const earlier = requests.filter(({ at }) => at <= orderedAt.getTime());
+      if (earlier.length > 0) return earlier;
+      run = previous;
+    }
+    return [];
   }
 
-  async #read({ workflowId, runId }: ParentRun): Promise<readonly OperatorRequest[]> {
+  async #read(workflowId: string, runId: string): Promise<RequestsOfRun> {
     try {
       const { events } = await this.#client.workflow.getHandle(workflowId, runId).fetchHistory();
       const decode = (payloads: Payloads) => this.#decode(payloads);
-      return (await Promise.all((events ?? []).map((event) => requestIn(event, decode)))).flat();
+      const requests = (await Promise.all((events ?? []).map((event) => requestIn(event, decode)))).flat();
+      const previous = events?.[0]?.workflowExecutionStartedEventAttributes?.continuedExecutionRunId;
+      return { requests, previous: previous ?? undefined };
     } catch {
       // Of certificates, this is the least: the rest of the history is shown.
-      return [];
+      return { requests: [] };
     }
   }
 

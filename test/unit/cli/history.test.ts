@@ -1,7 +1,8 @@
+import type { Client } from '@temporalio/client';
 import { describe, expect, it, test } from 'vitest';
 import { type CompletedOrder, certificateHistory } from '../../../src/cli/history/certificate-history.ts';
 import { formatHistory } from '../../../src/cli/history/history-text.ts';
-import { type OperatorRequest, requestIn } from '../../../src/cli/history/operator-requests.ts';
+import { type OperatorRequest, OperatorRequests, requestIn } from '../../../src/cli/history/operator-requests.ts';
 import type { BundleRecord } from '../../../src/contract/bundle-record.ts';
 import { knownCertificates } from '../../../src/contract/known-certificates.ts';
 
@@ -182,6 +183,25 @@ describe('who asked', () => {
     // An argument that cannot be decrypted.
     expect(await read(signalled('revocationRequested', 'bob@laptop'))).toEqual([asked('revocation', 'bob@laptop')]);
     expect(await read(signalled('certificateRevoked', 'bob@laptop'), argument)).toEqual([]);
+  });
+
+  it('may have asked in the run before, where another certificate was renewed first', async () => {
+    const histories: Readonly<Record<string, readonly object[]>> = {
+      third: [{ workflowExecutionStartedEventAttributes: { continuedExecutionRunId: 'second' } }],
+      second: [
+        { workflowExecutionStartedEventAttributes: { continuedExecutionRunId: 'first' } },
+        updated('renew', 'alice@laptop'),
+      ],
+    };
+    const getHandle = (_workflowId: string, run: string) => ({
+      fetchHistory: () =>
+        histories[run] ? Promise.resolve({ events: histories[run] }) : Promise.reject(new Error(run)),
+    });
+    const requests = new OperatorRequests({ workflow: { getHandle }, options: {} } as unknown as Client);
+    const before = (runId: string, at: number) => requests.before({ workflowId: 'w', runId }, new Date(at));
+    expect(await before('third', 200_000)).toEqual([asked('renewal', 'alice@laptop')]);
+    expect(await before('third', 50_000)).toEqual([]);
+    expect(await before('lost', 200_000)).toEqual([]);
   });
 
   it('is shown for the bundle and the certificate that were meant', () => {
