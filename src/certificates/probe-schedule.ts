@@ -21,6 +21,15 @@ export function isBackgroundProbe(
 }
 
 /**
+ * The first probe of a certificate. Hive has to copy it and the cluster to load it first, so a probe within seconds of the
+ * installation finds that it is not served, beside orders that are under way.
+ * @param installedAt undefined: certman did not install it.
+ */
+export function firstProbeAt({ installedAt }: { readonly installedAt?: number | undefined }, now: number): number {
+  return installedAt === undefined ? now : Math.max(now, Math.min(now, installedAt) + MIN_INTERVAL_MS);
+}
+
+/**
  * The next probe: soon after an installation, with a back-off, and rarely once the certificate is served or the cluster is
  * one that cannot be probed.
  * @param installedAt undefined: certman did not install it.

@@ -59,6 +59,8 @@ export interface PollClient<Subject> {
   readonly concurrentHosts?: number;
   /** When a new subject is polled first (epoch milliseconds); absent: at once. */
   firstPollAt?(subject: Subject, now: number): number;
+  /** Not before this, whatever makes it due (epoch milliseconds); absent: at once. */
+  earliestPollAt?(subject: Subject, now: number): number;
   /** Whether the change of a subject makes it due, whenever it was planned; absent: none does. */
   isDueAtOnce?(subject: Subject): boolean;
   /** Absent: none is in the background. */
@@ -130,8 +132,9 @@ export class Poller<Subject> {
         }
         const plan = this.#planOf(subject);
         const isDueAtOnce = this.#client.isDueAtOnce?.(subject) === true || this.#schedule.isReplaced(key, plan);
-        if (isDueAtOnce) this.#schedule.bringForward(key, now, plan);
-        else this.#schedule.add(key, this.#client.firstPollAt?.(subject, now) ?? now, plan);
+        const earliest = this.#client.earliestPollAt?.(subject, now) ?? now;
+        if (isDueAtOnce) this.#schedule.bringForward(key, earliest, plan);
+        else this.#schedule.add(key, this.#client.firstPollAt?.(subject, now) ?? earliest, plan);
       }
     }
   }

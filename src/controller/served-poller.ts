@@ -1,7 +1,12 @@
 /** Probes clusters for the certificates that they serve, and keeps the condition `Served` of their CertificateRequests. */
 import pLimit from 'p-limit';
 import { changeDigestOf } from '../certificates/digest.ts';
-import { BACKGROUND_PROBES_PER_SECOND, isBackgroundProbe, nextProbeAt } from '../certificates/probe-schedule.ts';
+import {
+  BACKGROUND_PROBES_PER_SECOND,
+  firstProbeAt,
+  isBackgroundProbe,
+  nextProbeAt,
+} from '../certificates/probe-schedule.ts';
 import {
   type ExpectedCertificate,
   type NameProbe,
@@ -111,7 +116,9 @@ export function servedPollClient(context: ServedPollContext, check: ServedCheck)
     hostOf: ({ cluster }) => keyOf(cluster),
     namespacesOf: ({ cluster }) => [cluster.namespace],
     // A controller that takes over goes on with the sweep instead of beginning it.
-    firstPollAt: (certificate, now) => (isSettled(certificate) ? now + Math.random() * check.intervalMs : now),
+    firstPollAt: (certificate, now) =>
+      isSettled(certificate) ? now + Math.random() * check.intervalMs : firstProbeAt(certificate.request, now),
+    earliestPollAt: ({ request }, now) => firstProbeAt(request, now),
     // A condition that another writer has removed comes back.
     isDueAtOnce: ({ request }) => request.served === undefined,
     background: {

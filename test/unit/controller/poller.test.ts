@@ -153,13 +153,14 @@ test('a subject that many certificates share is looked up once for all their cha
   }
 });
 
-test('another version of a subject is due at once, a new subject when the client says', async () => {
+test('another version of a subject is due at once or when the client says, a new subject when the client says', async () => {
   vi.useFakeTimers();
   const stop = new AbortController();
   try {
     let polls = 0;
     let changed = ['one'];
     let version = 1;
+    let delayMs = 0;
     const client: PollClient<string> = {
       concurrency: 1,
       failurePauseMs: { first: 1, max: 1 },
@@ -169,6 +170,7 @@ test('another version of a subject is due at once, a new subject when the client
       keyOf: (subject) => subject,
       hostOf: () => 'host',
       versionOf: () => version,
+      earliestPollAt: (_subject, now) => now + delayMs,
       firstPollAt: (_subject, now) => now + 12 * HOUR_MS,
       poll: (batch) => {
         polls += 1;
@@ -187,6 +189,11 @@ test('another version of a subject is due at once, a new subject when the client
     expect(await pollsAfter(6_000)).toBe(1);
     changed = ['one'];
     expect(await pollsAfter(HOUR_MS)).toBe(1);
+    version = 3;
+    delayMs = 60_000;
+    changed = ['one'];
+    expect(await pollsAfter(50_000)).toBe(1);
+    expect(await pollsAfter(20_000)).toBe(2);
   } finally {
     stop.abort();
     vi.useRealTimers();

@@ -285,11 +285,26 @@ describe('the sweep of what clusters serve', () => {
     setRequest(issued.status);
     const client = setUp();
     const before = subjectOf(client);
-    setRequest({ ...issued.status, ...installed(1_000), ...change });
+    setRequest({ ...issued.status, ...installed(20_000), ...change });
     const subject = subjectOf(client);
     expect(client.versionOf?.(subject)).not.toBe(client.versionOf?.(before));
     expect(client.background?.includes(subject, Date.now())).toBe(false);
-    expect(client.firstPollAt?.(subject, 1_000)).toBe(1_000);
+    const now = Date.now();
+    expect(client.firstPollAt?.(subject, now)).toBe(now);
+  });
+
+  test.each([
+    ['a moment ago', 1_000],
+    ['a minute ago', 60_000],
+    ['by a worker whose clock is ahead', -3_600_000],
+  ])('a certificate that was installed %s is probed 15 s after that at the earliest', (_what, ageMs) => {
+    setRequest({ ...issued.status, ...installed(ageMs) });
+    const client = setUp();
+    const subject = subjectOf(client);
+    const now = Date.now();
+    const earliest = Math.max(now, Math.min(now, subject.request.installedAt ?? 0) + 15_000);
+    expect(client.firstPollAt?.(subject, now)).toBe(earliest);
+    expect(client.earliestPollAt?.(subject, now)).toBe(earliest);
   });
 
   /** Of the changes since the last call: whether they make a subject due, whenever it was planned. */
