@@ -75,10 +75,20 @@ async function startThread(start: () => Promise<WorkflowCreator>): Promise<Workf
   return { creator, terminate: () => endThreads(threads) };
 }
 
-/** Without the comment that has the source map, which the SDK has read: its text would stay in both threads, and once more in V8. */
-function withoutSourceMap(bundle: WorkflowBundleWithSourceMapAndFilename): WorkflowBundleWithSourceMapAndFilename {
-  const end = bundle.code.lastIndexOf(SOURCE_MAP);
-  if (end === -1) return bundle;
-  // A slice would keep the whole text.
-  return { ...bundle, code: Buffer.from(bundle.code.slice(0, end)).toString() };
+/**
+ * For stack traces alone, of which workflows in a thread take none (disable-stack-traces.ts). The text would stay in both
+ * threads, and once more in V8; the positions too, in both.
+ */
+function withoutSourceMap({
+  code,
+  sourceMap,
+  filename,
+}: WorkflowBundleWithSourceMapAndFilename): WorkflowBundleWithSourceMapAndFilename {
+  const end = code.lastIndexOf(SOURCE_MAP);
+  return {
+    // A slice would keep the whole text.
+    code: end === -1 ? code : Buffer.from(code.slice(0, end)).toString(),
+    sourceMap: { ...sourceMap, mappings: '', names: [] },
+    filename,
+  };
 }
