@@ -55,9 +55,10 @@ ENTRYPOINT ["node"]
 FROM scratch AS worker
 COPY --from=system /system /
 # Two arenas of malloc for all threads of the native core, instead of eight for each core. Fixed thresholds: by default
-# malloc raises them to what was once freed, and then keeps large buffers.
+# malloc raises them to what was once freed, and then keeps large buffers. What V8's compilers work in has pieces of
+# 32 KiB, each with a mapping of its own, which goes back to the kernel (docs/decisions/worker-memory.md).
 ENV NODE_ENV=production PATH=/usr/local/bin \
-    MALLOC_ARENA_MAX=2 MALLOC_MMAP_THRESHOLD_=131072 MALLOC_TRIM_THRESHOLD_=131072
+    MALLOC_ARENA_MAX=2 MALLOC_MMAP_THRESHOLD_=32768 MALLOC_TRIM_THRESHOLD_=131072
 WORKDIR /app
 COPY package.json ./
 COPY bin bin

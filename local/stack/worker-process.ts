@@ -20,7 +20,7 @@ export const DEPLOYED_NODE_FLAGS: readonly string[] = [
 /** Of the C library, as in the Dockerfile. */
 export const DEPLOYED_ENVIRONMENT: Readonly<Record<string, string>> = {
   MALLOC_ARENA_MAX: '2',
-  MALLOC_MMAP_THRESHOLD_: '131072',
+  MALLOC_MMAP_THRESHOLD_: '32768',
   MALLOC_TRIM_THRESHOLD_: '131072',
 };
 
