@@ -31,7 +31,8 @@ export type Recipe =
       /** Build constraints that hold, the same for all programs of a folder. */
       readonly tags?: readonly string[];
     }
-  | { readonly kind: 'python'; readonly folder: string; readonly module: string }
+  /** The script is one of the pinned files. */
+  | { readonly kind: 'python'; readonly folder: string; readonly script: string }
   | { readonly kind: 'maven'; readonly folder: string; readonly mainClass: string };
 
 /** An executable, its version and how to get it. */
@@ -117,7 +118,7 @@ export const TOOLS: { readonly [Name in ToolName]: Tool & { readonly name: Name 
   moto: {
     name: 'moto',
     version: MOTO,
-    recipe: { kind: 'python', folder: 'moto', module: 'moto.server' },
+    recipe: { kind: 'python', folder: 'moto', script: 'server.py' },
     buildCpuSeconds: 30,
   },
   coredns: {

@@ -1,5 +1,5 @@
 /** Installs tools that are Python or Java packages into a folder. */
-import { chmod, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Recipe, Tool } from '../versions.ts';
 import { executableIn, pinnedFolder } from './cache.ts';
@@ -13,14 +13,17 @@ export interface InstallTarget {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Installs the pinned packages into a virtual environment. @throws LocalStackError */
+/** Installs the pinned packages into a virtual environment, and beside it the script that they run. @throws LocalStackError */
 export async function installPython(
   tool: Tool,
   recipe: Extract<Recipe, { kind: 'python' }>,
   target: InstallTarget,
 ): Promise<void> {
-  await installRequirements(`${tool.name} ${tool.version}`, pinnedFolder(tool), target);
-  await writeWrapper(executableIn(target.folder, tool), `exec "$here/venv/bin/python" -m ${recipe.module} "$@"`);
+  const pinned = pinnedFolder(tool);
+  await installRequirements(`${tool.name} ${tool.version}`, pinned, target);
+  await copyFile(join(pinned, recipe.script), join(target.folder, recipe.script));
+  const line = `exec "$here/venv/bin/python" "$here/${recipe.script}" "$@"`;
+  await writeWrapper(executableIn(target.folder, tool), line);
 }
 
 /** Installs a `requirements.txt` into the virtual environment `venv` of the folder. @throws LocalStackError */

@@ -6,6 +6,7 @@ export interface ComposeService {
   readonly image?: string;
   readonly build?: { readonly context: string; readonly target: string };
   readonly user?: string;
+  readonly entrypoint?: readonly string[];
   readonly command?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
   readonly volumes?: readonly string[];

@@ -3,12 +3,8 @@ import { once } from 'node:events';
 import { createServer, request as forward, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
-import { Route53Client } from '@aws-sdk/client-route-53';
-import { AWS } from '../../../local/stack/versions.ts';
 import type { ZoneTarget } from '../../../src/clusters/zone-target.ts';
 import type { KubernetesApi, KubernetesObject } from '../../../src/kubernetes/api/kubernetes-api.ts';
-import { complaintsAbout } from './change-rules.ts';
-import { readStoredTxtSets } from './txt-record-sets.ts';
 
 /** Kubernetes objects in memory; the end-to-end tests use a real API server. */
 export class FakeKubernetesApi implements Pick<KubernetesApi, 'get' | 'list'> {
@@ -61,13 +57,17 @@ export interface Route53Request {
   readonly keyId?: string | undefined;
 }
 
+interface Refusal {
+  readonly status: number;
+  readonly code: string;
+  readonly message: string;
+}
+
 export interface Route53Proxy {
   readonly url: string;
   readonly requests: Route53Request[];
   /** The answer in the place of Route 53's; undefined forwards the request. */
-  refuse: (
-    request: Route53Request,
-  ) => { readonly status: number; readonly code: string; readonly message: string } | undefined;
+  refuse: (request: Route53Request) => Refusal | undefined;
   /** Rewrites an answer of Route 53. */
   rewrite: (body: string) => string;
   /** How many requests, by kind. */
@@ -75,29 +75,8 @@ export interface Route53Proxy {
   close(): Promise<void>;
 }
 
-/**
- * A proxy in front of moto that refuses the changes that Route 53 refuses and moto does not, and gives answers that moto
- * never gives: throttling, refused records, wrong credentials.
- */
+/** A proxy in front of moto that gives answers that moto never gives: throttling, refused records, wrong credentials. */
 export async function startRoute53Proxy(targetUrl: string): Promise<Route53Proxy> {
-  const { region, accessKeyId, secretAccessKey } = AWS;
-  const reader = new Route53Client({ region, endpoint: targetUrl, credentials: { accessKeyId, secretAccessKey } });
-  let changes: Promise<unknown> = Promise.resolve();
-  const backend: Backend = {
-    targetUrl,
-    refusalOf: async (zoneId, body) => {
-      // Of a zone that does not exist, moto says so itself.
-      const stored = await readStoredTxtSets(reader, zoneId).catch(() => new Map<string, never>());
-      const [first, ...others] = complaintsAbout(body, stored);
-      if (first === undefined) return undefined;
-      return { status: 400, code: 'InvalidChangeBatch', message: `[${[first, ...others].join(', ')}]` };
-    },
-    inTurn: (change) => {
-      const mine = changes.then(change);
-      changes = mine.catch(() => undefined);
-      return mine;
-    },
-  };
   const proxy: Route53Proxy = {
     url: '',
     requests: [],
@@ -110,13 +89,12 @@ export async function startRoute53Proxy(targetUrl: string): Promise<Route53Proxy
     },
     close: () =>
       new Promise((resolve) => {
-        reader.destroy();
         server.close(() => resolve());
         server.closeAllConnections();
       }),
   };
   const server = createServer((request, response) => {
-    serve(request, response, proxy, backend).catch(() => response.destroy());
+    serve(request, response, proxy, targetUrl).catch(() => response.destroy());
   });
   await new Promise<void>((resolve) => {
     server.listen(0, '127.0.0.1', resolve);
@@ -132,20 +110,11 @@ function kindOf({ method, path }: Route53Request): string {
   return path.includes('/hostedzone') ? 'ListHostedZones' : 'other';
 }
 
-type Refusal = ReturnType<Route53Proxy['refuse']>;
-
-interface Backend {
-  readonly targetUrl: string;
-  refusalOf(zoneId: string, body: string): Promise<Refusal>;
-  /** One change at a time: nothing comes between check and change. */
-  inTurn(change: () => Promise<void>): Promise<void>;
-}
-
 async function serve(
   request: IncomingMessage,
   response: ServerResponse,
   proxy: Route53Proxy,
-  backend: Backend,
+  targetUrl: string,
 ): Promise<void> {
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk as Buffer);
@@ -155,24 +124,15 @@ async function serve(
   proxy.requests.push(seen);
   const refusal = proxy.refuse(seen);
   if (refusal !== undefined) return refuse(response, refusal);
-  const pass = async (): Promise<void> => {
-    const onward = forward(new URL(seen.path, backend.targetUrl), { method: seen.method, headers: request.headers });
-    onward.end(body);
-    const [answer] = (await once(onward, 'response')) as [IncomingMessage];
-    const answered = await text(answer);
-    response.writeHead(answer.statusCode ?? 502, { 'content-type': answer.headers['content-type'] ?? 'text/xml' });
-    response.end(proxy.rewrite(answered));
-  };
-  const zoneId = /\/hostedzone\/([^/?]+)\/rrset/.exec(seen.path)?.[1];
-  if (zoneId === undefined || seen.method !== 'POST') return pass();
-  await backend.inTurn(async () => {
-    const refused = await backend.refusalOf(zoneId, seen.body);
-    if (refused === undefined) await pass();
-    else refuse(response, refused);
-  });
+  const onward = forward(new URL(seen.path, targetUrl), { method: seen.method, headers: request.headers });
+  onward.end(body);
+  const [answer] = (await once(onward, 'response')) as [IncomingMessage];
+  const answered = await text(answer);
+  response.writeHead(answer.statusCode ?? 502, { 'content-type': answer.headers['content-type'] ?? 'text/xml' });
+  response.end(proxy.rewrite(answered));
 }
 
-function refuse(response: ServerResponse, { status, code, message }: NonNullable<Refusal>): void {
+function refuse(response: ServerResponse, { status, code, message }: Refusal): void {
   response.writeHead(status, { 'content-type': 'text/xml' });
   response.end(
     `<?xml version="1.0"?><ErrorResponse xmlns="https://route53.amazonaws.com/doc/2013-04-01/"><Error><Type>Sender</Type><Code>${code}</Code><Message>${message}</Message></Error><RequestId>r</RequestId></ErrorResponse>`,

@@ -1,8 +1,7 @@
 /**
- * A zone that obeys the rules of ChangeResourceRecordSets to the letter, which the emulator of the stack tests does not: a
- * batch is carried out whole or not at all, CREATE needs absence, DELETE needs exactly what is there.
+ * A zone that obeys the rules of ChangeResourceRecordSets: a batch is applied as a whole or not at all, CREATE needs absence,
+ * DELETE needs exactly what is there.
  */
-
 import type { TxtChange, TxtRecordSet, TxtRecordSets } from '../../../../src/dns/zone-changes/change-batch.ts';
 import { ChangeRefusedError } from '../../../../src/dns/zone-changes/change-refused.ts';
 import type { ZoneApi } from '../../../../src/dns/zone-changes/zone-batcher.ts';
