@@ -79,7 +79,7 @@ function route53Kind({ method, path, body }: ExternalRequest): RequestKind | und
   if (method === 'GET') return path.includes('/change/') ? 'getChange' : undefined;
   if (method !== 'POST' || !path.includes('/rrset')) return undefined;
   // A change that publishes for one order and withdraws for another counts as publication.
-  return /<Action>(CREATE|UPSERT)<\/Action>/.test(body.toString()) ? 'publish' : 'withdraw';
+  return body.toString().includes('<Action>CREATE</Action>') ? 'publish' : 'withdraw';
 }
 
 const OBJECT = /\/namespaces\/[^/]+\/(?<plural>[a-z]+)(?:\/(?<name>[^/?]+))?(?:\/(?<subresource>[a-z]+))?(?:\?|$)/;

@@ -180,14 +180,9 @@ export class GoogleDnsApi implements ZonesApi {
 
   /** @throws ChangeRefusedError when Google rejects the change, of which nothing is done then. */
   async change(zoneId: string, changes: readonly TxtChange[], precedence: Precedence): Promise<SubmittedChange> {
-    const replaced = changes.filter(({ action }) => action === 'UPSERT').map(({ set }) => set.name);
-    const present = replaced.length === 0 ? [] : (await this.readTxtSets(zoneId, replaced, precedence)).values();
-    const withAction = (...actions: readonly TxtChange['action'][]) =>
-      changes.filter(({ action }) => actions.includes(action)).map(({ set }) => set);
-    const body = {
-      additions: withAction('CREATE', 'UPSERT').map(toRecordSet),
-      deletions: [...withAction('DELETE'), ...present].map(toRecordSet),
-    };
+    const setsTo = (action: TxtChange['action']) =>
+      changes.filter((change) => change.action === action).map(({ set }) => toRecordSet(set));
+    const body = { additions: setsTo('CREATE'), deletions: setsTo('DELETE') };
     const call = {
       precedence,
       action: 'changes.create',

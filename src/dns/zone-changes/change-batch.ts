@@ -29,7 +29,7 @@ export type TxtRecordSets = ReadonlyMap<string, TxtRecordSet>;
 
 /** One change of a record set; a batch has several. */
 export interface TxtChange {
-  readonly action: 'CREATE' | 'DELETE' | 'UPSERT';
+  readonly action: 'CREATE' | 'DELETE';
   readonly set: TxtRecordSet;
 }
 
@@ -41,17 +41,14 @@ export interface SubmittedChange {
   readonly sentAt: number;
 }
 
-/** `compare`: refused when the zone has changed. `overwrite`: UPSERT, for an API that refuses although it has not. */
-export type ChangeMode = 'compare' | 'overwrite';
-
 /**
  * Quotas of one batch: the smallest of the services. ChangeResourceRecordSets of AWS ("Quotas", "Maximums on API requests")
  * has less room than changes.create of Google (1,000 additions, 1,000 deletions, 100,000 bytes).
  */
 export interface BatchLimits {
-  /** ResourceRecord elements; those of an UPSERT count twice. */
+  /** ResourceRecord elements. */
   readonly elements: number;
-  /** Characters of all Value elements; those of an UPSERT count twice. */
+  /** Characters of all Value elements. */
   readonly characters: number;
 }
 
@@ -118,23 +115,15 @@ function editsByName(requests: readonly TxtRequest[]): ReadonlyMap<string, reado
 }
 
 /** The changes that turn the known sets into the requested ones; none for names that stay as they are. */
-export function planChanges(
-  known: TxtRecordSets,
-  requests: readonly TxtRequest[],
-  mode: ChangeMode = 'compare',
-): readonly TxtChange[] {
+export function planChanges(known: TxtRecordSets, requests: readonly TxtRequest[]): readonly TxtChange[] {
   const wanted = applyRequests(known, requests);
   const changes: TxtChange[] = [];
   for (const name of namesOf(requests)) {
     const before = known.get(name);
     const after = wanted.get(name);
     if (before === after) continue;
-    if (mode === 'overwrite' && after !== undefined) {
-      changes.push({ action: 'UPSERT', set: after });
-    } else {
-      if (before !== undefined) changes.push({ action: 'DELETE', set: before });
-      if (after !== undefined) changes.push({ action: 'CREATE', set: after });
-    }
+    if (before !== undefined) changes.push({ action: 'DELETE', set: before });
+    if (after !== undefined) changes.push({ action: 'CREATE', set: after });
   }
   return changes;
 }
@@ -156,10 +145,9 @@ export function isSameSet(a: TxtRecordSet | undefined, b: TxtRecordSet | undefin
 export function quotaCost(changes: readonly TxtChange[]): BatchLimits {
   let elements = 0;
   let characters = 0;
-  for (const { action, set } of changes) {
-    const times = action === 'UPSERT' ? 2 : 1;
-    elements += times * set.values.length;
-    for (const value of set.values) characters += times * value.length;
+  for (const { set } of changes) {
+    elements += set.values.length;
+    for (const value of set.values) characters += value.length;
   }
   return { elements, characters };
 }
@@ -176,7 +164,6 @@ export function namesOf(requests: readonly TxtRequest[]): ReadonlySet<string> {
 export function packRequests<Request extends TxtRequest>(
   known: TxtRecordSets,
   requests: readonly Request[],
-  mode: ChangeMode = 'compare',
   limits: BatchLimits = BATCH_LIMITS,
 ): readonly (readonly Request[])[] {
   const groups: (readonly Request[])[] = [];
@@ -184,7 +171,7 @@ export function packRequests<Request extends TxtRequest>(
   let before = known;
   for (let [first] = rest; first !== undefined; [first] = rest) {
     const size = longestFit(rest, (group) => {
-      const { elements, characters } = quotaCost(planChanges(before, group, mode));
+      const { elements, characters } = quotaCost(planChanges(before, group));
       return elements <= limits.elements && characters <= limits.characters;
     });
     const parts = size === 0 ? splitByName(first) : [];

@@ -4,7 +4,6 @@ import { BatchPace, MAX_ROUND_SIZE } from './batch-pace.ts';
 import {
   applyRequests,
   assumeSets,
-  type ChangeMode,
   isSameSet,
   namesOf,
   packRequests,
@@ -56,12 +55,24 @@ interface QueuedRequest extends TxtRequest {
 /** Requests of one batch, or of a whole round. */
 type Group = readonly QueuedRequest[];
 
+/** How often a group was sent. */
+interface Attempts {
+  /** Including the one under way. */
+  readonly count: number;
+  /** Refusals in a row although the zone had what the change was planned on. */
+  readonly unexplained: number;
+}
+
+const FIRST_ATTEMPT: Attempts = { count: 1, unexplained: 0 };
+
 const RETRY_DELAYS_MS = [300, 800, 2_000, 4_000];
 /** A service that asks for a longer wait is asked again after that, by another attempt of the activity. */
 const MAX_WAIT_MS = 5_000;
 
 /** Batches with one request that are sent while another program changes the same names. */
 const MAX_ATTEMPTS = 7;
+/** After one, another program may have changed the names and changed them back, which reads do not show. */
+const MAX_UNEXPLAINED_REFUSALS = 2;
 const CONFLICT_RETRY_MS = 5_000;
 
 /** How long a set is assumed to be as the last change left it: an order publishes and withdraws within minutes. */
@@ -168,12 +179,12 @@ export class ZoneBatcher {
   }
 
   /** Never rejects. Plans each group on the result of the one before. @returns whether all results are known. */
-  async #sendEach(groups: readonly Group[], mode: ChangeMode = 'compare', attempt = 1): Promise<boolean> {
+  async #sendEach(groups: readonly Group[], attempts = FIRST_ATTEMPT): Promise<boolean> {
     let allKnown = true;
     for (const group of groups) {
       try {
         if (!allKnown) await this.#read(namesOf(group));
-        const known = await this.#send(group, mode, attempt);
+        const known = await this.#send(group, attempts);
         allKnown &&= known;
       } catch (error) {
         failAll(group, error);
@@ -185,8 +196,8 @@ export class ZoneBatcher {
     return allKnown;
   }
 
-  async #send(group: Group, mode: ChangeMode, attempt: number): Promise<boolean> {
-    const changes = planChanges(this.#known, group, mode);
+  async #send(group: Group, attempts: Attempts): Promise<boolean> {
+    const changes = planChanges(this.#known, group);
     const change = () => this.#api.change(changes, this.#turn('change'));
     const markUnknown = (): void => {
       for (const { caller } of group) caller.outcomeUnknown = true;
@@ -195,7 +206,7 @@ export class ZoneBatcher {
       // Without changes, what the zone has may have come with the last change, which need not be live yet.
       if (changes.length > 0) this.#lastChange = await this.#withRetries(change, markUnknown);
     } catch (error) {
-      if (error instanceof ChangeRefusedError) return this.#sendRefused(group, mode, attempt, error);
+      if (error instanceof ChangeRefusedError) return this.#sendRefused(group, attempts, error);
       throw error;
     }
     for (const { caller } of group) caller.change = this.#lastChange;
@@ -204,19 +215,18 @@ export class ZoneBatcher {
     return true;
   }
 
-  async #sendRefused(group: Group, mode: ChangeMode, attempt: number, refusal: ChangeRefusedError): Promise<boolean> {
+  async #sendRefused(group: Group, attempts: Attempts, refusal: ChangeRefusedError): Promise<boolean> {
     const alone = group.length === 1;
-    if (!alone && attempt > 1) return this.#sendEach(splitBySuspects(group, refusal), 'compare', attempt);
+    if (!alone && attempts.count > 1) return this.#sendEach(splitBySuspects(group, refusal), attempts);
     const before = this.#known;
     await this.#read(namesOf(group));
-    // A zone that has changed explains a refusal. Else the API contradicts its own list (an emulator that remembers
-    // withdrawn records does), or objects to something else, which overwriting shows.
+    // A zone that has changed explains a refusal. Else the service objects to the records themselves.
     const changed = [...namesOf(group)].some((name) => !isSameSet(before.get(name), this.#known.get(name)));
-    const next = changed ? 'compare' : 'overwrite';
-    if (alone && mode === 'overwrite' && next === 'overwrite') throw refusal;
-    if (attempt === MAX_ATTEMPTS) throw conflict(group);
-    // Packed again: overwriting counts for more.
-    return this.#sendEach(packRequests(this.#known, group, next), next, attempt + 1);
+    const unexplained = changed ? 0 : attempts.unexplained + 1;
+    if (alone && unexplained >= MAX_UNEXPLAINED_REFUSALS) throw refusal;
+    if (attempts.count === MAX_ATTEMPTS) throw conflict(group);
+    // Packed again: what was read may have more values than was assumed.
+    return this.#sendEach(packRequests(this.#known, group), { count: attempts.count + 1, unexplained });
   }
 
   async #read(names: ReadonlySet<string>): Promise<void> {

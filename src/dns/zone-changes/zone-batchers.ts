@@ -50,7 +50,7 @@ export class ZoneBatchers {
   #evictIdle(): void {
     for (const [key, { batcher }] of this.#batchers) {
       if (this.#batchers.size < this.#max) return;
-      // A second batcher for the zone would not know its last change and could overwrite it with an UPSERT.
+      // A second batcher for the zone would compete with a busy one.
       if (batcher.idle) this.#batchers.delete(key);
     }
   }

@@ -31,6 +31,9 @@ function actionsCalled(service: string, client: { readonly prototype: object }):
   return [...names].map((name) => `${service}:${name.charAt(0).toUpperCase()}${name.slice(1)}`).sort();
 }
 
+/** The operations of changes that the code submits. */
+const SUBMITTED = new Set([...SOURCES.matchAll(/action: '(CREATE|UPSERT|DELETE)'/g)].map(([, action]) => action));
+
 describe('the policy of the hosted zone', () => {
   const statements = policy('hosted-zone.json');
 
@@ -52,8 +55,7 @@ describe('the policy of the hosted zone', () => {
       Null,
     } = change?.Condition ?? {};
     expect(equal['route53:ChangeResourceRecordSetsRecordTypes']).toEqual(['TXT']);
-    const submitted = new Set([...SOURCES.matchAll(/action: '(CREATE|UPSERT|DELETE)'/g)].map(([, action]) => action));
-    expect(new Set(equal['route53:ChangeResourceRecordSetsActions'])).toEqual(submitted);
+    expect(new Set(equal['route53:ChangeResourceRecordSetsActions'])).toEqual(SUBMITTED);
     const [pattern = ''] = like['route53:ChangeResourceRecordSetsNormalizedRecordNames'] ?? [];
     for (const name of ['api.c1.example.com', 'apps.c1.example.com']) {
       expect(dns01RecordName(name)).toMatch(
@@ -74,6 +76,7 @@ test('the policy of the challenge zone allows the same but to list zones, for TX
   const [change] = statements.filter(({ Action }) => Action === 'route53:ChangeResourceRecordSets');
   const equal = change?.Condition?.['ForAllValues:StringEquals'] ?? {};
   expect(equal['route53:ChangeResourceRecordSetsRecordTypes']).toEqual(['TXT']);
+  expect(new Set(equal['route53:ChangeResourceRecordSetsActions'])).toEqual(SUBMITTED);
   expect(change?.Condition?.['Null']).toEqual(Object.fromEntries(Object.keys(equal).map((key) => [key, 'false'])));
 });
 

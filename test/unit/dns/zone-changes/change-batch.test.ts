@@ -89,14 +89,6 @@ describe('planning changes', () => {
     expect(planChanges(there, [publish(['x', 'a']), withdraw(['x', 'c'], ['y', 'a'])])).toEqual([]);
   });
 
-  it('overwrites by UPSERT in that mode', () => {
-    const there = known(setOf('x', '"a"'), setOf('y', '"a"'));
-    expect(planChanges(there, [publish(['x', 'b']), withdraw(['y', 'a'])], 'overwrite')).toEqual([
-      { action: 'UPSERT', set: setOf('x', '"a"', '"b"') },
-      { action: 'DELETE', set: setOf('y', '"a"') },
-    ]);
-  });
-
   it('turns any known sets into the requested ones, by Route 53’s rules', () => {
     fc.assert(
       fc.property(knownSets, fc.array(request, { maxLength: 6 }), (there, requests) => {
@@ -120,17 +112,15 @@ describe('planning changes', () => {
 });
 
 describe('the cost of changes', () => {
-  it('counts each value with its quotes, and those of an UPSERT twice', () => {
+  it('counts each value with its quotes', () => {
     const set = setOf('x', '"abc"', '"d"');
     expect(quotaCost([{ action: 'CREATE', set }])).toEqual({ elements: 2, characters: 8 });
-    expect(quotaCost([{ action: 'UPSERT', set }])).toEqual({ elements: 4, characters: 16 });
     expect(quotaCost([{ action: 'DELETE', set }])).toEqual({ elements: 2, characters: 8 });
   });
 
-  it('lets 711 new values of 43 characters into one batch, and 355 when they overwrite', () => {
+  it('lets 711 new values of 43 characters into one batch', () => {
     const requests = Array.from({ length: 800 }, (_, n) => publish([`n${n}.example.com`, 'v'.repeat(43)]));
     expect(packRequests(known(), requests).map((group) => group.length)).toEqual([711, 89]);
-    expect(packRequests(known(), requests, 'overwrite').map((group) => group.length)).toEqual([355, 355, 90]);
   });
 
   it('lets 367 of them into one batch with their owner tags', () => {
@@ -163,7 +153,7 @@ describe('the cost of changes', () => {
     fc.assert(
       fc.property(knownSets, fc.array(request, { maxLength: 12 }), (there, requests) => {
         let now = there;
-        const groups = packRequests(there, requests, 'compare', limits);
+        const groups = packRequests(there, requests, limits);
         for (const group of groups) {
           const changes = planChanges(now, group);
           const cost = quotaCost(changes);

@@ -249,6 +249,38 @@ describe('a change that is refused', () => {
     },
   );
 
+  it('fails at the second refusal in a row although the zone has what the change was planned on', async () => {
+    const zone = strictZone({ reserved: ['a'] });
+    const failed = new ZoneBatcher(zone, OPTIONS).submit(publish('a', 'v'), signal);
+    await expect(failed).rejects.toMatchObject({ code: 'dns/changeRefused' });
+    expect(zone.calls).toEqual(['change', 'read', 'change', 'read']);
+  });
+
+  it('is sent again when another program has changed the name and changed it back', async () => {
+    const zone = strictZone();
+    const { readTxtSets } = zone;
+    zone.beforeChange = (n) =>
+      void (n === 1 && zone.sets.set('a', { name: 'a', ttlSeconds: 60, values: ['"theirs"'] }));
+    zone.readTxtSets = (names, precedence) => {
+      zone.sets.clear();
+      return readTxtSets(names, precedence);
+    };
+    await new ZoneBatcher(zone, OPTIONS).submit(publish('a', 'ours'), signal);
+    expect(contents(zone)).toEqual({ a: ['"ours"'] });
+  });
+
+  it('sends no operation but CREATE and DELETE', async () => {
+    const zone = strictZone({ reserved: ['bad'] });
+    const actions = new Set<string>();
+    zone.beforeChange = (n, changes) => {
+      for (const { action } of changes) actions.add(action);
+      if (n === 1) zone.sets.set('a', { name: 'a', ttlSeconds: 60, values: ['"theirs"'] });
+    };
+    const batcher = new ZoneBatcher(zone, OPTIONS);
+    await Promise.allSettled(['a', 'bad'].map((name) => batcher.submit(publish(name, 'v'), signal)));
+    expect(actions).toEqual(new Set(['CREATE', 'DELETE']));
+  });
+
   it('does not overwrite what another worker wrote between reading and writing', async () => {
     const zone = strictZone();
     zone.beforeChange = (n) => {
