@@ -187,14 +187,19 @@ async function untilProbed(
   const [begin, cpuBefore] = [performance.now(), await processCpuSeconds(pid)];
   const wanted = clusters * CERTIFICATES_PER_CLUSTER;
   let count = 0;
+  let refusal: unknown;
   const probed = async (): Promise<true | undefined> => {
-    const reasons = (await scrape(metricsUrl)).all('certman_certificates_served');
+    // One scrape that a busy worker refuses must not end a run of an hour.
+    const scraped = await scrape(metricsUrl).catch((error: unknown) => void (refusal = error));
+    const reasons = scraped?.all('certman_certificates_served') ?? [];
     count = reasons.reduce((sum, { labels, value }) => sum + (labels['reason'] === 'NotProbed' ? 0 : value), 0);
     return count >= wanted ? true : undefined;
   };
   const timeoutMs = (wanted / MIN_PROBED_PER_SECOND) * 1000 + SETTLE_MS;
   if ((await poll(probed, { timeoutMs, intervalMs: 10_000 })) === undefined)
-    throw new Error(`only ${count} of ${wanted} certificates were probed within ${timeoutMs / 1000} s`);
+    throw new Error(`only ${count} of ${wanted} certificates were probed within ${timeoutMs / 1000} s`, {
+      cause: refusal,
+    });
   const seconds = (performance.now() - begin) / 1000;
   return {
     cpuPercentWhileProbing: round((((await processCpuSeconds(pid)) - cpuBefore) / seconds) * 100, 2),
