@@ -10,7 +10,7 @@ import {
   WorkflowNotFoundError,
   type WorkflowOptions,
 } from '@temporalio/client';
-import type { SignalDefinition } from '@temporalio/common';
+import { NamespaceNotFoundError, type SignalDefinition } from '@temporalio/common';
 import type { ClusterIdentity } from '../clusters/cluster-identity.ts';
 import { type ClusterRef, identityOf } from '../clusters/cluster-identity.ts';
 import type { ClusterView } from '../clusters/cluster-view.ts';
@@ -33,6 +33,8 @@ const CALL_TIMEOUT_MS = 20_000;
 /** Of a fleet whose workflows run, one cluster in so many costs a start in vain. */
 const MAX_SKIPPED_STARTS = 64;
 
+/** The gRPC code. */
+const NOT_FOUND = 5;
 /** gRPC codes of requests that fail however often they are sent: INVALID_ARGUMENT, OUT_OF_RANGE. */
 const NON_RETRYABLE_CODES = new Set([3, 11]);
 /**
@@ -237,10 +239,10 @@ export class ClusterWorkflowClient {
         if (error instanceof WorkflowNotFoundError || error instanceof WorkflowExecutionAlreadyStartedError) {
           return undefined;
         }
-        const grpc = [error, error instanceof Error && error.cause].find((one) => isGrpcServiceError(one));
-        if (grpc === undefined) throw error;
-        const details = grpc.details.slice(0, 500);
-        if (NON_RETRYABLE_CODES.has(grpc.code) || (attempt >= MAX_ATTEMPTS && REFUSAL_CODES.has(grpc.code))) {
+        const refusal = refusalOf(error);
+        if (refusal === undefined) throw error;
+        const details = refusal.details.slice(0, 500);
+        if (NON_RETRYABLE_CODES.has(refusal.code) || (attempt >= MAX_ATTEMPTS && REFUSAL_CODES.has(refusal.code))) {
           throw new SignalRejected(`Temporal refused to ${what}: ${details}`, { cause: error });
         }
         if (attempt >= MAX_ATTEMPTS) {
@@ -255,6 +257,15 @@ export class ClusterWorkflowClient {
       await pause(backoffDelay(attempt, { first: 200, max: 3_000 }), signal);
     }
   }
+}
+
+/**
+ * What Temporal answered. A namespace that is not found counts as NOT_FOUND: the worker has served it, and a server says so
+ * for some seconds after it could not read the namespace from its store. @returns undefined of any other error.
+ */
+function refusalOf(error: unknown): { readonly code: number; readonly details: string } | undefined {
+  if (error instanceof NamespaceNotFoundError) return { code: NOT_FOUND, details: error.message };
+  return [error, error instanceof Error && error.cause].find((one) => isGrpcServiceError(one));
 }
 
 /** Only the connection of a worker does. */

@@ -5,6 +5,7 @@ import {
   WorkflowExecutionAlreadyStartedError,
   type WorkflowOptions,
 } from '@temporalio/client';
+import { NamespaceNotFoundError } from '@temporalio/common';
 import type { NativeConnection } from '@temporalio/worker';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { ClusterView } from '../../../src/clusters/cluster-view.ts';
@@ -72,12 +73,16 @@ test('a list of several pages has a workflow that continues as new meanwhile, on
   expect(queries[1]).toBe(`${queries[0]} AND StartTime >= '2026-11-30T23:59:50.000Z'`);
 });
 
-/** A client whose server answers every call with this gRPC status. */
-function refusingClient(code: number) {
+function grpcError(code: number): Error {
+  return Object.assign(new Error('refused'), { code, details: 'no', metadata: {} });
+}
+
+/** A client whose server answers this many calls with an error, by default every one. */
+function refusingClient(refusal: Error, refusals = Number.POSITIVE_INFINITY) {
   let calls = 0;
   const refuse = () => {
     calls += 1;
-    return Promise.reject(Object.assign(new Error('refused'), { code, details: 'no', metadata: {} }));
+    return calls <= refusals ? Promise.reject(refusal) : Promise.resolve();
   };
   const call = (_limit: unknown, send: () => Promise<unknown>) => send();
   const client = {
@@ -104,11 +109,24 @@ test.each([
   ['DATA_LOSS', 15, 6, 'SignalRejected'],
   ['UNAVAILABLE', 14, 6, 'CertmanError'],
 ])('a signal that is refused with %s fails for its workflow only, or for all', async (_name, code, attempts, error) => {
-  const { workflows, calls } = refusingClient(code);
+  const { workflows, calls } = refusingClient(grpcError(code));
   const cluster = { namespace: 'n', name: 'c1', uid: 'u' };
   const sent = workflows.signal(cluster, dependencyChanged, { what: 'x' });
   await expect(sent).rejects.toMatchObject({ name: error });
   expect(calls()).toBe(attempts);
+});
+
+test('a namespace that Temporal does not find for a moment ends nothing; for longer, Temporal counts as unreachable', async () => {
+  const cluster = { namespace: 'n', name: 'c1', uid: 'u' };
+  const passing = refusingClient(new NamespaceNotFoundError('default'), 2);
+  await passing.workflows.signal(cluster, dependencyChanged, { what: 'x' });
+  expect(passing.calls()).toBe(3);
+  const lasting = refusingClient(new NamespaceNotFoundError('default'));
+  await expect(lasting.workflows.signal(cluster, dependencyChanged, { what: 'x' })).rejects.toMatchObject({
+    code: 'temporal/unreachable',
+    message: expect.stringContaining("Namespace not found: 'default'"),
+  });
+  expect(lasting.calls()).toBe(6);
 });
 
 /** A client whose server has these workflows. @param connection default: one that no worker shares. */
