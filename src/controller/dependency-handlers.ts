@@ -84,7 +84,10 @@ export function dnsZoneHandler(
       digests.delete(keyOf(nameOf(zone)));
       await signal(zone, 'was deleted');
     },
-    onSynced: () => signalWaitingFor('DNSZones'),
+    onSynced(keys) {
+      keepOnly(digests, keys);
+      return signalWaitingFor('DNSZones');
+    },
   };
 }
 
@@ -145,8 +148,8 @@ export function secretHandler(
   ): Promise<void> => {
     const name = nameOf(object);
     const cached = cache.secrets.get(name);
-    // What a resync has listed may be the very change that the watch shows now.
-    const previous = cached?.watched === true ? cached : undefined;
+    // What a resync has listed may be the very change that the watch shows now; a list shows what changed since then.
+    const previous = cached?.watched === true || from === 'list' ? cached : undefined;
     const now = observeSecret(object, { requestNamed: requestsIn(cache, name), watched: true });
     cache.secrets.set(now);
     if (previous?.resourceVersion === now.resourceVersion) return;
@@ -158,6 +161,23 @@ export function secretHandler(
         if (what !== undefined) await signaller.drifted([cluster], what, lastOtherManager(object));
       }),
     );
+  };
+
+  /** @param manager other than certman that wrote last to it, if known. */
+  const handleDelete = async (secret: NamespacedName, manager?: string): Promise<void> => {
+    versions.delete(keyOf(secret));
+    cache.secrets.delete(secret);
+    const role = roleOf(secret);
+    const what = `The Secret ${secret.name} was deleted.`;
+    switch (role?.kind) {
+      case 'operatorWide':
+        return await signalAll(`The Secret ${secret.name} in ${secret.namespace} was deleted.`);
+      case 'credentials':
+        return await signaller.dependencyChanged(role.clusters, what);
+      case 'certificate':
+        return await signaller.drifted(role.clusters, what, manager);
+      case undefined:
+    }
   };
 
   return {
@@ -177,22 +197,17 @@ export function secretHandler(
           return await signaller.dependencyChanged(role.clusters, `The credentials Secret ${secret.name} changed.`);
       }
     },
-    async onDelete(object) {
-      const secret = nameOf(object);
-      versions.delete(keyOf(secret));
-      cache.secrets.delete(secret);
-      const role = roleOf(secret);
-      const what = `The Secret ${secret.name} was deleted.`;
-      switch (role?.kind) {
-        case 'operatorWide':
-          return await signalAll(`The Secret ${secret.name} in ${secret.namespace} was deleted.`);
-        case 'credentials':
-          return await signaller.dependencyChanged(role.clusters, what);
-        case 'certificate':
-          return await signaller.drifted(role.clusters, what, lastOtherManager(object));
-        case undefined:
-      }
+    onDelete: (object) => handleDelete(nameOf(object), lastOtherManager(object)),
+    async onSynced(keys) {
+      keepOnly(versions, keys);
+      // Deleted while they were not watched: else the resync would find them in the cache.
+      const deleted = [...cache.secrets.all()].filter((secret) => !keys.has(keyOf(secret)));
+      await Promise.all([signalWaitingFor('Secrets'), ...deleted.map((secret) => handleDelete(secret))]);
     },
-    onSynced: () => signalWaitingFor('Secrets'),
   };
+}
+
+/** Of what was deleted while it was not watched, nothing is left to compare with. */
+function keepOnly(known: Map<string, unknown>, keys: ReadonlySet<string>): void {
+  for (const key of known.keys()) if (!keys.has(key)) known.delete(key);
 }

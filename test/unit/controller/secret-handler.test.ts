@@ -19,7 +19,7 @@ beforeEach(() => {
   signals = [];
   const record = async (_: readonly CachedCluster[], what: string) => void signals.push(what);
   const context = { cache, settings: {}, signaller: { drifted: record, dependencyChanged: record } };
-  handler = secretHandler(context as never, {} as never);
+  handler = secretHandler(context as never, { signalWaitingFor: () => Promise.resolve() } as never);
 });
 
 function secret(resourceVersion: string, managedFields: readonly object[] = [], of = name) {
@@ -53,6 +53,28 @@ describe('a Secret of a certificate', () => {
     await handler.onDelete(secret('1'));
     expect(cache.secrets.get({ namespace, name })).toBeUndefined();
     expect(signals).toEqual([expect.stringContaining('was deleted')]);
+  });
+});
+
+describe('a list without a position', () => {
+  it('shows what another manager has changed since a resync listed it', async () => {
+    cache.secrets.set(observeSecret(secret('1')));
+    await handler.onUpsert(secret('2', [EDITED]), 'list');
+    expect(signals).toEqual([expect.stringContaining('changed by another field manager')]);
+  });
+
+  it('shows that a Secret was deleted while it was not watched', async () => {
+    await handler.onUpsert(secret('1'), 'list');
+    await handler.onSynced?.(new Set([`${namespace}/other`]));
+    expect(cache.secrets.get({ namespace, name })).toBeUndefined();
+    expect(signals).toEqual([expect.stringContaining('was deleted')]);
+  });
+
+  it('is no change of a Secret that it has', async () => {
+    await handler.onUpsert(secret('1'), 'list');
+    await handler.onSynced?.(new Set([`${namespace}/${name}`]));
+    expect(cache.secrets.get({ namespace, name })).toMatchObject({ resourceVersion: '1' });
+    expect(signals).toEqual([]);
   });
 });
 
