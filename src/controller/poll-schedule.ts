@@ -39,9 +39,14 @@ export class PollSchedule {
     if (planned === undefined || planned.at > at) this.#plan(key, at, plan, planned?.answered === true);
   }
 
+  /** Whether a subject is planned, of whichever version. */
+  has(key: string): boolean {
+    return this.#planned.has(key);
+  }
+
   /** Whether another version of the subject is planned. */
   isReplaced(key: string, plan: PollPlan): boolean {
-    return this.#planned.has(key) && this.#find(key, plan) === undefined;
+    return this.has(key) && this.#find(key, plan) === undefined;
   }
 
   delete(key: string): void {

@@ -61,8 +61,8 @@ export interface PollClient<Subject> {
   firstPollAt?(subject: Subject, now: number): number;
   /** Not before this, whatever makes it due (epoch milliseconds); absent: at once. */
   earliestPollAt?(subject: Subject, now: number): number;
-  /** Whether the change of a subject makes it due, whenever it was planned; absent: none does. */
-  isDueAtOnce?(subject: Subject): boolean;
+  /** When the change of a subject makes it due at the latest (epoch milliseconds); undefined, or absent: it does not. */
+  changeDueAt?(subject: Subject, now: number): number | undefined;
   /** Absent: none is in the background. */
   readonly background?: BackgroundPolls<Subject>;
   /** Whose users can choose the subject's host; absent: none can. */
@@ -131,10 +131,13 @@ export class Poller<Subject> {
           continue;
         }
         const plan = this.#planOf(subject);
-        const isDueAtOnce = this.#client.isDueAtOnce?.(subject) === true || this.#schedule.isReplaced(key, plan);
         const earliest = this.#client.earliestPollAt?.(subject, now) ?? now;
-        if (isDueAtOnce) this.#schedule.bringForward(key, earliest, plan);
-        else this.#schedule.add(key, this.#client.firstPollAt?.(subject, now) ?? earliest, plan);
+        if (!this.#schedule.has(key)) {
+          this.#schedule.add(key, this.#client.firstPollAt?.(subject, now) ?? earliest, plan);
+          continue;
+        }
+        const dueAt = this.#schedule.isReplaced(key, plan) ? now : this.#client.changeDueAt?.(subject, now);
+        if (dueAt !== undefined) this.#schedule.bringForward(key, Math.max(dueAt, earliest), plan);
       }
     }
   }
@@ -181,6 +184,8 @@ export class Poller<Subject> {
       if (subject === undefined) return 'forget';
       const host = this.#client.hostOf(subject);
       if (polled.has(host) || due.has(host)) return 'later';
+      // The next round plans this version: until then no answer would count, and it would be polled again each second.
+      if (this.#schedule.isReplaced(key, this.#planOf(subject))) return 'later';
       due.set(host, subject);
       return 'accepted';
     };

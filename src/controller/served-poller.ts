@@ -23,6 +23,8 @@ import { involvedObjectOf } from '../kubernetes/objects/primary-object.ts';
 import { CERTIFICATE_REQUESTS } from '../kubernetes/objects/resources.ts';
 import { isSameServed, writeServedCondition } from '../kubernetes/objects/served-condition.ts';
 import { toRfc3339 } from '../kubernetes/objects/timestamp.ts';
+import { KeyedRateLimiter } from '../rate-limit/gcra.ts';
+import { SERVED_RESTORATIONS_PER_CERTIFICATE } from '../rate-limit/limits.ts';
 import { decodeCertificate } from '../x509/certificate.ts';
 import { refusalOfPresented } from '../x509/verify-chain.ts';
 import { type CertificateInUse, keyOf, takeAll } from './controller-cache.ts';
@@ -72,6 +74,8 @@ export function servedPollClient(context: ServedPollContext, check: ServedCheck)
   /** Probes of a version in a row that did not reach a name, by key. */
   const failedProbes = new Map<string, { readonly version: number; readonly failures: number }>();
 
+  const restorations = new KeyedRateLimiter(SERVED_RESTORATIONS_PER_CERTIFICATE);
+
   const countFailures = (certificate: ProbedCertificate, { reason }: ServedCondition): number => {
     const { key } = certificate;
     const version = probedVersionOf(certificate);
@@ -120,7 +124,8 @@ export function servedPollClient(context: ServedPollContext, check: ServedCheck)
       isSettled(certificate) ? now + Math.random() * check.intervalMs : firstProbeAt(certificate.request, now),
     earliestPollAt: ({ request }, now) => firstProbeAt(request, now),
     // A condition that another writer has removed comes back.
-    isDueAtOnce: ({ request }) => request.served === undefined,
+    changeDueAt: ({ key, request }, now) =>
+      request.served === undefined ? now + restorations.tryAcquire(key, performance.now()) : undefined,
     background: {
       perSecond: BACKGROUND_PROBES_PER_SECOND,
       includes: ({ request }, now) => isBackgroundProbe(request, now),
@@ -188,12 +193,14 @@ async function probe(
 
 /** @returns whether it was written: not while the condition is there already. */
 async function write(
-  { kubernetes }: ServedPollContext,
+  { kubernetes, cache }: ServedPollContext,
   { request, serialNumber }: ProbedCertificate,
   condition: ServedCondition,
 ): Promise<boolean> {
-  if (isSameServed(request.served, condition)) return false;
   const { namespace, name, uid } = request;
+  // As it is after the probe: another writer may have removed it meanwhile, while the next one was due already.
+  const current = cache.requests.get(request);
+  if (isSameServed(current?.uid === uid ? current.served : request.served, condition)) return false;
   return await writeServedCondition(kubernetes, { namespace, name, uid, serialNumber }, condition);
 }
 

@@ -56,5 +56,8 @@ export const DRIFT_SIGNALS_PER_CLUSTER: RateLimit = { burst: 5, intervalMs: 120_
 /** Signals because of credentials, a DNSZone or a request of the same name: each is an evaluation, and may be an order. */
 export const DEPENDENCY_SIGNALS_PER_CLUSTER: RateLimit = { burst: 5, intervalMs: 120_000 };
 
+/** Probes because another writer removed the condition `Served`: a program that removes each at once would make a loop. */
+export const SERVED_RESTORATIONS_PER_CERTIFICATE: RateLimit = { burst: 5, intervalMs: 120_000 };
+
 /** Rounds of signals to all clusters that wait or fail, for a change of the account or the ConfigMap. */
 export const STUCK_CLUSTER_ROUNDS: RateLimit = { burst: 10, intervalMs: 30_000 };

@@ -215,7 +215,7 @@ test('a change makes a subject due that was planned later; without a change it c
       find: (key) => key,
       keyOf: (subject) => subject,
       hostOf: () => 'host',
-      isDueAtOnce: () => dueAtOnce,
+      changeDueAt: (_subject, now) => (dueAtOnce ? now : undefined),
       poll: (batch) => {
         polls += 1;
         return Promise.resolve(batch.map(() => ({ kind: 'answered', nextPollAt: Date.now() + 12 * HOUR_MS })));
@@ -331,6 +331,7 @@ describe('subjects in the background', () => {
   const logger = { info: () => {}, warn: () => {}, error: () => {} };
   let stop: AbortController;
   let held: boolean;
+  let version: string;
   /** Keys in the order in which they were polled. */
   let polled: string[];
   let subjects: string[];
@@ -339,6 +340,7 @@ describe('subjects in the background', () => {
     vi.useFakeTimers();
     stop = new AbortController();
     held = false;
+    version = 'first';
     polled = [];
     subjects = Array.from({ length: 1_000 }, (_, index) => `old-${index}`);
   });
@@ -357,6 +359,7 @@ describe('subjects in the background', () => {
         changes: () => subjects,
         find: (key) => key,
         keyOf: (subject) => subject,
+        versionOf: () => version,
         hostOf: (subject) => subject.replace(/@.*/, ''),
         namespacesOf: (subject) => [subject.replace(/.*#/, '')],
         background: { perSecond: 10, includes: (subject) => subject.startsWith('old'), isHeld: () => held },
@@ -432,6 +435,21 @@ describe('subjects in the background', () => {
     first.resolve(await answered());
     await vi.advanceTimersByTimeAsync(2_000);
     expect(polled).toEqual(['old-1@a', 'old-2@a', 'old-1@b']);
+  });
+
+  test('that are replaced wait for the next round, which plans them anew', async () => {
+    subjects = ['new', 'old-1'];
+    const ofRound = Promise.withResolvers<PollResult>();
+    start((key) =>
+      key === 'new' ? ofRound.promise : Promise.resolve({ kind: 'answered', nextPollAt: Date.now() + 60_000 }),
+    );
+    await vi.advanceTimersByTimeAsync(10_000);
+    version = 'second';
+    await vi.advanceTimersByTimeAsync(120_000);
+    expect(polled).toEqual(['new', 'old-1']);
+    ofRound.resolve(await answered());
+    await vi.advanceTimersByTimeAsync(8_000);
+    expect(polled.filter((key) => key === 'old-1')).toHaveLength(2);
   });
 
   test('wait while something else goes first, for an hour at most', async () => {

@@ -313,7 +313,8 @@ describe('the sweep of what clusters serve', () => {
     return subjects.map((subject) => {
       const [before, version] = [versions.get(client), client.versionOf?.(subject)];
       versions.set(client, version);
-      return client.isDueAtOnce?.(subject) === true || (before !== undefined && before !== version);
+      const now = Date.now();
+      return client.changeDueAt?.(subject, now) === now || (before !== undefined && before !== version);
     });
   }
   const versions = new Map<object, string | number | undefined>();
@@ -342,6 +343,37 @@ describe('the sweep of what clusters serve', () => {
     expect(dueAtOnce(client)).toEqual([false]);
     setRequest(issued.status);
     expect(dueAtOnce(client)).toEqual([true]);
+  });
+
+  test('is due at once five times when the condition is removed again and again, then once in two minutes', () => {
+    setRequest(issued.status);
+    const client = setUp();
+    const subject = subjectOf(client);
+    const waits = Array.from({ length: 6 }, () => client.changeDueAt?.(subject, 0) ?? -1);
+    expect(waits.slice(0, 5)).toEqual([0, 0, 0, 0, 0]);
+    expect(waits[5]).toBeGreaterThan(60_000);
+    expect(waits[5]).toBeLessThanOrEqual(120_000);
+  });
+
+  test('writes the condition again that another writer removes during a probe', async () => {
+    setRequest({ ...issued.status, ...installed(60_000) });
+    const gate = new Gate();
+    const probing = Promise.withResolvers<void>();
+    const client = setUp(api, undefined, async (...host) => {
+      if (patches === 0) return await toLoopback(...host);
+      probing.resolve();
+      await gate.opened;
+      return await toLoopback(...host);
+    });
+    const { subject } = await pollOnce(client);
+    const again = client.poll([client.find(subject.key) ?? subject]);
+    await probing.promise;
+    stored = stored && { ...stored, status: { ...issued.status, ...installed(60_000) } };
+    observe();
+    gate.open();
+    await again;
+    expect(servedIn()).toMatchObject({ status: 'True', reason: 'Served' });
+    expect(patches).toBe(2);
   });
 
   test('removes all conditions at the pace of the sweep where it is switched off', async () => {
