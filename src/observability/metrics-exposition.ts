@@ -21,7 +21,8 @@ export class MetricsExposition {
   /** The text in parts, each computed when the one before has been taken. */
   async *parts(): AsyncGenerator<string> {
     yield await this.registry.metrics();
-    for (const source of this.#sources) yield* source();
+    // A copy: one that is added meanwhile, in place of one that is in the text already, would repeat its series.
+    for (const source of Array.from(this.#sources)) yield* source();
   }
 
   /** The whole text. */
