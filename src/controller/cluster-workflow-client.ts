@@ -92,19 +92,20 @@ export class ClusterWorkflowClient {
   /**
    * As {@link signalObserved}, for a cluster that may have no workflow yet: a start is cheaper for Temporal than a signal,
    * and brings the workflow's first task with its response. Where workflows run already, few starts are tried.
+   * @returns `started`, or `signalled` where a start was refused or not tried.
    */
-  async startOrSignalObserved(view: ClusterView): Promise<void> {
+  async startOrSignalObserved(view: ClusterView): Promise<'started' | 'signalled'> {
     if (this.#startsToSkip > 0) {
       this.#startsToSkip -= 1;
-      return await this.signalObserved(view);
-    }
-    if (await this.#start(view)) {
+    } else if (await this.#start(view)) {
       this.#skipNext = 1;
-      return;
+      return 'started';
+    } else {
+      this.#startsToSkip = this.#skipNext;
+      this.#skipNext = Math.min(2 * this.#skipNext, MAX_SKIPPED_STARTS);
     }
-    this.#startsToSkip = this.#skipNext;
-    this.#skipNext = Math.min(2 * this.#skipNext, MAX_SKIPPED_STARTS);
     await this.signalObserved(view);
+    return 'signalled';
   }
 
   /** Starts a workflow if none runs; `evenIfCompleted`: also if one has completed, since it left something behind. */

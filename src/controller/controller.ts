@@ -22,6 +22,7 @@ import { configMapHandler, dnsZoneHandler, secretHandler } from './dependency-ha
 import { fleetSnapshot } from './fleet-snapshot.ts';
 import { type InformedResource, Informer } from './informer.ts';
 import { KeyedWorkQueue } from './keyed-work-queue.ts';
+import { ObservedBefore } from './observed-before.ts';
 import { Poller } from './poller.ts';
 import { type PrimaryEventHandler, PrimaryReconciler } from './primary-reconciler.ts';
 import { runResync } from './resync.ts';
@@ -77,7 +78,8 @@ export async function runController(
   const cache = new ControllerCache();
   const context = { ...shared, cache, signaller: new ClusterSignaller(shared) };
 
-  const reconciler = new PrimaryReconciler(context);
+  const observedBefore = new ObservedBefore(context);
+  const reconciler = new PrimaryReconciler(context, observedBefore);
   const requests = certificateRequestHandler(context, reconciler);
   const clusters = clusterDeploymentHandler(context, reconciler, requests.onOwnersChanged);
   const ariPoller = new Poller(ariPollClient(context), context);
@@ -110,6 +112,8 @@ export async function runController(
       ...Array.from(informers.values(), (informer) => runWhenSettled(informer, informers)),
       deploymentsInformer.synced.then(requests.onOwnersKnown),
       recordKnownRequests(requestsInformer, cache),
+      observedBefore.run(),
+      Promise.all([deploymentsInformer.synced, requestsInformer.synced]).then(() => observedBefore.forget()),
       signalAfterLateSync([deploymentsInformer, requestsInformer], stuckClusters),
       deploymentsInformer.settled.then(() =>
         runResync(context, clusters, requests, (plural) => informers.get(plural)?.resourceVersion),

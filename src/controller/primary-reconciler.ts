@@ -13,6 +13,7 @@ import { keyOf } from './controller-cache.ts';
 import type { ControllerContext } from './controller-context.ts';
 import { recordWarning } from './event-recorder.ts';
 import type { ResourceEventHandler } from './informer.ts';
+import type { ObservedBefore } from './observed-before.ts';
 
 /** Lets the workflow of a just decommissioned object complete, so that it is not signalled what it did itself. */
 const WORKFLOW_COMPLETION_GRACE_MS = 3_000;
@@ -26,10 +27,12 @@ export interface PrimaryEventHandler extends ResourceEventHandler {
 /** Compares ClusterDeployments and standalone CertificateRequests with the cache, and signals what changed. */
 export class PrimaryReconciler {
   readonly #context: ControllerContext;
+  readonly #observedBefore: ObservedBefore;
   readonly #driftRateLimiter = new KeyedRateLimiter(DRIFT_SIGNALS_PER_CLUSTER);
 
-  constructor(context: ControllerContext) {
+  constructor(context: ControllerContext, observedBefore: ObservedBefore) {
     this.#context = context;
+    this.#observedBefore = observedBefore;
   }
 
   /** Caches a state that an earlier worker has reconciled. */
@@ -87,9 +90,7 @@ export class PrimaryReconciler {
         break;
       case 'observed':
         taken = await this.#signal(identity, () =>
-          from === 'list' && previous === undefined
-            ? workflows.startOrSignalObserved(view)
-            : workflows.signalObserved(view),
+          from === 'list' && previous === undefined ? this.#observeListed(view) : workflows.signalObserved(view),
         );
         if (gate.kind === 'serve' && gate.note !== undefined) {
           await recordWarning(this.#context, identity, 'InvalidRelocateAnnotation', gate.note);
@@ -111,6 +112,13 @@ export class PrimaryReconciler {
       logger.info({ cluster: keyOf(identity), gate: gate.kind, decision: decision.kind }, `${kind} reconciled`);
     }
     cache.setCluster(toCachedCluster(previous, view, taken));
+  }
+
+  /** For a cluster of a list that was not known. */
+  async #observeListed(view: ClusterView): Promise<void> {
+    if (this.#observedBefore.has(view)) return;
+    const taken = await this.#context.workflows.startOrSignalObserved(view);
+    if (taken === 'signalled') this.#observedBefore.ask();
   }
 
   /** A rejection affects this cluster only: it is recorded as an Event, and the resync repeats the signal. */

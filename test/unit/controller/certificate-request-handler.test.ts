@@ -5,6 +5,7 @@ import { certificateRequestHandler } from '../../../src/controller/certificate-r
 import { ControllerCache } from '../../../src/controller/controller-cache.ts';
 import type { ControllerContext } from '../../../src/controller/controller-context.ts';
 import { KeyedWorkQueue } from '../../../src/controller/keyed-work-queue.ts';
+import { ObservedBefore } from '../../../src/controller/observed-before.ts';
 import { PrimaryReconciler } from '../../../src/controller/primary-reconciler.ts';
 import type { KubernetesObject } from '../../../src/kubernetes/api/kubernetes-api.ts';
 import { RENEWAL_POLICY_ANNOTATION } from '../../../src/kubernetes/objects/renewal-policy-annotation.ts';
@@ -42,7 +43,7 @@ function start() {
       }),
     },
   } as unknown as ControllerContext;
-  const reconciler = new PrimaryReconciler(context);
+  const reconciler = new PrimaryReconciler(context, new ObservedBefore(context));
   return { signals, events, reconciler, handler: certificateRequestHandler(context, reconciler) };
 }
 

@@ -1,13 +1,18 @@
 import { describe, expect, it } from 'vitest';
-import type { ClusterView } from '../../../src/clusters/cluster-view.ts';
+import { toCachedCluster } from '../../../src/clusters/cached-cluster.ts';
+import { type ClusterView, clusterDigest } from '../../../src/clusters/cluster-view.ts';
 import { ControllerCache } from '../../../src/controller/controller-cache.ts';
 import type { ControllerContext } from '../../../src/controller/controller-context.ts';
 import { KeyedWorkQueue } from '../../../src/controller/keyed-work-queue.ts';
+import { ObservedBefore } from '../../../src/controller/observed-before.ts';
 import { PrimaryReconciler } from '../../../src/controller/primary-reconciler.ts';
+import { CertmanError } from '../../../src/failures/failure.ts';
 import { clusterView } from '../../support/workflows/cluster-views.ts';
 
-function start() {
+/** @param listFailure of the list of workflows. @param running digests of views that workflows observed before, by uid. */
+function start(running: ReadonlyMap<string, string> = new Map(), listFailure?: CertmanError) {
   const gone: string[] = [];
+  const signalled: string[] = [];
   const delays: number[] = [];
   const cache = new ControllerCache();
   const context = {
@@ -16,14 +21,23 @@ function start() {
     signal: new AbortController().signal,
     metrics: { signalDelay: { observe: (_labels: object, seconds: number) => void delays.push(seconds) } },
     settings: { managementCluster: 'hive' },
-    logger: { info: () => undefined },
+    logger: { info: () => undefined, warn: () => undefined },
     workflows: {
       signalObserved: async () => undefined,
-      startOrSignalObserved: async () => undefined,
+      startOrSignalObserved: async ({ identity }: ClusterView) => {
+        signalled.push(identity.uid);
+        return running.has(identity.uid) ? 'signalled' : 'started';
+      },
+      listRunning: async () => {
+        if (listFailure !== undefined) throw listFailure;
+        return [...running].map(([uid, viewDigest]) => ({ uid, viewDigest }));
+      },
       signalGone: async ({ identity }: ClusterView) => void gone.push(identity.uid),
     },
   } as unknown as ControllerContext;
-  return { gone, delays, cache, queue: context.queue, reconciler: new PrimaryReconciler(context) };
+  const observedBefore = new ObservedBefore(context);
+  const reconciler = new PrimaryReconciler(context, observedBefore);
+  return { gone, signalled, delays, cache, queue: context.queue, observedBefore, reconciler };
 }
 
 const view = (uid: string): ClusterView => {
@@ -37,6 +51,58 @@ it('observes how late a change of the watch is signalled, not one of a list', as
   expect(delays).toEqual([]);
   await reconciler.reconcile(view('watched'));
   expect(delays).toEqual([expect.any(Number)]);
+});
+
+describe('a first list without a position, of which an earlier worker has handled a part', () => {
+  const named = (name: string, rest: Partial<ClusterView> = {}): ClusterView => {
+    const { identity, ...other } = view(`uid-${name}`);
+    return { ...other, ...rest, identity: { ...identity, name } };
+  };
+  const [first, same, other, bare, fresh, deleted] = [
+    named('first'),
+    named('same'),
+    named('other'),
+    named('bare', { finalizer: false }),
+    named('fresh'),
+    named('deleted', { deleting: true }),
+  ];
+  const running = new Map(
+    [first, same, named('other', { limitedSupport: !other.limitedSupport }), bare, deleted].map((one) => [
+      one.identity.uid,
+      clusterDigest(one),
+    ]),
+  );
+  const uidsOf = (...views: readonly ClusterView[]) => views.map(({ identity }) => identity.uid);
+
+  it('signals what no workflow has observed, once one cluster was found to have a workflow', async () => {
+    const { signalled, cache, observedBefore, reconciler } = start(running);
+    const loading = observedBefore.run();
+    await reconciler.reconcile(first, 'list');
+    await loading;
+    for (const listed of [same, other, bare, fresh, deleted]) await reconciler.reconcile(listed, 'list');
+    expect(signalled).toEqual(uidsOf(first, other, bare, fresh, deleted));
+    // As after a signal: the next event of the same view signals nothing, and it counts as served.
+    expect(cache.getCluster(same.identity)).toEqual(toCachedCluster(undefined, same));
+    observedBefore.forget();
+    await reconciler.reconcile(named('late'), 'list');
+    expect(signalled.at(-1)).toBe('uid-late');
+  });
+
+  it('signals every cluster where none is found to have a workflow, or the workflows cannot be listed', async () => {
+    const fleet = start();
+    const ended = fleet.observedBefore.run();
+    for (const listed of [first, same, fresh]) await fleet.reconciler.reconcile(listed, 'list');
+    fleet.observedBefore.forget();
+    await ended;
+    expect(fleet.signalled).toEqual(uidsOf(first, same, fresh));
+
+    const failing = start(running, new CertmanError({ code: 'temporal/visibilityUnavailable', message: 'down' }));
+    const loading = failing.observedBefore.run();
+    await failing.reconciler.reconcile(first, 'list');
+    await loading;
+    await failing.reconciler.reconcile(same, 'list');
+    expect(failing.signalled).toEqual(uidsOf(first, same));
+  });
 });
 
 describe('a deletion that no event showed', () => {
