@@ -4,6 +4,8 @@ import type { InstalledCertificate } from '../src/contract/activities/acme.ts';
 import type { FulfilledOrder, FulfillOrderInput, UnfinishedStep } from '../src/contract/activities/order.ts';
 import { clusterWorkflowId } from '../src/contract/ids.ts';
 import { issuedReport } from '../src/contract/issued.ts';
+import { isValidationOver } from '../src/issuance/answer-challenges.ts';
+import { withCaOfOrder } from '../src/issuance/ca-of-order.ts';
 import { TimeLimit } from '../src/network/time-limit.ts';
 import { currentDnsAttempt, type DnsAttempt } from './dns-attempt.ts';
 import { isCompleting, OrderCompletion, type OrderCompletionDeps } from './order-completion.ts';
@@ -29,12 +31,16 @@ const STATUS_TIMEOUT_MS = 10_000;
 export async function fulfillOrder(deps: OrderFulfillmentDeps, input: FulfillOrderInput): Promise<FulfilledOrder> {
   const attempt = currentDnsAttempt();
   const { notFinalizedUntil = 0 } = endedSchema.safeParse(attempt.recorded).data ?? {};
-  if (input.challenges.length > 0 && !isCompleting(attempt.recorded))
-    await proveControl(attempt, deps, input, notFinalizedUntil);
+  // Of an attempt before, whose worker died, it is not known how far it came.
+  const isKnown = notFinalizedUntil === attempt.attempt - 1;
+  if (input.challenges.length > 0 && !isCompleting(attempt.recorded)) {
+    const isProved = !isKnown && (await isProvedAlready(deps, input, attempt.signal));
+    if (!isProved) await proveControl(attempt, deps, input, isKnown);
+  }
   let installedAt = '';
   let isReported = false;
   const completion = new OrderCompletion(deps, input, {
-    since: attempt.attempt,
+    since: notFinalizedUntil + 1,
     notFinalizedUntil,
     onInstalled: async (installed) => {
       installedAt = new Date().toISOString();
@@ -48,15 +54,30 @@ export async function fulfillOrder(deps: OrderFulfillmentDeps, input: FulfillOrd
   }
 }
 
+/** An attempt whose worker died may have withdrawn its records once they were validated: DNS does not show them again. */
+async function isProvedAlready(
+  { acme }: Pick<OrderFulfillmentDeps, 'acme'>,
+  input: FulfillOrderInput,
+  signal: AbortSignal,
+): Promise<boolean> {
+  try {
+    return await withCaOfOrder(acme.ca, input, ({ ca }) => isValidationOver(ca, input), signal);
+  } catch (error) {
+    // What is wrong with the CA or the order fails the attempt once the names are proved.
+    const problem = error instanceof Error ? error.message : String(error);
+    Context.current().log.debug('It is not known whether the names of an order are validated', { problem });
+    return false;
+  }
+}
+
+/** @param isKnown whether all attempts before ended by themselves, before they finalized. */
 async function proveControl(
   attempt: DnsAttempt,
   deps: DnsProofDeps,
   { cluster, zone, challenges, waitingSince }: FulfillOrderInput,
-  notFinalizedUntil: number,
+  isKnown: boolean,
 ): Promise<void> {
   const records = challenges.map(({ record }) => record);
-  // Of an attempt before, whose worker died, it is not known how far it came.
-  const isKnown = notFinalizedUntil === attempt.attempt - 1;
   const ended = isKnown ? { notFinalizedUntil: attempt.attempt } : {};
   try {
     await publishAndVerify(attempt, deps, { cluster, zone, records, waitingSince }, ended);

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { answerChallenge, FailedAuthorizationsError, fetchAuthorization } from '../acme/authorization.ts';
 import type { AcmeClient } from '../acme/client.ts';
-import { orderFailure } from '../acme/order.ts';
+import { fetchOrder, orderFailure } from '../acme/order.ts';
 import { AcmeProblemError } from '../acme/problems.ts';
 import { waitForOrder } from '../acme/wait-for-order.ts';
 import type { AnswerChallengesInput, PendingChallenge } from '../contract/activities/acme.ts';
@@ -37,6 +37,18 @@ export async function answerChallenges(context: IssuanceContext, input: AnswerCh
   const failure = await orderFailure(ca, order);
   if (failure instanceof FailedAuthorizationsError) await context.budget?.onAuthorizationsFailed(ca, failure);
   throw failure;
+}
+
+/**
+ * Whether the CA has validated an order's names, or given it up: it looks at no TXT record of it any more.
+ * @throws CertmanError `kubernetes/notAskedFor` for an order that was not placed for this bundle; any `acme/` code.
+ */
+export async function isValidationOver(
+  ca: AcmeClient,
+  input: Pick<AnswerChallengesInput, 'cluster' | 'bundleName' | 'orderUrl'>,
+): Promise<boolean> {
+  const { status } = await fetchOrder(ca, requireOrder(ca, input));
+  return status !== 'pending';
 }
 
 async function answer(ca: AcmeClient, challenge: PendingChallenge): Promise<void> {

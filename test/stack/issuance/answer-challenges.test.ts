@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { answerChallenge } from '../../../src/acme/authorization.ts';
 import type { PlacedOrder } from '../../../src/contract/activities/acme.ts';
 import { splitSeal } from '../../../src/contract/sealed-url.ts';
+import { isValidationOver } from '../../../src/issuance/answer-challenges.ts';
 import { ANY_BUNDLE, runAcmeActivity } from '../../support/acme/run-activity.ts';
 import { isRequestFor, useIssuance } from '../../support/acme/use-issuance.ts';
 import type { Fault } from '../../support/faults/fault-proxy.ts';
@@ -84,6 +85,15 @@ describe('answering challenges', () => {
     await runAcmeActivity(activities, 'answerChallenges', order);
     expect(conflict.hits()).toBe(order.challenges.length);
     conflict.remove();
+  });
+
+  it('ends the validation of the order, as a later attempt finds', async () => {
+    const { activities, lab } = issuance();
+    const order = await issuance().placeOrder();
+    const isOver = () => lab.source.withClient((ca) => isValidationOver(ca, { ...ANY_BUNDLE, ...order }));
+    expect(await isOver()).toBe(false);
+    await runAcmeActivity(activities, 'answerChallenges', order);
+    expect(await isOver()).toBe(true);
   });
 
   it('answers after a crash only the unanswered ones', async () => {

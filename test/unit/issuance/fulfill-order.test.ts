@@ -15,8 +15,11 @@ import { zoneTarget } from '../../support/dns/route53-proxy.ts';
 import { SEALED } from '../../support/dns/sealed-records.ts';
 import { type Attempt, runActivity } from '../../support/temporal/run-activity.ts';
 
-const steps = vi.hoisted(() => ({ answer: vi.fn(), finalize: vi.fn(), install: vi.fn() }));
-vi.mock('../../../src/issuance/answer-challenges.ts', () => ({ answerChallenges: steps.answer }));
+const steps = vi.hoisted(() => ({ answer: vi.fn(), isOver: vi.fn(), finalize: vi.fn(), install: vi.fn() }));
+vi.mock('../../../src/issuance/answer-challenges.ts', () => ({
+  answerChallenges: steps.answer,
+  isValidationOver: steps.isOver,
+}));
 vi.mock('../../../src/issuance/finalize-order.ts', () => ({ finalizeOrder: steps.finalize }));
 vi.mock('../../../src/issuance/install-certificate.ts', () => ({ installCertificate: steps.install }));
 
@@ -58,6 +61,7 @@ beforeEach(() => {
   verify.mockReset().mockResolvedValue({ seenBy: ['resolver'] });
   report.mockReset().mockResolvedValue(undefined);
   steps.answer.mockReset().mockResolvedValue(undefined);
+  steps.isOver.mockReset().mockResolvedValue(false);
   steps.finalize.mockReset().mockResolvedValue({ certificateUrl: 'https://ca.test/certificate/1' });
   steps.install.mockReset().mockResolvedValue({ ...CERTIFICATE, seal: 'seal' });
 });
@@ -116,6 +120,7 @@ describe('an attempt at fulfilling an order', () => {
     expect([publish, verify, steps.answer].map(({ mock }) => mock.calls.length)).toEqual([1, 2, 1]);
     // As if the step were an activity of its own.
     expect(steps.answer.mock.calls[0]?.[0]).toMatchObject({ attempt: 1, recorded: undefined });
+    expect(steps.isOver).not.toHaveBeenCalled();
   });
 
   test('finalizes again what the one before has answered, and publishes nothing', async () => {
@@ -130,6 +135,32 @@ describe('an attempt at fulfilling an order', () => {
   test('without challenges publishes nothing', async () => {
     expect((await attempted({}, { ...INPUT, challenges: [] })).result).toMatchObject({ withdrawn: true });
     expect([publish, verify, steps.answer].map(({ mock }) => mock.calls.length)).toEqual([0, 0, 0]);
+  });
+});
+
+describe('an attempt after one whose worker died, which may have come further than it recorded', () => {
+  /** What it had recorded at most. */
+  const PENDING_CHANGE = { zoneId: 'Z1', nameServers: ['ns-1.test'], change: 'C1', seal: 'seal' };
+  const afterKill = () => attempted({ attempt: 2, heartbeatDetails: PENDING_CHANGE });
+
+  test('looks for no records where the names are validated, since they may be withdrawn', async () => {
+    steps.isOver.mockResolvedValue(true);
+    expect((await afterKill()).result).toMatchObject({ installed: { serialNumber: '1' } });
+    expect([publish, verify].map(({ mock }) => mock.calls.length)).toEqual([0, 0]);
+  });
+
+  test.each([
+    ['says that they are not', () => Promise.resolve(false)],
+    ['does not answer', failing('acme/unreachable')],
+  ])('proves the names where the CA %s', async (_what, isOver) => {
+    steps.isOver.mockImplementation(isOver);
+    expect((await afterKill()).result).toMatchObject({ installed: { serialNumber: '1' } });
+    expect([publish, verify].map(({ mock }) => mock.calls.length)).toEqual([1, 1]);
+  });
+
+  test('has the challenges read before they are answered', async () => {
+    await afterKill();
+    expect(steps.answer.mock.calls[0]?.[0]).toMatchObject({ attempt: 2, recorded: undefined });
   });
 });
 
