@@ -1,6 +1,6 @@
 /** The activity that publishes and verifies: the next attempt resumes, and a failure says what was published. */
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
-import { beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { DnsAttempt } from '../../../activities/dns-attempt.ts';
 import { createOrderActivities, type OrderActivityDeps } from '../../../activities/order.ts';
 import type { OrderStep } from '../../../activities/step-observer.ts';
@@ -12,6 +12,17 @@ import { CertmanError } from '../../../src/failures/failure.ts';
 import { ANY_BUNDLE } from '../../support/acme/run-activity.ts';
 import { zoneTarget } from '../../support/dns/route53-proxy.ts';
 import { type Attempt, runActivity } from '../../support/temporal/run-activity.ts';
+
+/** Waits between two looks take time on this clock only, by which an attempt decides how long it looks. */
+const clock = vi.hoisted(() => ({ now: 0, onWait: (): void => undefined }));
+vi.mock('node:timers/promises', async (original) => ({
+  ...(await original<object>()),
+  setTimeout: (ms: number, _value: undefined, { signal }: { readonly signal: AbortSignal }) => {
+    clock.now += ms;
+    clock.onWait();
+    return signal.aborted ? Promise.reject(signal.reason as Error) : Promise.resolve();
+  },
+}));
 
 const INPUT: PublishAndVerifyInput = {
   cluster: ANY_BUNDLE.cluster,
@@ -38,7 +49,10 @@ beforeEach(() => {
   observed = [];
   publish = () => Promise.resolve(PUBLISHED);
   verify = () => Promise.resolve({ seenBy: ['resolver'] });
+  clock.onWait = () => undefined;
+  vi.spyOn(performance, 'now').mockImplementation(() => clock.now);
 });
+afterEach(() => vi.restoreAllMocks());
 
 /** One attempt, of a new worker. */
 async function attempted(attempt: Attempt = {}, wanted = INPUT) {
@@ -140,20 +154,21 @@ function looks(...answers: readonly (typeof verify)[]): typeof verify {
 const visible: typeof verify = () => Promise.resolve({ seenBy: ['resolver'] });
 
 test('values that come a moment later are seen by the same attempt, without a heartbeat', async () => {
-  verify = looks(notVisible('missing', 1), notVisible('seen', 1), visible);
+  verify = looks(notVisible('missing', 500), notVisible('seen', 500), visible);
   expect(await attempted()).toEqual({ result: { seenBy: ['resolver'] }, heartbeatDetails: undefined });
   expect([publications.length, verifications.map(({ attempt }) => attempt)]).toEqual([1, [1, 1, 1]]);
 });
 
 test('values that take longer are left to the next attempt', async () => {
-  verify = looks(notVisible('missing', 1_200));
+  verify = notVisible('missing', 500);
+  const begin = clock.now;
   expect(await attempted()).toMatchObject({ code: 'dns/notVisible', unfinished: { published: true } });
-  // Of 1.4 s, the second wait, which is longer, has no room.
-  expect(verifications).toHaveLength(2);
+  // After 0.5 s and 0.65 s, a wait of 0.845 s would end after 1.4 s.
+  expect([verifications.length, clock.now - begin]).toEqual([3, 1_150]);
 });
 
 test('values that another writer removes between two looks are published by the next attempt', async () => {
-  verify = looks(notVisible('seen', 1), notVisible('missing', 1));
+  verify = looks(notVisible('seen', 500), notVisible('missing', 500));
   const first = await attempted();
   expect(first).toMatchObject({ code: 'dns/notVisible', unfinished: { published: true } });
   verify = visible;
@@ -163,7 +178,7 @@ test('values that another writer removes between two looks are published by the 
 
 test('a cancellation between two looks says that the records are published', async () => {
   verify = notVisible('missing', 1_000);
-  const cancelled = await attempted({ cancelAfterMs: 20 });
+  const cancelled = await attempted({ onStart: (cancel) => (clock.onWait = cancel) });
   expect(cancelled).toMatchObject({ code: 'cancelled', unfinished: { published: true } });
   expect(verifications).toHaveLength(1);
 });
