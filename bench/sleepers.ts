@@ -191,7 +191,8 @@ async function untilProbed(
   const probed = async (): Promise<true | undefined> => {
     // One scrape that a busy worker refuses must not end a run of an hour.
     const scraped = await scrape(metricsUrl).catch((error: unknown) => void (refusal = error));
-    const reasons = scraped?.all('certman_certificates_served') ?? [];
+    if (scraped === undefined) return undefined;
+    const reasons = scraped.all('certman_certificates_served');
     count = reasons.reduce((sum, { labels, value }) => sum + (labels['reason'] === 'NotProbed' ? 0 : value), 0);
     return count >= wanted ? true : undefined;
   };
