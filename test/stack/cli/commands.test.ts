@@ -21,7 +21,7 @@ describe('wrong use', () => {
     [['pause', '--all'], /expected -n <namespace>, or -A/],
     [['resume', 'ns/demo', '--all', '-A'], /exclude each other/],
     [['renew', 'demo'], /"demo" does not say in which namespace.*expected -n <namespace>, or namespace\/name/],
-    [['renew', 'Demo', '-n', 'ns'], /"x\/Demo" does not name a cluster/],
+    [['renew', 'Demo', '-n', 'ns'], /"Demo" does not name a cluster/],
     [['renew', 'ns/demo', '-n', 'other'], /ns\/demo is in the namespace ns, but -n says other/],
     [['status', 'a/b/c'], /does not name a cluster/],
     [['status', '-n', 'A b'], /--namespace is "A b"/],
