@@ -5,6 +5,7 @@ import type { temporal } from '@temporalio/proto';
 import { renew } from '../../contract/cluster-certificates.ts';
 import { revocationRequested } from '../../contract/revocation-request.ts';
 import { fieldsOf, isText } from '../../contract/shape.ts';
+import { PAGE_TIMEOUT_MS } from '../cluster-workflow.ts';
 
 type HistoryEvent = temporal.api.history.v1.IHistoryEvent;
 type Payloads = readonly temporal.api.common.v1.IPayload[];
@@ -46,25 +47,27 @@ export class OperatorRequests {
   }
 
   /**
-   * Those before an order, oldest first: of its run, or of the one before where that has none. None when the runs are no longer
-   * there, or their clients gave no name.
+   * Those before an order, oldest first, of its run and of the one before: that other bundles have requests in its run says
+   * nothing of this one's. None when the runs are no longer there, or their clients gave no name.
    */
   async before({ workflowId, runId }: ParentRun, orderedAt: Date): Promise<readonly OperatorRequest[]> {
+    const found: OperatorRequest[] = [];
     let run: string | undefined = runId;
     for (let runs = 0; run && runs < MAX_RUNS; runs += 1) {
       const read: Promise<RequestsOfRun> = this.#byRun.get(run) ?? this.#read(workflowId, run);
       this.#byRun.set(run, read);
       const { requests, previous } = await read;
-      const earlier = requests.filter(({ at }) => at <= orderedAt.getTime());
-      if (earlier.length > 0) return earlier;
+      found.unshift(...requests);
       run = previous;
     }
-    return [];
+    return found.filter(({ at }) => at <= orderedAt.getTime());
   }
 
   async #read(workflowId: string, runId: string): Promise<RequestsOfRun> {
     try {
-      const { events } = await this.#client.workflow.getHandle(workflowId, runId).fetchHistory();
+      const { events } = await this.#client.withDeadline(Date.now() + PAGE_TIMEOUT_MS, () =>
+        this.#client.workflow.getHandle(workflowId, runId).fetchHistory(),
+      );
       const decode = (payloads: Payloads) => this.#decode(payloads);
       const requests = (await Promise.all((events ?? []).map((event) => requestIn(event, decode)))).flat();
       const previous = events?.[0]?.workflowExecutionStartedEventAttributes?.continuedExecutionRunId;

@@ -187,7 +187,11 @@ describe('who asked', () => {
 
   it('may have asked in the run before, where another certificate was renewed first', async () => {
     const histories: Readonly<Record<string, readonly object[]>> = {
-      third: [{ workflowExecutionStartedEventAttributes: { continuedExecutionRunId: 'second' } }],
+      third: [
+        { workflowExecutionStartedEventAttributes: { continuedExecutionRunId: 'second' } },
+        // Perhaps for another certificate.
+        { ...updated('renew', 'bob@laptop'), eventTime: { seconds: 150, nanos: 0 } },
+      ],
       second: [
         { workflowExecutionStartedEventAttributes: { continuedExecutionRunId: 'first' } },
         updated('renew', 'alice@laptop'),
@@ -197,9 +201,13 @@ describe('who asked', () => {
       fetchHistory: () =>
         histories[run] ? Promise.resolve({ events: histories[run] }) : Promise.reject(new Error(run)),
     });
-    const requests = new OperatorRequests({ workflow: { getHandle }, options: {} } as unknown as Client);
+    const withDeadline = (_deadline: number, call: () => unknown) => call();
+    const client = { workflow: { getHandle }, options: {}, withDeadline } as unknown as Client;
+    const requests = new OperatorRequests(client);
     const before = (runId: string, at: number) => requests.before({ workflowId: 'w', runId }, new Date(at));
-    expect(await before('third', 200_000)).toEqual([asked('renewal', 'alice@laptop')]);
+    const byAlice = asked('renewal', 'alice@laptop');
+    expect(await before('third', 200_000)).toEqual([byAlice, { ...byAlice, by: 'bob@laptop', at: 150_000 }]);
+    expect(await before('third', 120_000)).toEqual([byAlice]);
     expect(await before('third', 50_000)).toEqual([]);
     expect(await before('lost', 200_000)).toEqual([]);
   });
