@@ -31,13 +31,14 @@ export class TemporalWorker extends Worker {
   }
 
   /**
-   * A worker whose workflows run in the thread of another one, instead of one of its own, which takes some 20 MiB. The thread ends with the last of both.
+   * A worker whose workflows run in the thread of another one, instead of one of its own, which takes some 20 MiB. The thread
+   * ends with the last of both.
    * @param options those of `other` for the code of the workflows, `patchActivationCallback` included.
    */
   static async createBeside(other: Worker, options: WorkerOptions): Promise<Worker> {
     const creator = other instanceof TemporalWorker ? other.workflowCreator : undefined;
-    if (!(creator instanceof WatchedWorkflowCreator)) return await TemporalWorker.create(options);
-    return await creatorsToShare.run(creator, () => TemporalWorker.create(options));
+    if (!(creator instanceof WatchedWorkflowCreator)) return await this.create(options);
+    return await creatorsToShare.run(creator, () => this.create(options));
   }
 
   protected static override async createWorkflowCreator(

@@ -1,4 +1,6 @@
 /** Workers that share the budget of an account, on a real server: each has its own client, as in processes of their own. */
+import type { Worker as Thread } from 'node:worker_threads';
+import type { WorkerOptions } from '@temporalio/worker';
 import { expect, test, vi } from 'vitest';
 import type { AcmeClient } from '../../src/acme/client.ts';
 import { nameSetDigest } from '../../src/certificates/digest.ts';
@@ -51,6 +53,10 @@ function budgetOfWorker({ env }: WorkflowHarness, onOutcome: (outcome: string) =
   return new OrderBudget({ gateway, stated: [THREE], onOutcome });
 }
 
+function sharedOptions({ nativeConnection: connection }: WorkflowHarness['env']): WorkerOptions {
+  return { connection, taskQueue: SHARED_TASK_QUEUE, workflowBundle: workflowBundle(), shutdownGraceTime: '1 second' };
+}
+
 /** Runs the worker of the shared task queue meanwhile, in the thread of the other one, as in production. */
 async function whileServed<Result>(
   { env, worker: other }: WorkflowHarness,
@@ -58,12 +64,7 @@ async function whileServed<Result>(
 ): Promise<Result> {
   const onThread = vi.fn();
   process.on('worker', onThread);
-  const worker = await TemporalWorker.createBeside(other, {
-    connection: env.nativeConnection,
-    taskQueue: SHARED_TASK_QUEUE,
-    workflowBundle: workflowBundle(),
-    shutdownGraceTime: '1 second',
-  });
+  const worker = await TemporalWorker.createBeside(other, sharedOptions(env));
   process.off('worker', onThread);
   expect(onThread).not.toHaveBeenCalled();
   return await worker.runUntil(body);
@@ -162,12 +163,12 @@ test('an urgent order moves the order of a cluster, whose status shows the new i
         await admitAsActivity(budget, ca, order('waits', { id }));
       };
       await harness.start(view);
-      const told = await untilToldAfter(harness, view, 0);
+      const promised = await untilPromisedAfter(harness, view, 0);
       await turnOf(budgetOfWorker(harness), ca, order('urgent', { urgency: 'expiring' }));
-      const moved = await untilToldAfter(harness, view, told);
-      expect(moved - told).toBe(HOUR_MS);
+      const moved = await untilPromisedAfter(harness, view, promised);
+      expect(moved - promised).toBe(HOUR_MS);
       const { queue } = await handleOf(harness, ca).query(budgetStatus, { most: 10 });
-      expect(queue.map(({ at }) => at)).toEqual([told, moved]);
+      expect(queue.map(({ at }) => at)).toEqual([promised, moved]);
       const report = await eventually(
         'the report of the new instant',
         async () => harness.doubles.reports.findLast(({ conditions }) => conditions.length > 0),
@@ -189,7 +190,7 @@ async function admitAsActivity(budget: OrderBudget, ca: AcmeClient, one: BudgetO
 }
 
 /** Waits until the cluster waits for an instant after this one. Epoch milliseconds. */
-async function untilToldAfter(harness: WorkflowHarness, view: ClusterView, before: number): Promise<number> {
+async function untilPromisedAfter(harness: WorkflowHarness, view: ClusterView, before: number): Promise<number> {
   const { bundles } = await eventually(
     `an instant after ${before}`,
     () => harness.status(view),
@@ -201,3 +202,31 @@ async function untilToldAfter(harness: WorkflowHarness, view: ClusterView, befor
   const record = bundles['primary'];
   return record === undefined ? 0 : Date.parse(nextAttemptOf(record) ?? '');
 }
+
+/** As while Temporal does not answer. */
+class RefusedWorker extends TemporalWorker {
+  protected static override readonly nativeWorkerCtor = {
+    create: () => Promise.reject(new Error('the namespace does not answer')),
+  } as unknown as (typeof TemporalWorker)['nativeWorkerCtor'];
+}
+
+// The last test: its certificate would count in the budgets of others.
+test('a worker of budgets that cannot be created leaves the thread to the other one, with which it ends', async () => {
+  const threads: Thread[] = [];
+  const onThread = (thread: Thread): void => void threads.push(thread);
+  process.on('worker', onThread);
+  try {
+    await withHarness(async (harness) => {
+      const creating = RefusedWorker.createBeside(harness.worker, sharedOptions(harness.env));
+      await expect(creating).rejects.toThrow('the namespace does not answer');
+      const view = clusterView();
+      await harness.start(view);
+      await untilReady(harness, view);
+    });
+  } finally {
+    process.off('worker', onThread);
+  }
+  expect(threads).toHaveLength(1);
+  // As Node.js has it of a thread that has ended.
+  expect(threads[0]?.threadId).toBe(-1);
+});
