@@ -9,6 +9,7 @@ import { TypedSearchAttributes } from '@temporalio/common';
 import proto from '@temporalio/proto';
 import pLimit from 'p-limit';
 import { pino } from 'pino';
+import { buildProgram } from '../local/image/built-program.ts';
 import type { Part } from '../local/stack/parts/part.ts';
 import { startPostgres } from '../local/stack/parts/postgres.ts';
 import { startTemporal, type Temporal } from '../local/stack/parts/temporal.ts';
@@ -31,7 +32,6 @@ import {
 import { workflowPages } from '../src/controller/workflow-pages.ts';
 import { registerSearchAttributes, waitForSearchAttributes } from '../src/worker/namespace-setup.ts';
 import { bundleView, clusterView } from '../test/support/workflows/cluster-views.ts';
-import { buildProgram } from './built-program.ts';
 import { type Column, columnsTable } from './markdown-table.ts';
 import { endedChildrenCpuSeconds, processTreeCpuSeconds } from './process-figures.ts';
 import { progressLog } from './progress-log.ts';

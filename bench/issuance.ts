@@ -1,6 +1,7 @@
 /** Throughput of N clusters installed at once, and latency of one alone. */
 import { cpus } from 'node:os';
 import { join } from 'node:path';
+import { buildProgram } from '../local/image/built-program.ts';
 import { prepareManagementCluster } from '../local/stack/management-cluster/management-cluster.ts';
 import {
   installSampleClusters,
@@ -11,7 +12,6 @@ import { startPebble } from '../local/stack/parts/pebble.ts';
 import { type RunningStack, startStack } from '../local/stack/stack.ts';
 import { startWorker } from '../local/stack/worker-process.ts';
 import { isUnanswered, type KeyType, measureBaseline } from './acme-client-baseline.ts';
-import { buildProgram } from './built-program.ts';
 import { markdownTable } from './markdown-table.ts';
 import { childrenCpuSeconds, processMemory } from './process-figures.ts';
 import { ReadyWatch, StalledError } from './ready-watch.ts';

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { Client, Connection } from '@temporalio/client';
+import { buildProgram } from '../local/image/built-program.ts';
 import { withAdmin } from '../local/stack/management-cluster/clients.ts';
 import { prepareManagementCluster } from '../local/stack/management-cluster/management-cluster.ts';
 import { createSampleClusters, type SampleCluster } from '../local/stack/management-cluster/sample-cluster.ts';
@@ -16,7 +17,6 @@ import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS } from '../src/kubernetes/obj
 import { scrape } from '../test/support/e2e/prometheus.ts';
 import { frontendRequests } from '../test/support/temporal/action-requests.ts';
 import { createAdoptedFleet } from './adopted-fleet.ts';
-import { buildProgram } from './built-program.ts';
 import { deployedCacheSettings } from './deployed-limits.ts';
 import { figuresTable } from './markdown-table.ts';
 import { processCpuSeconds, processMemory } from './process-figures.ts';

@@ -1,33 +1,28 @@
 /** The program as the image has it: one worker takes a cluster from its first certificate to its deletion, traced. */
 import { execFile } from 'node:child_process';
-import { copyFile, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { bundleProgram, PROGRAM, WORKFLOW_BUNDLE } from '../../../local/image/bundle-program.ts';
+import { buildProgram } from '../../../local/image/built-program.ts';
 import { issuanceWorkflowId } from '../../../src/contract/ids.ts';
 import { waitFor } from '../../support/e2e/checks.ts';
 import { createCluster, deleteCluster, type E2eCluster } from '../../support/e2e/clusters.ts';
 import { expectDecommissioned, waitUntilCertified } from '../../support/e2e/evidence.ts';
 import { useE2eHarness } from '../../support/e2e/harness.ts';
-import { workflowBundle } from '../../support/temporal/workflow-bundle.ts';
 import { type OtlpReceiver, startOtlpReceiver } from '../../support/tracing/otlp-receiver.ts';
 import { eventually } from '../../support/vitest/eventually.ts';
 
-/** Below node_modules, where the program finds the Temporal SDK. */
-const STATE = fileURLToPath(new URL('../../../.certman/', import.meta.url));
-
 const lab = useE2eHarness({ worker: false });
 let folder: string;
+let program: string;
 let collector: OtlpReceiver;
 
 beforeAll(async () => {
   collector = await startOtlpReceiver();
-  await mkdir(STATE, { recursive: true });
-  folder = await mkdtemp(join(STATE, 'built-program-test-'));
-  await bundleProgram(folder);
-  await copyFile(workflowBundle().codePath, join(folder, WORKFLOW_BUNDLE));
+  folder = await mkdtemp(join(tmpdir(), 'certman-built-program-'));
+  program = await buildProgram(folder);
 });
 
 afterAll(async () => {
@@ -35,8 +30,7 @@ afterAll(async () => {
   await collector.close();
 });
 
-test('it issues, shows and revokes a certificate, with nothing but its own files and the Temporal SDK', async () => {
-  const program = join(folder, PROGRAM);
+test('it issues, shows and revokes a certificate, with nothing but its own files and the trimmed Temporal SDK', async () => {
   // Without the setting, the workflow code is what is beside the program.
   await lab().startWorker({
     program,

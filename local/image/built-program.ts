@@ -4,11 +4,11 @@ import { copyFile, cp, mkdir, rm, symlink } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { bundleProgram, PROGRAM, WORKFLOW_BUNDLE } from '../local/image/bundle-program.ts';
-import { imagePackages, writeEmptyModules } from '../local/image/image-packages.ts';
-import { trimSdk } from '../local/image/trim-sdk.ts';
+import { bundleProgram, PROGRAM, WORKFLOW_BUNDLE } from './bundle-program.ts';
+import { imagePackages, writeEmptyModules } from './image-packages.ts';
+import { trimSdk } from './trim-sdk.ts';
 
-const ROOT = fileURLToPath(new URL('..', import.meta.url)).replace(/\/$/, '');
+const ROOT = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
 const BUNDLE_WORKFLOWS = join(ROOT, 'src/worker/bundle-workflows.ts');
 /** What no program reads, and the packages of a package, which are copied by themselves. */
 const NOT_COPIED = /\/node_modules$|\/(sdk-core|bridge-macros)$|\.d\.ts$|\.map$/;
