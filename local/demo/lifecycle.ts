@@ -58,7 +58,7 @@ export async function runLifecycle(context: DemoContext): Promise<void> {
   });
   print(describeCertificate(clusters[0], second[0]));
 
-  await steps.run('deleted: finalizers released, CertificateRequest and Secret gone', 1, async () => {
+  await steps.run('deleted: finalizers removed, CertificateRequest and Secret gone', 1, async () => {
     await eachCluster(clusters, async (cluster) => {
       await kubernetes.delete(CLUSTER_DEPLOYMENTS, { namespace: cluster.namespace, name: cluster.name });
     });

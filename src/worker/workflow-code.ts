@@ -31,7 +31,7 @@ export function bundlerOptions(
 ): Required<Pick<BundleOptions, 'workflowsPath' | 'preloadModules' | 'failureConverterPath' | 'webpackConfigHook'>> {
   return {
     workflowsPath,
-    // A worker keeps the source map in memory, three times over: stack traces need its positions, not its sources.
+    // The SDK accepts no code without a source map. Stack traces of a replay need its positions, not its sources.
     webpackConfigHook: (config) => keepSyntax({ ...config, devtool: 'inline-nosources-source-map' }),
     preloadModules: [pathOf('./disable-stack-traces.ts'), workflowsPath],
     failureConverterPath: pathOf('../../workflows/failure-converter.ts'),
