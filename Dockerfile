@@ -25,7 +25,8 @@ COPY package.json package-lock.json .npmrc ./
 RUN npm ci --omit=dev --ignore-scripts \
  && cd node_modules/@temporalio/core-bridge \
  && find releases -mindepth 1 -maxdepth 1 ! -name "$(uname -m)-unknown-linux-gnu" -exec rm -r {} + \
- && rm -rf sdk-core src bridge-macros
+ && rm -rf src bridge-macros \
+ && find sdk-core -mindepth 1 -maxdepth 1 ! -name LICENSE.txt -exec rm -r {} +
 COPY local/image local/image
 RUN node local/image/remove-bundled-packages.ts && node local/image/trim-sdk.ts
 
