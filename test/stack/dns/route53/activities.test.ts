@@ -73,10 +73,11 @@ describe('the activities', () => {
   });
 
   it('leave the batch when they are cancelled before it is sent', async () => {
-    const publishTxtRecords = publishing(lab.provider({ batchWindowMs: 300 }));
+    const publishTxtRecords = publishing(lab.provider({ batchWindowMs: 300 }, { requestsPerSecond: 50 }));
     const running = runActivity(publishTxtRecords, input(), {
       onStart: (cancel) => {
-        setTimeout(cancel, 100);
+        // A batch collects for 100 ms at least: of two timers, the earlier one runs first, however slow the machine is.
+        setTimeout(cancel, 50);
       },
     });
     await expect(running).rejects.toMatchObject({ name: 'CancelledFailure' });
