@@ -32,3 +32,12 @@ export async function withStartedThreads<Result>(
 export async function endThreads(threads: readonly Thread[]): Promise<void> {
   await Promise.all(threads.map((thread) => thread.terminate()));
 }
+
+/**
+ * CPU time of threads since they have started, in milliseconds; pending while one of them gets no core.
+ * @throws Error `ERR_WORKER_NOT_RUNNING` where one has ended.
+ */
+export async function cpuMsOf(threads: readonly Thread[]): Promise<number> {
+  const usages = await Promise.all(threads.map((thread) => thread.cpuUsage()));
+  return usages.reduce((sum, { user, system }) => sum + (user + system) / 1_000, 0);
+}

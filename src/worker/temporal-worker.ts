@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { type CompiledWorkerOptions, type Logger, Worker, type WorkerOptions } from '@temporalio/worker';
 import type { WorkflowCreator } from '@temporalio/worker/lib/workflow/interface.js';
 import type { WorkflowBundleWithSourceMapAndFilename } from '@temporalio/worker/lib/workflow/workflow-worker-thread/input.js';
-import { endThreads, withStartedThreads } from './started-threads.ts';
+import { cpuMsOf, endThreads, withStartedThreads } from './started-threads.ts';
 import { WatchedWorkflowCreator, type WorkflowThread } from './watched-workflows.ts';
 
 const SOURCE_MAP = '//# sourceMappingURL=';
@@ -73,7 +73,7 @@ export class TemporalWorker extends Worker {
 
 async function startThread(start: () => Promise<WorkflowCreator>): Promise<WorkflowThread> {
   const { result: creator, threads } = await withStartedThreads(start);
-  return { creator, terminate: () => endThreads(threads) };
+  return { creator, terminate: () => endThreads(threads), cpuMs: () => cpuMsOf(threads) };
 }
 
 /**

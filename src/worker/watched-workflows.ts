@@ -4,8 +4,13 @@ import type { WorkflowInfo } from '@temporalio/workflow';
 import { LRUCache } from 'lru-cache';
 import { maxEntries } from '../cache/max-entries.ts';
 
-/** Silent checks of a thread that has work before it counts as stuck: not one look at a clock, since a process can be stopped. */
+/**
+ * Silent checks of a thread that has work before it counts as stuck: not one look at a clock, since a process can be stopped.
+ * Since a thread can wait for a core as well, it must also have run for half of that time.
+ */
 const MAX_SILENT_CHECKS = 5;
+/** The same of a thread that runs less: it may wait for something that does not come. */
+const MAX_SILENT_CHECKS_WITHOUT_CPU = 60;
 /** The same at the end of the worker, when no thread has work that anything waits for. */
 const MAX_SILENT_CHECKS_AT_END = 1;
 /** Five of them are the time-out of a workflow task, after which the server gives it to another worker. */
@@ -17,6 +22,8 @@ const MAX_SUSPECTS = 1_000;
 export interface WorkflowThread {
   readonly creator: WorkflowCreator;
   readonly terminate: () => Promise<unknown>;
+  /** CPU time since it has started, in milliseconds; pending while the thread gets no core. Rejects once it has ended. */
+  readonly cpuMs: () => Promise<number>;
 }
 
 /** How the threads of workflows are started. */
@@ -100,6 +107,15 @@ async function startAnother<Started>(start: () => Promise<Started>): Promise<Sta
   }
 }
 
+/** Since the thread has last answered. */
+interface Silence {
+  checks: number;
+  /** CPU time of the thread at the first check that it has replied to, in milliseconds. */
+  cpuMsBefore?: number;
+  /** CPU time after that, in milliseconds. */
+  cpuMs: number;
+}
+
 class WatchedThread {
   readonly #thread: WorkflowThread;
   readonly #checkIntervalMs: number;
@@ -107,8 +123,8 @@ class WatchedThread {
   /** By request, in the order in which the thread takes them. */
   readonly #underWay = new Map<object, WorkflowInfo | undefined>();
   #checks: NodeJS.Timeout | undefined;
-  #silentChecks = 0;
-  #maxSilentChecks = MAX_SILENT_CHECKS;
+  #silence: Silence = { checks: 0, cpuMs: 0 };
+  #isEnding = false;
   #isLost = false;
 
   constructor(thread: WorkflowThread, checkIntervalMs: number, onStuck: (underWay: readonly WorkflowInfo[]) => void) {
@@ -134,8 +150,8 @@ class WatchedThread {
 
   /** Ends the thread within two checks, also one that is stuck. */
   async destroy(): Promise<void> {
-    this.#maxSilentChecks = MAX_SILENT_CHECKS_AT_END;
-    this.#silentChecks = 0;
+    this.#isEnding = true;
+    this.#silence = { checks: 0, cpuMs: 0 };
     await this.#request(undefined, () => this.#thread.creator.destroy()).catch((error: unknown) => {
       if (!this.#isLost) throw error;
     });
@@ -153,22 +169,42 @@ class WatchedThread {
       throw this.#isLost ? lostThreadError() : error;
     } finally {
       this.#underWay.delete(request);
-      this.#silentChecks = 0;
+      this.#silence = { checks: 0, cpuMs: 0 };
     }
   }
 
   #check(): void {
-    this.#silentChecks += 1;
-    if (this.#underWay.size > 0 && this.#silentChecks <= this.#maxSilentChecks) return;
+    const silence = this.#silence;
+    silence.checks += 1;
+    if (this.#underWay.size > 0 && !this.#isStuck(silence)) {
+      void this.#addCpuTime(silence);
+      return;
+    }
     clearInterval(this.#checks);
     this.#checks = undefined;
-    this.#silentChecks = 0;
+    this.#silence = { checks: 0, cpuMs: 0 };
     if (this.#underWay.size === 0) return;
     this.#isLost = true;
     const underWay = new Map([...this.#underWay.values()].flatMap((info) => (info ? [[info.runId, info]] : [])));
     if (underWay.size > 0) this.#onStuck([...underWay.values()]);
     // Requests under way fail.
     void this.#thread.terminate();
+  }
+
+  #isStuck({ checks, cpuMs }: Silence): boolean {
+    if (this.#isEnding) return checks > MAX_SILENT_CHECKS_AT_END;
+    if (checks > MAX_SILENT_CHECKS_WITHOUT_CPU) return true;
+    return checks > MAX_SILENT_CHECKS && cpuMs >= (MAX_SILENT_CHECKS * this.#checkIntervalMs) / 2;
+  }
+
+  async #addCpuTime(silence: Silence): Promise<void> {
+    try {
+      const cpuMs = await this.#thread.cpuMs();
+      silence.cpuMsBefore ??= cpuMs;
+      silence.cpuMs = cpuMs - silence.cpuMsBefore;
+    } catch {
+      // A thread that has ended fails its requests itself.
+    }
   }
 }
 

@@ -10,13 +10,19 @@ function runOf(runId: string): WorkflowCreateOptions {
   return { info: { runId, workflowId: 'w', workflowType: 'clusterCertificates' } } as WorkflowCreateOptions;
 }
 
-/** A thread whose requests never return until it is ended. */
-function stuckThread() {
+/** A thread whose requests never return until it is ended. @param share of a core that it gets; 0: it never runs. */
+function stuckThread(share = 1) {
+  let cpuMs = 0;
   const ended = Promise.withResolvers<never>();
   ended.promise.catch(() => undefined);
   const creator: WorkflowCreator = { createWorkflow: () => ended.promise, destroy: () => ended.promise };
   return {
     creator,
+    cpuMs: async () => {
+      if (share === 0) return await new Promise<number>(() => undefined);
+      cpuMs += share * CHECK_INTERVAL_MS;
+      return cpuMs;
+    },
     terminate: async () => ended.reject(new UnexpectedError('Workflow Worker Thread exited', undefined)),
   };
 }
@@ -49,7 +55,7 @@ test('the thread ends with the last worker that shares it, and is not shared aft
     createWorkflow: () => Promise.reject(new Error('unused')),
     destroy: async () => void (ended += 1),
   };
-  const workflows = await watched({ startUnlimited: async () => ({ creator, terminate: async () => undefined }) });
+  const workflows = await watched({ startUnlimited: async () => ({ ...stuckThread(), creator }) });
   const shared = workflows.share();
   await workflows.destroy();
   expect(ended).toBe(0);
@@ -73,6 +79,66 @@ test('at the end of the worker, a stuck thread is ended within two checks; nothi
     await vi.advanceTimersByTimeAsync(1);
     await ending;
     expect(stuck).toEqual([]);
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+test.each([
+  ['a whole core', 1, 6],
+  ['more than half a core', 0.7, 6],
+  ['a quarter of a core', 0.25, 12],
+  ['a twentieth of a core', 0.05, 52],
+  ['no core, or waits for what does not come', 0, 61],
+])('a thread that gets %s counts as stuck after a time in which it could have answered', async (_, share, checks) => {
+  vi.useFakeTimers();
+  try {
+    const workflows = await watched({ startUnlimited: async () => stuckThread(share) });
+    let isEnded = false;
+    const creating = workflows.createWorkflow(runOf('1')).catch(() => {
+      isEnded = true;
+    });
+    await vi.advanceTimersByTimeAsync(checks * CHECK_INTERVAL_MS - 1);
+    expect(isEnded).toBe(false);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(isEnded).toBe(true);
+    await creating;
+    const ending = workflows.destroy();
+    await vi.advanceTimersByTimeAsync(2 * CHECK_INTERVAL_MS);
+    await ending;
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+test('an answer begins the time anew, also for a reading of the CPU time that comes after it', async () => {
+  vi.useFakeTimers();
+  try {
+    const answers: (() => void)[] = [];
+    const readings: ((cpuMs: number) => void)[] = [];
+    let isEnded = false;
+    const workflows = await watched({
+      startUnlimited: async () => ({
+        creator: {
+          createWorkflow: () => new Promise((resolve) => void answers.push(() => resolve({} as never))),
+          destroy: async () => undefined,
+        },
+        cpuMs: () => new Promise((resolve) => void readings.push(resolve)),
+        terminate: async () => {
+          isEnded = true;
+        },
+      }),
+    });
+    const creating = [workflows.createWorkflow(runOf('1')), workflows.createWorkflow(runOf('2'))];
+    await vi.advanceTimersByTimeAsync(8 * CHECK_INTERVAL_MS);
+    answers.shift()?.();
+    await creating[0];
+    for (const [index, resolve] of readings.splice(0).entries()) resolve(index * CHECK_INTERVAL_MS);
+    await vi.advanceTimersByTimeAsync(20 * CHECK_INTERVAL_MS);
+    expect(isEnded).toBe(false);
+    answers.shift()?.();
+    await Promise.all(creating);
+    await workflows.destroy();
   } finally {
     vi.useRealTimers();
   }
