@@ -26,6 +26,8 @@ export interface GuardedCommand {
   readonly cwd?: string;
   /** Standard output and error are appended to this file. */
   readonly logFile: string;
+  /** Standard error is appended to this one instead. */
+  readonly errorFile?: string;
 }
 
 /** A process that {@link spawnGuarded} has started. */
@@ -48,11 +50,13 @@ const DEFAULT_STOP_TIMEOUT_MS = 10_000;
 export async function spawnGuarded(command: GuardedCommand): Promise<GuardedProcess> {
   await mkdir(dirname(command.logFile), { recursive: true });
   const log = await promisify(open)(command.logFile, 'a', 0o600);
+  let errors = log;
   try {
+    if (command.errorFile !== undefined) errors = await promisify(open)(command.errorFile, 'a', 0o600);
     const child = spawn('sh', ['-c', GUARD_SCRIPT, 'guard', command.command, ...command.args], {
       // A process group of its own, so that Ctrl-C in the terminal does not reach it: this process stops it in order.
       detached: true,
-      stdio: ['pipe', log, log],
+      stdio: ['pipe', log, errors],
       env: { ...(command.environment ?? process.env) },
       ...(command.cwd === undefined ? {} : { cwd: command.cwd }),
     });
@@ -62,7 +66,7 @@ export async function spawnGuarded(command: GuardedCommand): Promise<GuardedProc
     await spawned;
     return guarded(child, end);
   } finally {
-    await promisify(close)(log);
+    for (const file of new Set([log, errors])) await promisify(close)(file);
   }
 }
 

@@ -13,7 +13,7 @@ import { type Pebble, startPebble } from '../../support/acme/pebble.ts';
 import { type FaultProxy, startFaultProxy } from '../../support/faults/fault-proxy.ts';
 import { PEBBLE_CONNECTIONS } from '../../support/faults/upstream.ts';
 import { useManagementCluster } from '../../support/kubernetes/management-cluster.ts';
-import { endProcesses, startCertman } from '../../support/process/certman-process.ts';
+import { type CommandResult, endProcesses, expectExit, runCertman } from '../../support/process/certman-process.ts';
 
 const EAB_KEY = createHmac('sha256', 'a key that the CA gave').digest('base64url');
 const folder = mkdtempSync(join(tmpdir(), 'certman-account-'));
@@ -51,17 +51,12 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-interface Outcome {
-  readonly code: number;
-  readonly output: string;
-}
-
-async function account(...args: readonly string[]): Promise<Outcome> {
+async function account(...args: readonly string[]): Promise<CommandResult> {
   return await accountWith({}, ...args);
 }
 
-async function accountWith(more: Readonly<Record<string, string>>, ...args: readonly string[]): Promise<Outcome> {
-  const command = await startCertman(['account', ...args], {
+async function accountWith(more: Readonly<Record<string, string>>, ...args: readonly string[]): Promise<CommandResult> {
+  return await runCertman(['account', ...args], {
     HOME: '/nonexistent',
     KUBECONFIG: kubeconfig,
     CERTMAN_NAMESPACE: namespace,
@@ -69,8 +64,6 @@ async function accountWith(more: Readonly<Record<string, string>>, ...args: read
     CERTMAN_ACME_CA_BUNDLE: caBundle,
     ...more,
   });
-  const exit = await command.waitForExit();
-  return { code: Number(/^code (\d+)$/.exec(exit)?.[1]), output: command.output() };
 }
 
 const create = (directoryUrl: string, ...more: readonly string[]) =>
@@ -83,11 +76,11 @@ const changes = () => proxy.seen.filter(({ method, path }) => method === 'POST' 
 
 describe('certman account create', () => {
   it('prints a Secret with the URL and the key of the new account', async () => {
-    const { code, output } = await create(pebble.directoryUrl, '--agree-tos', '--email', 'ops@example.com');
-    expect(code).toBe(0);
-    const [note = '', ...manifest] = output.split('\n');
-    const accountUrl = /^registered the account (.+)$/.exec(note)?.[1] ?? '';
-    const secret: unknown = parse(manifest.join('\n'));
+    const { stdout, output } = await expectExit(
+      create(pebble.directoryUrl, '--agree-tos', '--email', 'ops@example.com'),
+    );
+    const accountUrl = /^registered the account (.+)$/m.exec(output)?.[1] ?? '';
+    const secret: unknown = parse(stdout);
     expect(secret).toEqual({
       apiVersion: 'v1',
       kind: 'Secret',
@@ -107,8 +100,7 @@ describe('certman account create', () => {
   });
 
   it('registers nothing without agreement to the terms, and says where they are', async () => {
-    const { code, output } = await create(`${proxy.url}/dir`, '--apply');
-    expect(code).toBe(2);
+    const { output } = await expectExit(create(`${proxy.url}/dir`, '--apply'), 2);
     expect(output).toMatch(/requires agreement to its terms of service: data:text\/plain,/);
     expect(output).toContain('add --agree-tos');
     expect(changes()).toBe(0);
@@ -118,26 +110,22 @@ describe('certman account create', () => {
   it('binds the account to an external one whose key is in a Secret, and says so where that is missing', async () => {
     const register = (...more: readonly string[]) =>
       create(customersOnly.directoryUrl, '--agree-tos', '--apply', ...more);
-    const without = await register();
-    expect(without).toMatchObject({ code: 2, output: expect.stringContaining('add --eab-secret') as string });
-    const missing = await register('--eab-secret', 'eab');
-    expect(missing.code).toBe(2);
+    expect((await expectExit(register(), 2)).output).toContain('add --eab-secret');
+    const missing = await expectExit(register('--eab-secret', 'eab'), 2);
     expect(missing.output).toContain(`Secret ${namespace}/eab does not exist`);
     expect(missing.output).toContain('kubectl create secret generic eab');
 
     const { admin } = managementCluster();
     const stringData = { 'key-id': 'customer-1', 'hmac-key': createHmac('sha256', 'another').digest('base64url') };
     await admin.create(SECRETS, { metadata: { namespace, name: 'eab' }, stringData });
-    const wrong = await register('--eab-secret', 'eab');
-    expect(wrong.code).toBe(1);
+    const wrong = await expectExit(register('--eab-secret', 'eab'), 1);
     expect(wrong.output).toContain('external account binding JWS verification error');
     expect(wrong.output).not.toContain(stringData['hmac-key']);
     expect(Object.keys((await accountSecret())?.['data'] ?? {})).toEqual(['private-key']);
 
     const eab = Buffer.from(`${EAB_KEY}\n`).toString('base64');
     await admin.patch(SECRETS, { namespace, name: 'eab' }, [{ op: 'replace', path: '/data/hmac-key', value: eab }]);
-    const done = await register('--eab-secret', 'eab');
-    expect(done.code).toBe(0);
+    const done = await expectExit(register('--eab-secret', 'eab'));
     expect(done.output).not.toContain(EAB_KEY);
     expect(Object.keys((await accountSecret())?.['data'] ?? {}).sort()).toEqual(['account-url', 'private-key']);
   });
@@ -145,15 +133,14 @@ describe('certman account create', () => {
   it('loses no account when the answer of the CA is lost, and never overwrites one', async () => {
     const register = () => create(`${proxy.url}/dir`, '--agree-tos', '--apply');
     const lost = proxy.inject({ when: ({ path }) => path === '/sign-me-up', fault: { kind: 'cutAfter' }, times: 1 });
-    expect((await register()).code).toBe(1);
+    await expectExit(register(), 1);
     expect(lost.hits()).toBe(1);
     const key = ((await accountSecret())?.['data'] as Readonly<Record<string, string>> | undefined)?.['private-key'];
-    expect((await register()).code).toBe(0);
+    await expectExit(register());
     const before = (await accountSecret())?.['data'];
     expect(before).toEqual({ 'private-key': key, 'account-url': expect.any(String) as string });
     proxy.clearSeen();
-    const again = await register();
-    expect(again).toMatchObject({ code: 1, output: expect.stringContaining('exists already') as string });
+    expect((await expectExit(register(), 1)).output).toContain('exists already');
     expect(changes()).toBe(0);
     expect((await accountSecret())?.['data']).toEqual(before);
   });
@@ -169,9 +156,8 @@ describe('the account in the Secret', () => {
   });
 
   it('is shown as the CA has it', async () => {
-    const { code, output } = await account('show', '--json');
-    expect(code).toBe(0);
-    expect(JSON.parse(output)).toEqual({
+    const { stdout } = await expectExit(account('show', '--json'));
+    expect(JSON.parse(stdout)).toEqual({
       secret: ACCOUNT_SECRET,
       url: expect.stringContaining('/my-account/') as string,
       ca: new URL(proxy.url).host,
@@ -190,23 +176,21 @@ describe('the account in the Secret', () => {
     expect((await account('update-contact')).output).toContain('from ops@example.com to sre@example.com');
     proxy.clearSeen();
     const again = await account('update-contact', '-o', 'json');
-    expect(JSON.parse(again.output)).toMatchObject({ outcome: 'unchanged', to: ['mailto:sre@example.com'] });
+    expect(JSON.parse(again.stdout)).toMatchObject({ outcome: 'unchanged', to: ['mailto:sre@example.com'] });
     // It was read.
     expect(changes()).toBe(1);
     expect((await account('update-contact', '--remove')).output).toContain('from sre@example.com to none');
-    expect(JSON.parse((await account('show', '--json')).output)).toMatchObject({ contact: [] });
-    expect((await account('update-contact', '--email', 'nobody')).code).toBe(2);
-    expect((await account('update-contact', '--email', 'a@b.example', '--remove')).code).toBe(2);
+    expect(JSON.parse((await account('show', '--json')).stdout)).toMatchObject({ contact: [] });
+    await expectExit(account('update-contact', '--email', 'nobody'), 2);
+    await expectExit(account('update-contact', '--email', 'a@b.example', '--remove'), 2);
   });
 
   it('gets another key only with --yes, and no key is printed', async () => {
-    const { thumbprint } = (JSON.parse((await account('show', '--json')).output) as { key: { thumbprint: string } })
+    const { thumbprint } = (JSON.parse((await account('show', '--json')).stdout) as { key: { thumbprint: string } })
       .key;
     const before = (await accountSecret())?.['data'];
-    const asked = await account('rollover');
-    expect(asked).toMatchObject({ code: 2, output: expect.stringContaining('add --yes') as string });
-    const planned = await account('rollover', '--dry-run');
-    expect(planned.code).toBe(0);
+    expect((await expectExit(account('rollover'), 2)).output).toContain('add --yes');
+    const planned = await expectExit(account('rollover', '--dry-run'));
     expect(planned.output).toMatch(/Would:\n1\. store a new key.*\n2\. have the CA.*\n3\. replace/);
     expect((await accountSecret())?.['data']).toEqual(before);
 
@@ -215,15 +199,13 @@ describe('the account in the Secret', () => {
       fault: { kind: 'cutAfter' },
       times: 1,
     });
-    const cut = await account('rollover', '--yes', '--key-type', 'p-384');
-    expect(cut.code).toBe(1);
+    const cut = await expectExit(account('rollover', '--yes', '--key-type', 'p-384'), 1);
     expect(cut.output).toContain('The same command completes it.');
     lost.remove();
     expect((await account('show')).output).toContain('rollover   unfinished');
     expect((await account('rollover', '--dry-run')).output).toMatch(/unfinished\. Would:\n1\. replace the present key/);
-    const done = await account('rollover', '--yes', '-o', 'yaml');
-    expect(done.code).toBe(0);
-    const shown = JSON.parse((await account('show', '--json')).output) as { key: { thumbprint: string } };
+    const done = await expectExit(account('rollover', '--yes', '-o', 'yaml'));
+    const shown = JSON.parse((await account('show', '--json')).stdout) as { key: { thumbprint: string } };
     expect(shown).toMatchObject({ rolloverUnfinished: false, key: { type: 'p-384' } });
     expect(shown.key.thumbprint).not.toBe(thumbprint);
     expect(done.output).toContain(shown.key.thumbprint);
@@ -238,7 +220,7 @@ it('the account of another CA of the settings is shown, changed and given anothe
   await create(first, '--agree-tos', '--apply');
   const untouched = (await accountSecret())?.['data'];
   const ofOther = ['--agree-tos', '--apply', '--eab-secret', 'eab', '--secret', 'other-account'];
-  expect((await create(customersOnly.directoryUrl, ...ofOther)).code).toBe(0);
+  await expectExit(create(customersOnly.directoryUrl, ...ofOther));
   const of = (...args: readonly string[]) =>
     accountWith(
       {
@@ -249,37 +231,33 @@ it('the account of another CA of the settings is shown, changed and given anothe
     );
 
   const show = async () => {
-    const { code, output } = await of('show', '--secret', 'other-account', '--json');
-    expect(code).toBe(0);
-    return JSON.parse(output) as { readonly key: { readonly thumbprint: string } };
+    const { stdout } = await expectExit(of('show', '--secret', 'other-account', '--json'));
+    return JSON.parse(stdout) as { readonly key: { readonly thumbprint: string } };
   };
   const before = await show();
   const { host } = new URL(customersOnly.url);
   expect(before).toMatchObject({ secret: 'other-account', ca: host, directoryUrl: customersOnly.directoryUrl });
-  const changed = await of('update-contact', '--secret', 'other-account', '--email', 'ops@example.com');
-  expect(changed).toMatchObject({
-    code: 0,
-    output: expect.stringContaining(`to ops@example.com at ${host}`) as string,
-  });
-  expect((await of('rollover', '--secret', 'other-account', '--yes')).code).toBe(0);
+  const changed = await expectExit(of('update-contact', '--secret', 'other-account', '--email', 'ops@example.com'));
+  expect(changed.stdout).toContain(`to ops@example.com at ${host}`);
+  await expectExit(of('rollover', '--secret', 'other-account', '--yes'));
   const after = await show();
   expect(after).toMatchObject({ contact: ['mailto:ops@example.com'], rolloverUnfinished: false });
   expect(after.key.thumbprint).not.toBe(before.key.thumbprint);
   expect((await accountSecret())?.['data']).toEqual(untouched);
 
-  const absent = await of('show', '--secret', 'absent-account');
-  expect(absent).toMatchObject({ code: 1, output: expect.stringContaining('absent-account') as string });
+  expect((await expectExit(of('show', '--secret', 'absent-account'), 1)).output).toContain('absent-account');
   for (const command of ['show', 'update-contact', 'rollover']) {
-    const unknown = await of(command, '--secret', 'unlisted', ...(command === 'rollover' ? ['--yes'] : []));
-    expect(unknown.code).toBe(2);
+    const unknown = await expectExit(
+      of(command, '--secret', 'unlisted', ...(command === 'rollover' ? ['--yes'] : [])),
+      2,
+    );
     expect(unknown.output).toContain(`${ACCOUNT_SECRET}, absent-account, other-account`);
   }
 });
 
 it('without the Secret, each command says which one is missing', async () => {
   for (const args of [['show'], ['update-contact'], ['rollover', '--yes']]) {
-    const { code, output } = await account(...args);
+    const { output } = await expectExit(account(...args), 1);
     expect(output).toContain(`Secret ${namespace}/${ACCOUNT_SECRET} with the ACME account does not exist`);
-    expect(code).toBe(1);
   }
 });

@@ -9,7 +9,7 @@ import { SECRETS } from '../../../src/kubernetes/objects/resources.ts';
 import { type Pebble, startPebble } from '../../support/acme/pebble.ts';
 import { type ServedZone, serveZone } from '../../support/dns/dns-servers.ts';
 import { createClusterDeployment, useManagementCluster } from '../../support/kubernetes/management-cluster.ts';
-import { endProcesses, startCertman } from '../../support/process/certman-process.ts';
+import { endProcesses, expectExit, runCertman } from '../../support/process/certman-process.ts';
 import { eventually } from '../../support/vitest/eventually.ts';
 
 /** By the directories of both. */
@@ -41,7 +41,7 @@ beforeAll(async () => {
     [second, SECOND],
   ] as const) {
     const args = ['account', 'create', '--directory', directoryUrl, '--agree-tos', '--secret', secret, '--apply'];
-    expect((await certman(args)).code).toBe(0);
+    await expectExit(certman(args));
   }
   await put('example.com', `0 issue "${IDENTITY}"`);
 });
@@ -58,7 +58,7 @@ async function put(name: string, ...records: readonly string[]): Promise<void> {
 }
 
 async function certman(args: readonly string[], more: Readonly<Record<string, string>> = {}) {
-  const command = await startCertman(args, {
+  return await runCertman(args, {
     HOME: '/nonexistent',
     KUBECONFIG: kubeconfig,
     CERTMAN_NAMESPACE: namespace,
@@ -69,15 +69,13 @@ async function certman(args: readonly string[], more: Readonly<Record<string, st
     CERTMAN_DOH_CA_BUNDLE: dohCa,
     ...more,
   });
-  const exit = await command.waitForExit();
-  return { code: Number(/^code (\d+)$/.exec(exit)?.[1]), output: command.output() };
 }
 
 const check = (...args: readonly string[]) => certman(['ca', 'check', '--namespace', namespace, ...args]);
 
-async function checkJson(...args: readonly string[]): Promise<CaCheck & { readonly code: number }> {
-  const { code, output } = await check('-o', 'json', ...args);
-  return { code, ...(JSON.parse(output) as CaCheck) };
+async function checkJson(code: number, ...args: readonly string[]): Promise<CaCheck> {
+  const { stdout } = await expectExit(check('-o', 'json', ...args), code);
+  return JSON.parse(stdout) as CaCheck;
 }
 
 async function accountUrl(name: string): Promise<string> {
@@ -90,19 +88,17 @@ const hostOf = (pebble: Pebble | undefined): string => new URL(pebble?.directory
 
 it('passes where both CAs can be used and may issue for each cluster', async () => {
   await createClusterDeployment(managementCluster().admin, namespace, 'free');
-  const { code, cas, clusters } = await checkJson();
+  const { cas, clusters } = await checkJson(0);
   expect(cas).toMatchObject([
     { ca: hostOf(first), secret: 'lets-encrypt-account', accountStatus: 'valid', ari: true, caaIdentities: [IDENTITY] },
     { ca: hostOf(second), secret: SECOND, account: await accountUrl(SECOND), accountStatus: 'valid' },
   ]);
   expect(clusters).toEqual({ checked: 1, refused: [], undecided: [] });
-  expect(code).toBe(0);
 });
 
 it('checks the staging CA as those that certificates are ordered from', async () => {
   const staging = { CERTMAN_FALLBACK_ACCOUNTS: '', CERTMAN_STAGING_ACCOUNT: `${SECOND}=${second?.directoryUrl}` };
-  const { code, output } = await certman(['ca', 'check', '-n', namespace], staging);
-  expect(code).toBe(0);
+  const { output } = await expectExit(certman(['ca', 'check', '-n', namespace], staging));
   expect(output).toMatch(new RegExp(`^staging +${hostOf(second)} +${SECOND} +usable +valid +yes`, 'm'));
   expect(output).toContain('1 cluster checked: every CA may issue for each.');
 });
@@ -114,8 +110,7 @@ it('names the clusters that a CA may not issue for, with the record', async () =
   await put('methods.example.com', `0 issue "${IDENTITY}; validationmethods=http-01"`);
   await put('wild.example.com', `0 issue "${IDENTITY}"`, '0 issuewild ";"');
   for (const name of ['bound', 'methods', 'wild']) await createClusterDeployment(admin, namespace, name);
-  const { code, clusters } = await checkJson();
-  expect(code).toBe(1);
+  const { clusters } = await checkJson(1);
   expect(clusters.checked).toBe(4);
   const refused = clusters.refused.map(({ cluster, ca, message }) => [cluster.split('/')[1], ca, message]);
   const bound = expect.stringMatching(/CAA records of bound\.example\.com forbid .*accounturi/) as string;
@@ -128,15 +123,14 @@ it('names the clusters that a CA may not issue for, with the record', async () =
     ['wild', hostOf(first), wild],
     ['wild', hostOf(second), wild],
   ]);
-  const text = await check();
-  expect(text.code).toBe(1);
+  const text = await expectExit(check(), 1);
   expect(text.output).toContain('4 clusters checked: 3 clusters not with every CA.');
   expect(text.output).toMatch(new RegExp(`^${namespace}/bound +${hostOf(second)} +CAA records of bound`, 'm'));
 });
 
 it('checks the clusters with the given labels only', async () => {
-  const { code, clusters } = await checkJson('--selector', 'region=nowhere');
-  expect({ code, checked: clusters.checked }).toEqual({ code: 0, checked: 0 });
+  const { clusters } = await checkJson(0, '--selector', 'region=nowhere');
+  expect(clusters.checked).toBe(0);
 });
 
 it('says why a CA cannot be used', async () => {
@@ -144,14 +138,11 @@ it('says why a CA cannot be used', async () => {
     CERTMAN_FALLBACK_ACCOUNTS: `no-account=${second?.directoryUrl}`,
     CERTMAN_STAGING_ACCOUNT: 'no-staging=https://staging.example/dir',
   };
-  const missing = await certman(['ca', 'check', '-n', namespace, '-l', 'region=nowhere'], of);
-  expect(missing.code).toBe(1);
+  const missing = await expectExit(certman(['ca', 'check', '-n', namespace, '-l', 'region=nowhere'], of), 1);
   expect(missing.output.match(/NOT USABLE/g)).toHaveLength(2);
   for (const name of ['no-account', 'no-staging'])
     expect(missing.output).toContain(`Secret ${namespace}/${name} with the ACME account does not exist`);
-  const profile = await certman(['ca', 'check', '-n', namespace, '-l', 'region=nowhere'], {
-    CERTMAN_ACME_PROFILE: 'of-another-ca',
-  });
-  expect(profile.code).toBe(1);
+  const otherProfile = { CERTMAN_ACME_PROFILE: 'of-another-ca' };
+  const profile = await expectExit(certman(['ca', 'check', '-n', namespace, '-l', 'region=nowhere'], otherProfile), 1);
   expect(profile.output).toContain('It does not offer the profile of-another-ca of CERTMAN_ACME_PROFILE, but ');
 });

@@ -2,14 +2,12 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { freePort } from '../../../local/stack/process/ports.ts';
 import { settingsAsMarkdown } from '../../../src/configuration/describe-settings.ts';
-import { endProcesses, startCertman } from '../../support/process/certman-process.ts';
+import { endProcesses, expectExit, runCertman } from '../../support/process/certman-process.ts';
 
 afterAll(endProcesses);
 
 async function run(args: readonly string[], environment: Readonly<Record<string, string>> = {}) {
-  const command = await startCertman(args, { HOME: '/nonexistent', ...environment });
-  const exit = await command.waitForExit();
-  return { code: Number(/^code (\d+)$/.exec(exit)?.[1]), output: command.output() };
+  return await runCertman(args, { HOME: '/nonexistent', ...environment });
 }
 
 describe('wrong use', () => {
@@ -38,44 +36,42 @@ describe('wrong use', () => {
     [['codec-server', '--origin', 'https://temporal.example.com/path'], /expected scheme, host and port only/],
     [['codec-server', '--token-file', '/no/such/file'], /--token-file \/no\/such\/file cannot be read \(ENOENT\)/],
   ])('exits with 2 and says what is expected: %j', async (args, message) => {
-    const { code, output } = await run(args);
-    expect(output).toMatch(message);
-    expect(code).toBe(2);
+    expect((await expectExit(run(args), 2)).output).toMatch(message);
   });
 });
 
 describe('certman config', () => {
   it('prints the settings as docs/configuration.md has them', async () => {
-    expect(await run(['config', '--markdown'])).toEqual({ code: 0, output: settingsAsMarkdown() });
+    expect((await expectExit(run(['config', '--markdown']))).output).toBe(settingsAsMarkdown());
   });
 
   it('says that all settings are valid', async () => {
-    expect((await run(['config', '--check'])).code).toBe(0);
+    await expectExit(run(['config', '--check']));
   });
 
   it('reports every problem, and variables that are named like settings but are none', async () => {
-    const wrong = await run(['config', '--check'], { CERTMAN_MANAGEMENT_CLUSTER: 'No!', CERTMAN_KEY_TYPE: 'md5' });
-    expect(wrong.code).toBe(2);
+    const wrong = await expectExit(
+      run(['config', '--check'], { CERTMAN_MANAGEMENT_CLUSTER: 'No!', CERTMAN_KEY_TYPE: 'md5' }),
+      2,
+    );
     expect(wrong.output).toMatch(/CERTMAN_MANAGEMENT_CLUSTER.*CERTMAN_KEY_TYPE/s);
-    const unknown = await run(['config', '--check'], { CERTMAN_KEYTYPE: 'p-256' });
-    expect(unknown).toMatchObject({
-      code: 0,
-      output: expect.stringContaining('did you mean CERTMAN_KEY_TYPE?') as string,
-    });
+    const unknown = await expectExit(run(['config', '--check'], { CERTMAN_KEYTYPE: 'p-256' }));
+    expect(unknown.output).toContain('did you mean CERTMAN_KEY_TYPE?');
   });
 });
 
 describe('without Temporal', () => {
   it('a renewal fails with 1 and names the setting to check', async () => {
-    const { code, output } = await run(['renew', 'ns/demo'], { TEMPORAL_ADDRESS: `127.0.0.1:${await freePort()}` });
-    expect(code).toBe(1);
+    const { output } = await expectExit(
+      run(['renew', 'ns/demo'], { TEMPORAL_ADDRESS: `127.0.0.1:${await freePort()}` }),
+      1,
+    );
     expect(output).toContain('TEMPORAL_ADDRESS');
   });
 
   it('a status that cannot show the resources of the management cluster either says why of both', async () => {
     const address = `127.0.0.1:${await freePort()}`;
-    const { code, output } = await run(['status'], { TEMPORAL_ADDRESS: address, KUBECONFIG: '/no/such/file' });
-    expect(code).toBe(2);
+    const { output } = await expectExit(run(['status'], { TEMPORAL_ADDRESS: address, KUBECONFIG: '/no/such/file' }), 2);
     expect(output).toMatch(new RegExp(`${address}.* cannot be shown either: .*/no/such/file`, 's'));
   });
 });

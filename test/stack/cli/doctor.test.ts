@@ -8,7 +8,7 @@ import { SECRETS } from '../../../src/kubernetes/objects/resources.ts';
 import { createCluster, type E2eCluster } from '../../support/e2e/clusters.ts';
 import { waitUntilCertified } from '../../support/e2e/evidence.ts';
 import { useE2eHarness } from '../../support/e2e/harness.ts';
-import { endProcesses, startCertman } from '../../support/process/certman-process.ts';
+import { endProcesses, expectExit, runCertman } from '../../support/process/certman-process.ts';
 import { eventually } from '../../support/vitest/eventually.ts';
 import { WAIT_TIMEOUT_MS } from '../../support/vitest/timeouts.ts';
 
@@ -38,11 +38,8 @@ const namesOf = (results: readonly CheckResult[]): readonly string[] => results.
 
 test('passes for a healthy installation, as the ServiceAccount of the workers, and prints no secret', async () => {
   const args = ['doctor', cluster.name, '-n', cluster.namespace, '-o', 'json'];
-  const command = await startCertman(args, environment);
-  const exit = await command.waitForExit();
-  const output = command.output();
-  expect(exit, output).toBe('code 0');
-  const { ok, checks } = JSON.parse(output) as { readonly ok: boolean; readonly checks: readonly CheckResult[] };
+  const { stdout, output } = await expectExit(runCertman(args, environment));
+  const { ok, checks } = JSON.parse(stdout) as { readonly ok: boolean; readonly checks: readonly CheckResult[] };
   expect(ok).toBe(true);
   const others = checks.filter(({ status }) => status !== 'passed').map(({ id }) => id.replace(/:127.*/, ''));
   // The resolver serves the test's zones only.
@@ -56,11 +53,11 @@ test('passes for a healthy installation, as the ServiceAccount of the workers, a
 });
 
 test('exits with 1 and names what failed on stderr', async () => {
-  const command = await startCertman(['doctor', '--pre'], { ...environment, CERTMAN_ACME_PROFILE: 'of-another-ca' });
-  expect(await command.waitForExit()).toBe('code 1');
-  expect(command.output()).toContain('✗ it offers the profile of the settings');
+  const changed = { ...environment, CERTMAN_ACME_PROFILE: 'of-another-ca' };
+  const { output } = await expectExit(runCertman(['doctor', '--pre'], changed), 1);
+  expect(output).toContain('✗ it offers the profile of the settings');
   // The ServiceAccount may not install.
-  expect(command.output()).toMatch(/^2 checks failed: kubernetes-install-rights, ca-profile\. Once it is corrected/m);
+  expect(output).toMatch(/^2 checks failed: kubernetes-install-rights, ca-profile\. Once it is corrected/m);
 });
 
 test.each([

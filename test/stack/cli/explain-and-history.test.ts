@@ -16,7 +16,7 @@ import { createCluster, deleteCluster, type E2eCluster } from '../../support/e2e
 import { getClusterDeployment, waitUntilCertified } from '../../support/e2e/evidence.ts';
 import { useE2eHarness } from '../../support/e2e/harness.ts';
 import { startFaultProxy } from '../../support/faults/fault-proxy.ts';
-import { endProcesses, startCertman } from '../../support/process/certman-process.ts';
+import { endProcesses, expectExit, runCertman, startCertman } from '../../support/process/certman-process.ts';
 
 const lab = useE2eHarness({ worker: SERVING_ENVIRONMENT });
 afterAll(endProcesses);
@@ -24,21 +24,17 @@ let cluster: E2eCluster;
 let firstSerial: string;
 
 async function certman(args: readonly string[], environment: Readonly<Record<string, string>> = {}) {
-  const command = await startCertman(args, { ...lab().commandEnvironment(), ...environment });
-  const exit = await command.waitForExit();
-  return { code: Number(/^code (\d+)$/.exec(exit)?.[1]), output: command.output() };
+  return await runCertman(args, { ...lab().commandEnvironment(), ...environment });
 }
 
 async function explained(name: string, namespace: string): Promise<Explanation> {
-  const { code, output } = await certman(['explain', name, '-n', namespace, '-o', 'json']);
-  expect(code, output).toBe(0);
-  return JSON.parse(output) as Explanation;
+  const { stdout } = await expectExit(certman(['explain', name, '-n', namespace, '-o', 'json']));
+  return JSON.parse(stdout) as Explanation;
 }
 
 async function historyOf(): Promise<CertificateHistory> {
-  const { code, output } = await certman(['history', cluster.name, '-n', cluster.namespace, '-o', 'json']);
-  expect(code, output).toBe(0);
-  return JSON.parse(output) as CertificateHistory;
+  const { stdout } = await expectExit(certman(['history', cluster.name, '-n', cluster.namespace, '-o', 'json']));
+  return JSON.parse(stdout) as CertificateHistory;
 }
 
 beforeAll(async () => {
@@ -62,8 +58,7 @@ test('a certificate that was issued is explained from its workflow, with the ins
 
 test('the history has each certificate, why it was ordered, who asked, and which is in use', async () => {
   await expect.poll(async () => (await historyOf()).certificates.length).toBe(1);
-  const { code, output } = await certman(['renew', cluster.name, '-n', cluster.namespace, '-o', 'json']);
-  expect(code, output).toBe(0);
+  await expectExit(certman(['renew', cluster.name, '-n', cluster.namespace, '-o', 'json']));
   // Visibility is about a second behind.
   await expect.poll(async () => (await historyOf()).certificates.length).toBe(2);
   const [renewed, first] = (await historyOf()).certificates;
@@ -83,16 +78,14 @@ test('the history has each certificate, why it was ordered, who asked, and which
 
 test('a selection is renewed, after a preview that renews nothing', async () => {
   const all = ['renew', '--all', '-n', cluster.namespace];
-  const planned = await certman([...all, '--dry-run']);
-  expect(planned.code, planned.output).toBe(0);
+  const planned = await expectExit(certman([...all, '--dry-run']));
   expect(planned.output).toMatch(new RegExp(`^${cluster.namespace}/${cluster.name}: would be renewed \\(expires in`));
-  expect((await certman(all)).code).toBe(2);
+  await expectExit(certman(all), 2);
   await expect.poll(async () => (await historyOf()).certificates.length).toBe(2);
-  const done = await certman([...all, '--yes']);
-  expect(done.code, done.output).toBe(0);
+  const done = await expectExit(certman([...all, '--yes']));
   expect(done.output).toContain('primary renewed, expires');
   const withdrawn = await certman([...all, '--withdraw', '--yes', '-o', 'json']);
-  expect(JSON.parse(withdrawn.output)).toEqual({
+  expect(JSON.parse(withdrawn.stdout)).toEqual({
     results: [{ cluster: `${cluster.namespace}/${cluster.name}`, outcome: 'no requested renewal is pending' }],
   });
   await expect.poll(async () => (await historyOf()).certificates.length).toBe(3);
@@ -113,21 +106,20 @@ test('a selection of another API server is not renewed in this Temporal', async 
   // client-node's name for it is that of no kubeconfig at all.
   await writeFile(kubeconfig, config.exportConfig().replaceAll('loaded-context', 'other'));
   const args = ['renew', '--all', '-n', cluster.namespace, '--dry-run'];
-  const { code, output } = await certman(args, { KUBECONFIG: kubeconfig });
+  const refused = await certman(args, { KUBECONFIG: kubeconfig });
   await other.close();
-  expect(code, output).toBe(2);
+  const { output } = await expectExit(refused, 2);
   expect(output).toContain('The API server of the kubeconfig is not the management cluster hive');
 });
 
 test('a report has the cluster and its orders', async () => {
-  const { code, output } = await certman(['report', '-n', cluster.namespace, '-o', 'json']);
-  expect(code, output).toBe(0);
-  const report = JSON.parse(output) as FleetReport;
+  const { stdout } = await expectExit(certman(['report', '-n', cluster.namespace, '-o', 'json']));
+  const report = JSON.parse(stdout) as FleetReport;
   const name = `${cluster.namespace}/${cluster.name}`;
   expect(report).toMatchObject({ states: { Ready: 1 }, issued: 3, unsuccessful: 0, clusters: [{ cluster: name }] });
   expect(new Set(report.orders.items.map((order) => order.cluster))).toEqual(new Set([name]));
   const elsewhere = await certman(['report', '-n', cluster.namespace, '--to', '2020-01-31', '-o', 'json']);
-  expect(JSON.parse(elsewhere.output)).toMatchObject({ issued: 0, from: '2020-01-01T00:00:00.000Z' });
+  expect(JSON.parse(elsewhere.stdout)).toMatchObject({ issued: 0, from: '2020-01-01T00:00:00.000Z' });
   const page = await certman(['report', '-n', cluster.namespace]);
   expect(page.output).toMatch(/^<!doctype html>[^]*<\/html>\n$/);
 });
@@ -135,27 +127,24 @@ test('a report has the cluster and its orders', async () => {
 test('a campaign replaces and revokes what is selected, and reports each certificate; a drill computes only', async () => {
   const [before] = (await historyOf()).certificates;
   const selection = ['--all', '-n', cluster.namespace];
-  const drill = await certman(['drill', ...selection]);
-  expect(drill.code, drill.output).toBe(0);
+  const drill = await expectExit(certman(['drill', ...selection]));
   expect(drill.output).toContain('If 1 certificate (');
   const start = ['campaign', 'start', 'replace', ...selection, '--reason', 'keyCompromise', '--name', 'leak'];
-  const planned = await certman([...start, '--dry-run']);
-  expect(planned.code, planned.output).toBe(0);
+  const planned = await expectExit(certman([...start, '--dry-run']));
   expect(planned.output).toContain(before?.serialNumber ?? 'a serial number');
-  expect((await certman(['campaign', 'status', 'leak'])).code).toBe(1);
-  const started = await certman([...start, '--yes']);
-  expect(started.code, started.output).toBe(0);
-  const status = async () => JSON.parse((await certman(['campaign', 'status', 'leak', '-o', 'json'])).output) as object;
+  await expectExit(certman(['campaign', 'status', 'leak']), 1);
+  await expectExit(certman([...start, '--yes']));
+  const status = async () => JSON.parse((await certman(['campaign', 'status', 'leak', '-o', 'json'])).stdout) as object;
   await expect.poll(status).toMatchObject({ phase: 'Completed', counts: { replaced: 1 }, late: false });
-  const report = JSON.parse((await certman(['campaign', 'report', 'leak', '-o', 'json'])).output) as object;
+  const report = JSON.parse((await certman(['campaign', 'report', 'leak', '-o', 'json'])).stdout) as object;
   const outcome = { kind: 'replaced', revocation: 'revoked' };
   expect(report).toMatchObject({ certificates: [{ serialNumber: before?.serialNumber, outcome }] });
   expect(await lab().stack.acme.statusOf(before?.serialNumber ?? '')).toMatchObject({ Status: 'Revoked', Reason: 1 });
   expect((await certman(['campaign', 'report', 'leak'])).output).toMatch(/replaced +by \d+ at .*; old one revoked/);
-  expect((await certman(['campaign', 'pause', 'leak'])).code).toBe(1);
+  await expectExit(certman(['campaign', 'pause', 'leak']), 1);
   await expect.poll(async () => (await certman(['campaign', 'list'])).output).toMatch(/^leak +Completed/m);
   // A name is used once.
-  expect((await certman([...start, '--yes'])).code).toBe(2);
+  await expectExit(certman([...start, '--yes']), 2);
 });
 
 test('one certificate is revoked: an older one, and the one in use at once; a watched status follows until ^C', async () => {
@@ -165,24 +154,19 @@ test('one certificate is revoked: an older one, and the one in use at once; a wa
   const [inUse, , older] = (await historyOf()).certificates;
   if (inUse === undefined || older === undefined) throw new Error('too few certificates');
   const revoke = ['revoke', ...at, '--reason', 'superseded'];
-  const planned = await certman([...revoke, '--dry-run']);
-  expect(planned).toMatchObject({
-    code: 0,
-    output: expect.stringContaining(`would replace certificate ${inUse.serialNumber}`) as string,
-  });
-  expect((await certman(revoke)).code).toBe(2);
-  const first = await certman([...revoke, '--serial', older.serialNumber, '--yes', '-o', 'json']);
-  expect(first.code, first.output).toBe(0);
+  const planned = await expectExit(certman([...revoke, '--dry-run']));
+  expect(planned.stdout).toContain(`would replace certificate ${inUse.serialNumber}`);
+  await expectExit(certman(revoke), 2);
+  await expectExit(certman([...revoke, '--serial', older.serialNumber, '--yes', '-o', 'json']));
   expect(await lab().stack.acme.statusOf(older.serialNumber)).toMatchObject({ Status: 'Revoked', Reason: 4 });
-  const again = await certman([...revoke, '--serial', older.serialNumber, '--yes']);
-  expect(again).toMatchObject({ code: 2, output: expect.stringContaining('is revoked already') as string });
-  const now = await certman(['revoke', '--serial', inUse.serialNumber, '--reason', 'keyCompromise', '--now', '--yes']);
-  expect(now.code, now.output).toBe(0);
+  const again = await expectExit(certman([...revoke, '--serial', older.serialNumber, '--yes']), 2);
+  expect(again.output).toContain('is revoked already');
+  await expectExit(certman(['revoke', '--serial', inUse.serialNumber, '--reason', 'keyCompromise', '--now', '--yes']));
   expect(await lab().stack.acme.statusOf(inUse.serialNumber)).toMatchObject({ Status: 'Revoked', Reason: 1 });
   const { serialNumber } = await waitForCertificate(lab().kubernetes, cluster, inUse.serialNumber);
   await watched.waitForOutput(new RegExp(`"serialNumber":"${serialNumber}"`));
   watched.signal('SIGINT');
-  expect(await watched.waitForExit()).toBe('code 130');
+  await expectExit(watched.result(), 130);
   const { certificates } = await historyOf();
   const fates = new Map(certificates.map((one) => [one.serialNumber, one.fate]));
   expect([fates.get(older.serialNumber), fates.get(inUse.serialNumber)]).toEqual(['revoked', 'revoked']);
@@ -199,7 +183,7 @@ test('what the demo suggests works as it is printed, and its cluster serves the 
   const { serialNumber } = await waitForCertificate(lab().kubernetes, demo, undefined);
   const condition = async () => {
     const report = await certman(['status', demo.name, '-n', demo.namespace, '-o', 'json']);
-    return (JSON.parse(report.output) as ClusterReport).certificates[0]?.served?.status;
+    return (JSON.parse(report.stdout) as ClusterReport).certificates[0]?.served?.status;
   };
   await expect.poll(condition).toBe('True');
   const commands = nextCommands(`${demo.namespace}/${demo.name}`);
@@ -213,8 +197,7 @@ test('what the demo suggests works as it is printed, and its cluster serves the 
   for (const { command } of commands) {
     const [npx, program, ...args] = command.split(' ');
     expect([npx, program]).toEqual(['npx', 'certman']);
-    const { code, output } = await certman(args, environment);
-    expect(code, `${command}\n${output}`).toBe(0);
+    await expectExit(certman(args, environment));
   }
   expect(await lab().stack.acme.statusOf(serialNumber)).toMatchObject({ Status: 'Revoked' });
   await served.stop();
@@ -229,8 +212,7 @@ test('a cluster that is not installed is explained by the gate that holds it', a
 
 describe('a name that nothing has', () => {
   test('says what was looked for where, and where else that name is', async () => {
-    const { code, output } = await certman(['explain', cluster.name, '-n', 'elsewhere']);
-    expect(code).toBe(1);
+    const { output } = await expectExit(certman(['explain', cluster.name, '-n', 'elsewhere']), 1);
     expect(output).toContain(`no ClusterDeployment or CertificateRequest elsewhere/${cluster.name}`);
     expect(output).toContain(lab().stack.temporal.address);
     expect(output).toMatch(/ClusterDeployment and CertificateRequest at https:\/\/127\.0\.0\.1:\d+/);
@@ -238,8 +220,7 @@ describe('a name that nothing has', () => {
   });
 
   test('has no history', async () => {
-    const { code, output } = await certman(['history', 'nothing', '-n', 'elsewhere']);
-    expect(code).toBe(1);
+    const { output } = await expectExit(certman(['history', 'nothing', '-n', 'elsewhere']), 1);
     expect(output).toMatch(/no order and no workflow of elsewhere\/nothing[^]*certman explain elsewhere\/nothing/);
   });
 });
@@ -247,24 +228,19 @@ describe('a name that nothing has', () => {
 test('without Temporal, the resources explain; a history fails with the setting to check', async () => {
   const away = { TEMPORAL_ADDRESS: `127.0.0.1:${await freePort()}` };
   const at = [cluster.name, '-n', cluster.namespace];
-  const { code, output } = await certman(['explain', ...at], away);
-  expect(code).toBe(0);
+  const { output } = await expectExit(certman(['explain', ...at], away));
   expect(output).toMatch(/Temporal at 127\.0\.0\.1:\d+ does not respond\. This is what the resources say/);
   expect(output).toMatch(/primary: Ready\n +where +The certificate in Secret/);
-  const history = await certman(['history', ...at], away);
-  expect(history.code).toBe(1);
+  const history = await expectExit(certman(['history', ...at], away), 1);
   expect(history.output).toContain('TEMPORAL_ADDRESS');
-  const missing = await certman(['explain', 'nothing', '-n', 'elsewhere'], away);
-  expect(missing.code).toBe(1);
+  const missing = await expectExit(certman(['explain', 'nothing', '-n', 'elsewhere'], away), 1);
   expect(missing.output).toMatch(/not asked: Temporal at/);
 });
 
 test('another context than that of the management cluster is refused', async () => {
   const at = [cluster.name, '-n', cluster.namespace];
-  const same = await certman(['explain', ...at, '--kubeconfig', lab().managementCluster.kubeconfig]);
-  expect(same.code, same.output).toBe(0);
-  const unknown = await certman(['renew', ...at, '--context', 'no-such']);
-  expect(unknown.code).toBe(2);
+  await expectExit(certman(['explain', ...at, '--kubeconfig', lab().managementCluster.kubeconfig]));
+  const unknown = await expectExit(certman(['renew', ...at, '--context', 'no-such']), 2);
   expect(unknown.output).toContain('no context no-such');
 });
 
@@ -279,8 +255,8 @@ test('of a deleted cluster, the decommission is explained and the history stays'
   expect((await explained(cluster.name, cluster.namespace)).served).toContain('Nothing was left behind.');
   const { certificates } = await historyOf();
   expect(certificates.map(({ fate }) => fate)).toEqual(Array.from({ length: 5 }, () => 'revoked'));
-  const { output } = await certman(['report', '-n', cluster.namespace, '-o', 'json']);
-  const { revocations } = JSON.parse(output) as FleetReport;
+  const { stdout } = await certman(['report', '-n', cluster.namespace, '-o', 'json']);
+  const { revocations } = JSON.parse(stdout) as FleetReport;
   expect(revocations.items.map(({ serialNumber }) => serialNumber)).toContain(firstSerial);
 });
 
@@ -289,11 +265,9 @@ test('without a worker, the resources explain and the workers are to be looked a
   await waitUntilCertified(lab(), other);
   await lab().stopWorkers();
   const at = [other.name, '-n', other.namespace];
-  const { code, output } = await certman(['explain', ...at]);
-  expect(code, output).toBe(0);
+  const { output } = await expectExit(certman(['explain', ...at]));
   expect(output).toMatch(/No worker of this management cluster answers|Temporal does not respond/);
   expect(output).toContain('kubectl get pods -n certman-operator');
-  const history = await certman(['history', ...at]);
-  expect(history.code, history.output).toBe(0);
+  const history = await expectExit(certman(['history', ...at]));
   expect(history.output).toContain('latest');
 });

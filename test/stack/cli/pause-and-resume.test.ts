@@ -9,7 +9,7 @@ import {
   createRequest,
   useManagementCluster,
 } from '../../support/kubernetes/management-cluster.ts';
-import { endProcesses, startCertman } from '../../support/process/certman-process.ts';
+import { endProcesses, expectExit, runCertman } from '../../support/process/certman-process.ts';
 import { useStack } from '../../support/vitest/use-stack.ts';
 
 const ANNOTATION = 'hive.openshift.io/reconcile-pause';
@@ -37,9 +37,7 @@ afterAll(async () => {
 
 async function certman(...args: readonly string[]) {
   const stack = useStack();
-  const command = await startCertman([...args, '--kubeconfig', stack.kubernetes.adminKubeconfig], { HOME: home });
-  const exit = await command.waitForExit();
-  return { code: Number(/^code (\d+)$/.exec(exit)?.[1]), output: command.output() };
+  return await runCertman([...args, '--kubeconfig', stack.kubernetes.adminKubeconfig], { HOME: home });
 }
 
 async function paused(): Promise<readonly string[]> {
@@ -53,7 +51,8 @@ async function paused(): Promise<readonly string[]> {
 
 describe('a cluster by its name', () => {
   test('is paused and resumed, each once', async () => {
-    expect(await certman('pause', 'c1', '-n', namespace)).toEqual({ code: 0, output: `${namespace}/c1: paused\n` });
+    const { output } = await expectExit(certman('pause', 'c1', '-n', namespace));
+    expect(output).toBe(`${namespace}/c1: paused\n`);
     expect(await paused()).toEqual(['c1']);
     expect((await certman('pause', `${namespace}/c1`)).output).toBe(`${namespace}/c1: is paused already\n`);
     expect((await certman('resume', 'c1', '-n', namespace, '--dry-run')).output).toContain('would be resumed');
@@ -63,8 +62,7 @@ describe('a cluster by its name', () => {
   });
 
   test('that does not exist fails, and says how to find out more', async () => {
-    const { code, output } = await certman('pause', 'nothing', '-n', namespace);
-    expect(code).toBe(1);
+    const { output } = await expectExit(certman('pause', 'nothing', '-n', namespace), 1);
     expect(output).toContain(`certman explain ${namespace}/nothing`);
   });
 });
@@ -73,31 +71,27 @@ describe('a selection', () => {
   const selected = ['-l', 'team=payments'];
 
   test('is shown with --dry-run, refused without --yes where no person can be asked, and paused with it', async () => {
-    const planned = await certman('pause', ...selected, '-n', namespace, '--dry-run', '-o', 'json');
-    expect(planned.code).toBe(0);
-    const { results } = JSON.parse(planned.output) as { readonly results: readonly { readonly cluster: string }[] };
+    const planned = await expectExit(certman('pause', ...selected, '-n', namespace, '--dry-run', '-o', 'json'));
+    const { results } = JSON.parse(planned.stdout) as { readonly results: readonly { readonly cluster: string }[] };
     expect(results.map(({ cluster }) => cluster)).toEqual(['c1', 'c2', 'alone'].map((name) => `${namespace}/${name}`));
-    const asked = await certman('pause', ...selected, '-n', namespace);
-    expect(asked.code).toBe(2);
+    const asked = await expectExit(certman('pause', ...selected, '-n', namespace), 2);
     expect(asked.output).toMatch(/This would pause 3 clusters in namespace .* Nothing was done\.\nAdd --yes/);
     expect(await paused()).toEqual([]);
-    expect((await certman('pause', ...selected, '-n', namespace, '--yes')).code).toBe(0);
+    await expectExit(certman('pause', ...selected, '-n', namespace, '--yes'));
     expect(await paused()).toEqual(['alone', 'c1', 'c2']);
-    expect((await certman('resume', '--all', '-n', namespace, '--yes')).code).toBe(0);
+    await expectExit(certman('resume', '--all', '-n', namespace, '--yes'));
     expect(await paused()).toEqual([]);
   });
 
   test('of nothing fails', async () => {
-    const { code, output } = await certman('pause', '-l', 'team=none', '-n', namespace, '--yes');
-    expect(code).toBe(1);
+    const { output } = await expectExit(certman('pause', '-l', 'team=none', '-n', namespace, '--yes'), 1);
     expect(output).toContain(
       `There is no ClusterDeployment or standalone CertificateRequest in namespace ${namespace}`,
     );
   });
 
   test('by a selector that is none is refused by the API server', async () => {
-    const { code, output } = await certman('pause', '-l', '=', '-n', namespace, '--yes');
-    expect(code).toBe(1);
+    const { output } = await expectExit(certman('pause', '-l', '=', '-n', namespace, '--yes'), 1);
     expect(output).toMatch(/refused to list clusterdeployments.*400/);
   });
 });

@@ -80,7 +80,7 @@ test('the watch resumes within seconds on another worker when its process is kil
   );
 
   first.signal('SIGKILL');
-  await first.waitForExit();
+  await first.result();
   const between = (await hive().cluster()).view.identity;
   await eventually(
     'the cluster made after the kill',

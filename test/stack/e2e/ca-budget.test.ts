@@ -19,7 +19,7 @@ import {
 import { useE2eHarness } from '../../support/e2e/harness.ts';
 import { scrape } from '../../support/e2e/prometheus.ts';
 import type { SeenRequest } from '../../support/faults/fault-proxy.ts';
-import { endProcesses, startCertman } from '../../support/process/certman-process.ts';
+import { endProcesses, expectExit, runCertman } from '../../support/process/certman-process.ts';
 import { eventually } from '../../support/vitest/eventually.ts';
 
 const HOUR_MS = 3_600_000;
@@ -45,9 +45,7 @@ beforeAll(async () => {
 afterAll(endProcesses);
 
 async function certman(...args: readonly string[]): Promise<string> {
-  const command = await startCertman(args, lab().commandEnvironment());
-  expect(await command.waitForExit(), command.output()).toBe('code 0');
-  return command.output();
+  return (await expectExit(runCertman(args, lab().commandEnvironment()))).stdout;
 }
 
 async function budgets(): Promise<BudgetsReport> {

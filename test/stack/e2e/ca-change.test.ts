@@ -13,7 +13,7 @@ import { createCluster, type E2eCluster } from '../../support/e2e/clusters.ts';
 import { eventsOf, getRequest, waitUntilCertified } from '../../support/e2e/evidence.ts';
 import { useE2eHarness } from '../../support/e2e/harness.ts';
 import { scrape } from '../../support/e2e/prometheus.ts';
-import { endProcesses, startCertman } from '../../support/process/certman-process.ts';
+import { endProcesses, expectExit, runCertman } from '../../support/process/certman-process.ts';
 
 const WORKER = { CERTMAN_RESYNC_INTERVAL: '5s' };
 
@@ -84,9 +84,8 @@ test('replaces nothing, at no request of an operator either, and says what to do
     environment: { ...WORKER, ...settingsOf(otherCa) },
   });
   await waitUntilKept(firstSerial, hostOf(lab().ca.url));
-  const renewal = await startCertman(['renew', 'kept/kept'], lab().commandEnvironment());
-  expect(await renewal.waitForExit()).toBe('code 1');
-  expect(renewal.output()).toContain(`but the ACME account is one of ${hostOf(otherCa.directoryUrl)}`);
+  const { output } = await expectExit(runCertman(['renew', 'kept/kept'], lab().commandEnvironment()), 1);
+  expect(output).toContain(`but the ACME account is one of ${hostOf(otherCa.directoryUrl)}`);
   await waitUntilKept(firstSerial, hostOf(lab().ca.url));
   await expectStatusAtCa(lab().stack, firstSerial, 'Valid');
   await waitFor('an Event says what allows it', async () => {

@@ -10,7 +10,7 @@ import { getRequest, recordsCertificate, waitForEvents } from '../../support/e2e
 import { startCaProxy, useE2eHarness } from '../../support/e2e/harness.ts';
 import { scrape } from '../../support/e2e/prometheus.ts';
 import type { FaultProxy } from '../../support/faults/fault-proxy.ts';
-import { endProcesses, startCertman } from '../../support/process/certman-process.ts';
+import { endProcesses, expectExit, runCertman } from '../../support/process/certman-process.ts';
 
 /** On one core, 200 come close to the bound of a test. `FAILOVER_CLUSTERS=200` rehearses with them. */
 const CLUSTERS = Number(process.env['FAILOVER_CLUSTERS'] ?? 60);
@@ -36,8 +36,7 @@ beforeAll(async () => {
   const directoryUrl = `${secondCa.url}/dir`;
   const args = ['account', 'create', '--directory', directoryUrl, '--secret', SECOND, '--agree-tos', '--apply'];
   const environment = { ...lab().commandEnvironment(), KUBECONFIG: lab().stack.kubernetes.adminKubeconfig };
-  const command = await startCertman(args, environment);
-  expect(await command.waitForExit(), command.output()).toBe('code 0');
+  await expectExit(runCertman(args, environment));
   const trustBundle = join(stateDir, 'both-roots.pem');
   const roots = await Promise.all([acme, second].map(({ rootsFile }) => readFile(rootsFile, 'utf8')));
   await writeFile(trustBundle, roots.join('\n'));
@@ -121,8 +120,7 @@ test('a renewal while it is still away is ordered from the second CA again', asy
   await waitFor('its workflow knows the certificate', async () =>
     (await recordsCertificate(lab(), cluster, status?.serialNumber ?? '')) ? {} : 'not yet',
   );
-  const renewal = await startCertman(['renew', `${cluster.namespace}/${cluster.name}`], lab().commandEnvironment());
-  expect(await renewal.waitForExit(), renewal.output()).toBe('code 0');
+  await expectExit(runCertman(['renew', `${cluster.namespace}/${cluster.name}`], lab().commandEnvironment()));
   await waitFor('another certificate', async () => {
     const found = (await certificates([cluster])).get(cluster);
     return found?.serialNumber !== status?.serialNumber && found?.acmeServer === hosts().second ? {} : 'it is the same';

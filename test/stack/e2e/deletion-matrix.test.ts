@@ -40,7 +40,7 @@ import { useE2eHarness } from '../../support/e2e/harness.ts';
 import { scrape } from '../../support/e2e/prometheus.ts';
 import { auditedRequests, CERTMAN_USER } from '../../support/kubernetes/audit-log.ts';
 import { recordWatch, type WatchRecorder } from '../../support/kubernetes/watch-recorder.ts';
-import { endProcesses, startCertman } from '../../support/process/certman-process.ts';
+import { endProcesses, expectExit, runCertman } from '../../support/process/certman-process.ts';
 
 const DOCUMENT = fileURLToPath(new URL('../../../docs/deletion.md', import.meta.url));
 
@@ -76,9 +76,14 @@ beforeAll(async () => {
   const cells = cellsOf(...ALL_FAULTS).filter(({ state }) => state === 'expired');
   expired = await prepareExpiredClusters(lab(), cells, zones.served);
   shortLived = (await caLog(lab())).serials.length;
+  // With the other profile, so that each test can run alone.
+  await restartWorker('release');
 });
 
-afterAll(() => reports?.stop());
+afterAll(async () => {
+  await endProcesses();
+  await reports?.stop();
+});
 
 async function newZone(name: string, served: boolean): Promise<ZoneRef> {
   return { name, served, ...(await lab().stack.createZone(name, { private: !served })) };
@@ -203,7 +208,6 @@ async function recordOutcomes(subjects: readonly MatrixCluster[], reasons: Block
 const NOT_BLOCKED: BlockedReasons = new Map();
 
 test('without a fault of the management cluster, every decommission completes at once', async () => {
-  await restartWorker('release');
   const others = await createMatrixClusters('none', 'secret', 'revoked', 'zone', 'forced', 'unmanaged');
   await Promise.all([deleteZone(lab(), doomed.served), deleteZone(lab(), doomed.unserved)]);
   const terminating = await createMatrixClusters('namespace');
@@ -301,11 +305,6 @@ test('only the expected certificates stay valid, and the table in docs/deletion.
 });
 
 async function runRelease(cluster: string): Promise<void> {
-  const command = await startCertman(['release', cluster, '--yes'], lab().commandEnvironment());
-  try {
-    expect(await command.waitForExit()).toBe('code 0');
-    expect(command.output()).toMatch(/the finalizer is released\. Given up:\n {2}acme\/accountMissing: /);
-  } finally {
-    await endProcesses();
-  }
+  const { stdout } = await expectExit(runCertman(['release', cluster, '--yes'], lab().commandEnvironment()));
+  expect(stdout).toMatch(/the finalizer is released\. Given up:\n {2}acme\/accountMissing: /);
 }

@@ -13,7 +13,7 @@ import { waitFor } from '../../support/e2e/checks.ts';
 import { createCluster, deleteCluster, type E2eCluster } from '../../support/e2e/clusters.ts';
 import { expectDecommissioned, txtRecords, waitUntilCertified } from '../../support/e2e/evidence.ts';
 import { useE2eHarness } from '../../support/e2e/harness.ts';
-import { endProcesses, startCertman } from '../../support/process/certman-process.ts';
+import { endProcesses, expectExit, runCertman } from '../../support/process/certman-process.ts';
 
 const DAY = 86_400_000;
 
@@ -75,14 +75,13 @@ test('stay while the order could be resumed, by the command too', async () => {
   const names = cluster.dnsNames.map((name) => `_acme-challenge.${name.replace(/^\*\./, '')}`);
   expect([...before.keys()].sort()).toEqual([...names, other()].sort());
   for (const name of names) expect(before.get(name)).toEqual([expect.any(String), expect.stringMatching(/^"certman=/)]);
-  const command = await startCertman(['dns', 'sweep', '--json'], {
-    ...lab().commandEnvironment(),
-    AWS_ENDPOINT_URL: lab().stack.route53.endpoint,
-  });
-  expect(await command.waitForExit()).toBe('code 0');
-  const { zones } = JSON.parse(command.output().trim().split('\n').at(-1) ?? '') as {
-    readonly zones: readonly SweptZone[];
-  };
+  const { stdout } = await expectExit(
+    runCertman(['dns', 'sweep', '--json'], {
+      ...lab().commandEnvironment(),
+      AWS_ENDPOINT_URL: lab().stack.route53.endpoint,
+    }),
+  );
+  const { zones } = JSON.parse(stdout) as { readonly zones: readonly SweptZone[] };
   expect(zones).toEqual([{ zoneName: lab().zone.name, outcome: 'swept', removed: [], inUse: names.length }]);
   expect(await txtRecords(lab())).toEqual(before);
 });

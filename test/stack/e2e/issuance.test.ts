@@ -33,7 +33,7 @@ import {
 } from '../../support/e2e/evidence.ts';
 import { useE2eHarness } from '../../support/e2e/harness.ts';
 import { Gate } from '../../support/faults/gate.ts';
-import { startCertman } from '../../support/process/certman-process.ts';
+import { expectExit, runCertman } from '../../support/process/certman-process.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -237,11 +237,12 @@ describe('a renewal', () => {
     await lab().stack.kubectl(['annotate', ...at, 'example.com/note=keep me']);
     const before = await waitForCertificate(lab().kubernetes, cluster, undefined);
 
-    const command = await startCertman(['renew', `${cluster.namespace}/${cluster.name}`], lab().commandEnvironment());
-    expect(await command.waitForExit()).toBe('code 0');
+    const { stdout } = await expectExit(
+      runCertman(['renew', `${cluster.namespace}/${cluster.name}`], lab().commandEnvironment()),
+    );
 
     const after = await waitForCertificate(lab().kubernetes, cluster, before.serialNumber);
-    expect(command.output()).toContain(after.serialNumber);
+    expect(stdout).toContain(after.serialNumber);
     expect(after.keyFingerprint).not.toBe(before.keyFingerprint);
     const secret = await getSecret(lab(), cluster);
     expect(secret?.metadata).toMatchObject({

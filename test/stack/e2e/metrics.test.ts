@@ -10,7 +10,7 @@ import { createCluster, deleteCluster, type E2eCluster } from '../../support/e2e
 import { expectDecommissioned, statusOf, waitUntilCertified } from '../../support/e2e/evidence.ts';
 import { useE2eHarness } from '../../support/e2e/harness.ts';
 import { scrape } from '../../support/e2e/prometheus.ts';
-import { startCertman } from '../../support/process/certman-process.ts';
+import { expectExit, runCertman } from '../../support/process/certman-process.ts';
 import { allExpressions, allRules } from '../../support/prometheus/monitoring-component.ts';
 import { type PrometheusServer, startPrometheus } from '../../support/prometheus/prometheus-server.ts';
 import { readExpression } from '../../support/prometheus/promql.ts';
@@ -66,8 +66,7 @@ describe('the metrics of certman-operator', () => {
   });
 
   test('count a renewal as issued and as a duplicate', async () => {
-    const command = await startCertman(['renew', 'first/first'], lab().commandEnvironment());
-    expect(await command.waitForExit()).toBe('code 0');
+    await expectExit(runCertman(['renew', 'first/first'], lab().commandEnvironment()));
     await waitForIssuedCounts(worker, [3, 1, 3, 1, 1]);
     const found = await scrape(worker.metricsUrl);
     expect(found.value('certman_operator_issued_certificates_count', { action: 'create' })).toBe(4);

@@ -11,7 +11,7 @@ import { createCluster, type E2eCluster } from '../../support/e2e/clusters.ts';
 import { waitUntilCertified } from '../../support/e2e/evidence.ts';
 import { useE2eHarness } from '../../support/e2e/harness.ts';
 import { scrape } from '../../support/e2e/prometheus.ts';
-import { startCertman } from '../../support/process/certman-process.ts';
+import { expectExit, runCertman } from '../../support/process/certman-process.ts';
 
 const COMMAND = 'kubectl apply -f deploy/base/certificaterequest-crd.yaml';
 const OPERATOR_STATUS = ['conditions', 'issued', 'issuerName', 'notAfter', 'notBefore', 'serialNumber', 'status'];
@@ -37,9 +37,8 @@ async function applyCrd(change: (parts: Parts) => void): Promise<void> {
 }
 
 async function statusOutput(): Promise<string> {
-  const command = await startCertman(['status', `${cluster.namespace}/${cluster.name}`], lab().commandEnvironment());
-  expect(await command.waitForExit()).toBe('code 0');
-  return command.output();
+  const args = ['status', `${cluster.namespace}/${cluster.name}`];
+  return (await expectExit(runCertman(args, lab().commandEnvironment()))).output;
 }
 
 beforeAll(async () => {

@@ -17,7 +17,7 @@ import { findSecrets, type SearchableText, secretPattern, textOf } from '../../s
 import { useE2eHarness } from '../../support/e2e/harness.ts';
 import { BAD_KEYS, rejectBadKeys } from '../../support/faults/rejected-aws-keys.ts';
 import { newPayloadKey, payloadKeyFolder } from '../../support/payloads/payload-key-folder.ts';
-import { endProcesses, startCertman } from '../../support/process/certman-process.ts';
+import { endProcesses, expectExit, runCertman, startCertman } from '../../support/process/certman-process.ts';
 import { workflowBundle } from '../../support/temporal/workflow-bundle.ts';
 import { eventually } from '../../support/vitest/eventually.ts';
 import { WAIT_TIMEOUT_MS } from '../../support/vitest/timeouts.ts';
@@ -44,8 +44,7 @@ function keyedClient(): Client {
 }
 
 async function certman(args: readonly string[], environment: Readonly<Record<string, string>> = ENCRYPTED) {
-  const command = await startCertman(args, { ...lab().commandEnvironment(), ...environment });
-  return { exit: await command.waitForExit(), output: command.output() };
+  return await expectExit(runCertman(args, { ...lab().commandEnvironment(), ...environment }));
 }
 
 /** Everything that Temporal stores of every run, without the search attributes. */
@@ -132,15 +131,15 @@ describe('with encryption', () => {
 
   test('the status is that of the workflow with the keys, and of the resources without', async () => {
     // The Secret has the certificate before the workflow records it.
-    const withKeys = async () => JSON.parse((await certman(['status', nameOf(cluster), '--json'])).output) as object;
+    const withKeys = async () => JSON.parse((await certman(['status', nameOf(cluster), '--json'])).stdout) as object;
     await expect
       .poll(withKeys)
       .toMatchObject({ source: 'temporal', certificates: [{ state: 'Ready', serialNumber: serial }] });
     const without = await certman(['status', nameOf(cluster)], {});
-    expect(without).toEqual({ exit: 'code 0', output: expect.stringContaining('encrypted with the key k1') as string });
+    expect(without.output).toContain('encrypted with the key k1');
     expect(without.output).toContain(cluster.dnsNames[0]);
     const fleet = await certman(['status', '--json'], {});
-    expect(JSON.parse(fleet.output)).toMatchObject({ source: 'temporal', clusters: [{}, {}] });
+    expect(JSON.parse(fleet.stdout)).toMatchObject({ source: 'temporal', clusters: [{}, {}] });
   });
 
   test('the temporal CLI reads a history through the codec server', async () => {
@@ -156,7 +155,7 @@ describe('with encryption', () => {
     expect(await show('--codec-endpoint', url)).toEqual(['a name in the history']);
     expect(await show('--codec-endpoint', `${url}/{namespace}`)).toEqual(['a name in the history']);
     server.signal('SIGTERM');
-    expect(await server.waitForExit()).toBe('code 0');
+    await expectExit(server.result());
   });
 
   const browserPath = findBrowser();
@@ -178,13 +177,13 @@ describe('with encryption', () => {
       await browser.close();
     }
     server.signal('SIGTERM');
-    await server.waitForExit();
+    await server.result();
   });
 
   test('a new active key encrypts in a workflow that runs', async () => {
     folder.write({ active: 'k2', k1: KEYS.k1, k2: KEYS.k2 });
     const renewed = await certman(['renew', nameOf(cluster)]);
-    expect(renewed).toEqual({ exit: 'code 0', output: expect.stringContaining('renewed') as string });
+    expect(renewed.stdout).toContain('renewed');
     serial = await serialAfter(serial);
     // The run after the renewal has only what was encrypted since.
     await eventually(

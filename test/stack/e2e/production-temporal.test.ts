@@ -12,7 +12,7 @@ import { createCluster, deleteCluster, type E2eCluster } from '../../support/e2e
 import { collect, expectDecommissioned, getSecret, waitUntilCertified } from '../../support/e2e/evidence.ts';
 import { useE2eHarness } from '../../support/e2e/harness.ts';
 import { scrape } from '../../support/e2e/prometheus.ts';
-import { startCertman } from '../../support/process/certman-process.ts';
+import { expectExit, runCertman } from '../../support/process/certman-process.ts';
 
 const lab = useE2eHarness({ temporal: 'postgres', zoneName: 'e2e.openshift.com', worker: false });
 
@@ -36,9 +36,7 @@ beforeAll(async () => {
 });
 
 async function certman(args: readonly string[]): Promise<string> {
-  const command = await startCertman(args, lab().commandEnvironment());
-  expect(await command.waitForExit(), command.output()).toBe('code 0');
-  return command.output();
+  return (await expectExit(runCertman(args, lab().commandEnvironment()))).stdout;
 }
 
 async function workerLog(): Promise<readonly LogLine[]> {

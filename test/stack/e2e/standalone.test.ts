@@ -26,7 +26,7 @@ import {
 } from '../../support/e2e/evidence.ts';
 import { useE2eHarness } from '../../support/e2e/harness.ts';
 import { conditionOf, createRequest, deleteRequest, patchRequest } from '../../support/e2e/standalone-requests.ts';
-import { startCertman } from '../../support/process/certman-process.ts';
+import { expectExit, runCertman } from '../../support/process/certman-process.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -51,9 +51,7 @@ async function waitUntilFailing(request: E2eCluster, reason: string): Promise<st
 }
 
 async function certman(...args: readonly string[]): Promise<string> {
-  const command = await startCertman(args, lab().commandEnvironment());
-  expect(`${await command.waitForExit()} ${command.output()}`).toMatch(/^code 0/);
-  return command.output();
+  return (await expectExit(runCertman(args, lab().commandEnvironment()))).stdout;
 }
 
 /** Waits until `certman status` lists it as Ready: Temporal's visibility follows a little later than the resource. */

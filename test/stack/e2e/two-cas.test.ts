@@ -7,7 +7,7 @@ import { waitFor } from '../../support/e2e/checks.ts';
 import { createCluster, type E2eCluster } from '../../support/e2e/clusters.ts';
 import { getRequest } from '../../support/e2e/evidence.ts';
 import { useE2eHarness } from '../../support/e2e/harness.ts';
-import { endProcesses, startCertman } from '../../support/process/certman-process.ts';
+import { endProcesses, expectExit, runCertman } from '../../support/process/certman-process.ts';
 
 const PRIVATE = 'certman-private';
 
@@ -53,12 +53,13 @@ async function installBeside(): Promise<void> {
   const list = JSON.stringify({ apiVersion: 'v1', kind: 'List', items });
   await lab().stack.kubectl(['apply', '-f', '-'], { input: list });
   const args = ['account', 'create', '--directory', privateCa.directoryUrl, '--agree-tos', '--apply'];
-  const command = await startCertman(args, {
-    ...lab().commandEnvironment(),
-    KUBECONFIG: lab().stack.kubernetes.adminKubeconfig,
-    CERTMAN_NAMESPACE: PRIVATE,
-  });
-  expect(await command.waitForExit(), command.output()).toBe('code 0');
+  await expectExit(
+    runCertman(args, {
+      ...lab().commandEnvironment(),
+      KUBECONFIG: lab().stack.kubernetes.adminKubeconfig,
+      CERTMAN_NAMESPACE: PRIVATE,
+    }),
+  );
 }
 
 async function caOf(cluster: E2eCluster): Promise<string | undefined> {

@@ -10,7 +10,7 @@ import {
   type SecondManagementCluster,
   startSecondManagementCluster,
 } from '../../support/e2e/second-management-cluster.ts';
-import { endProcesses, startCertman } from '../../support/process/certman-process.ts';
+import { endProcesses, expectExit, runCertman } from '../../support/process/certman-process.ts';
 
 const FIRST = 'hive';
 const SECOND = 'hive-2';
@@ -50,9 +50,7 @@ afterAll(async () => {
 
 async function certman(side: Side, args: readonly string[]): Promise<string> {
   const environment = { ...side.lab.managementCluster.environment, HOME: side.lab.stack.stateDir };
-  const command = await startCertman(args, { ...environment, CERTMAN_MANAGEMENT_CLUSTER: side.name });
-  expect(await command.waitForExit(), command.output()).toBe('code 0');
-  return command.output();
+  return (await expectExit(runCertman(args, { ...environment, CERTMAN_MANAGEMENT_CLUSTER: side.name }))).stdout;
 }
 
 /** Identities of the workers that ran activities for a management cluster's workflows. */

@@ -22,7 +22,7 @@ import type { E2eCluster } from '../../support/e2e/clusters.ts';
 import { statusOf } from '../../support/e2e/evidence.ts';
 import { useE2eHarness } from '../../support/e2e/harness.ts';
 import { BAD_KEYS, rejectBadKeys } from '../../support/faults/rejected-aws-keys.ts';
-import { startCertman } from '../../support/process/certman-process.ts';
+import { expectExit, runCertman } from '../../support/process/certman-process.ts';
 import { WAIT_TIMEOUT_MS } from '../../support/vitest/timeouts.ts';
 
 /** Height of the fixed page header. */
@@ -170,8 +170,7 @@ describe.skipIf(executable === undefined)('the Temporal Web UI', () => {
   test('the browser shows the report of this fleet, with charts and the failure, and loads nothing else', async () => {
     await waitUntilNoAttemptIsNear();
     const file = join(lab().stack.stateDir, 'fleet.html');
-    const command = await startCertman(['report', '-f', file], lab().commandEnvironment());
-    expect(await command.waitForExit(), command.output()).toBe('code 0');
+    await expectExit(runCertman(['report', '-f', file], lab().commandEnvironment()));
     const page = await browser.newPage({ viewport: PICTURE_SIZE });
     try {
       const requests: string[] = [];

@@ -7,7 +7,7 @@ import { freePort } from '../../../local/stack/process/ports.ts';
 import { watchWorkflowId } from '../../../src/contract/ids.ts';
 import { CLUSTER_UID_MEMO } from '../../../src/contract/management-cluster-watch.ts';
 import { SEARCH_ATTRIBUTES } from '../../../src/contract/search-attributes.ts';
-import { type CommandProcess, endProcesses, startCertman } from '../../support/process/certman-process.ts';
+import { type CommandProcess, endProcesses, expectExit, startCertman } from '../../support/process/certman-process.ts';
 import { startTemporalServer, type TemporalServer } from '../../support/temporal/temporal-server.ts';
 import { workflowBundle } from '../../support/temporal/workflow-bundle.ts';
 import { eventually } from '../../support/vitest/eventually.ts';
@@ -114,7 +114,7 @@ describe('a worker', () => {
     expect(waiting.body).toContain(`The management cluster cannot be identified yet: `);
     expect(worker.output()).not.toContain('the worker is running');
     worker.signal('SIGTERM');
-    expect(await worker.waitForExit()).toBe('code 0');
+    await expectExit(worker.result());
   });
 
   it.each(['terminated', 'running'])(
@@ -131,7 +131,7 @@ describe('a worker', () => {
         if (state === 'terminated') await watch.terminate();
         const environment = { ...(await settings()), CERTMAN_MANAGEMENT_CLUSTER: name };
         const refused = await startCertman(['worker'], environment);
-        expect(await refused.waitForExit()).toBe('code 2');
+        await expectExit(refused.result(), 2);
         expect(refused.output()).toContain(`The name ${name} (CERTMAN_MANAGEMENT_CLUSTER) belongs to another`);
         expect(refused.output()).toContain('Set CERTMAN_MANAGEMENT_CLUSTER to a name that no other cluster');
         expect(refused.output()).not.toContain('the worker is running');
@@ -146,13 +146,13 @@ describe('a worker', () => {
     const first = await startCertman(['worker'], environment);
     await first.waitForOutput(/serving \/metrics/);
     const second = await startCertman(['worker'], environment);
-    expect(await second.waitForExit()).toBe('code 2');
+    await expectExit(second.result(), 2);
     expect(second.output()).toContain('CERTMAN_METRICS_ADDRESS');
   });
 
   it('fails when the Temporal namespace is missing, with the command that creates it', async () => {
     const lost = await startCertman(['worker'], { ...(await settings()), TEMPORAL_NAMESPACE: 'nowhere' });
-    expect(await lost.waitForExit()).toBe('code 2');
+    await expectExit(lost.result(), 2);
     expect(lost.output()).toContain('temporal operator namespace create --namespace nowhere');
   });
 
@@ -162,7 +162,7 @@ describe('a worker', () => {
       CERTMAN_KEY_TYPE: 'md5',
       CERTMAN_MANAGEMENT_CLUSTER: 'No!',
     });
-    expect(await wrong.waitForExit()).toBe('code 2');
+    await expectExit(wrong.result(), 2);
     expect(wrong.output()).toMatch(/CERTMAN_MANAGEMENT_CLUSTER is "No!".*CERTMAN_KEY_TYPE is "md5"/s);
   });
 
@@ -173,7 +173,7 @@ describe('a worker', () => {
     });
     await waiting.waitForOutput(/waiting for Temporal/);
     waiting.signal('SIGTERM');
-    expect(await waiting.waitForExit()).toBe('code 0');
+    await expectExit(waiting.result());
   });
 });
 
@@ -211,7 +211,7 @@ describe('while Temporal starts, stops and starts again', () => {
     expect((await get('/healthz')).status).toBe(200);
 
     worker.signal('SIGTERM');
-    expect(await worker.waitForExit()).toBe('code 0');
+    await expectExit(worker.result());
     expect(worker.output()).toContain('the worker has ended');
   });
 });

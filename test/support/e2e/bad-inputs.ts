@@ -6,7 +6,7 @@ import { type KubernetesObject } from '../../../src/kubernetes/api/kubernetes-ap
 import { CLUSTER_DEPLOYMENTS, SECRETS } from '../../../src/kubernetes/objects/resources.ts';
 import { createDouble } from '../dns/hosted-zones.ts';
 import { BAD_KEYS } from '../faults/rejected-aws-keys.ts';
-import { startCertman } from '../process/certman-process.ts';
+import { expectExit, runCertman } from '../process/certman-process.ts';
 import {
   applyClusterObjects,
   type ClusterObjects,
@@ -204,9 +204,7 @@ export const BAD_INPUTS: readonly BadInput[] = [
     // DNS is not watched, and the schedule's third attempt may be minutes away.
     repair: async ({ lab, cluster }) => {
       await lab.stack.createZone(cluster.zone);
-      const command = await startCertman(['renew', `${cluster.namespace}/${cluster.name}`], lab.commandEnvironment());
-      const exit = await command.waitForExit();
-      if (exit !== 'code 0') throw new Error(`certman renew: ${exit}: ${command.output()}`);
+      await expectExit(runCertman(['renew', `${cluster.namespace}/${cluster.name}`], lab.commandEnvironment()));
     },
   },
   {

@@ -13,13 +13,24 @@ const POLL_OPTIONS = { timeoutMs: WAIT_TIMEOUT_MS, intervalMs: 25 } as const;
 /** A running command. */
 export interface CommandProcess {
   readonly pid: number;
-  /** Standard output and error so far. */
+  /** Standard output so far, and after it standard error. */
   output(): string;
   /** Waits until the output matches. @throws Error with the output when the process exits first, or after a timeout. */
   waitForOutput(pattern: RegExp): Promise<RegExpExecArray>;
   signal(name: NodeJS.Signals): void;
-  /** Waits until the process has exited. @returns `code 0`, `signal SIGKILL`. */
-  waitForExit(): Promise<string>;
+  /** Waits until the process has exited. @throws Error with the output after a timeout. */
+  result(): Promise<CommandResult>;
+}
+
+/** A command that has ended. */
+export interface CommandResult {
+  readonly args: readonly string[];
+  /** `code 0`, `signal SIGKILL`. */
+  readonly exit: string;
+  /** Standard output. */
+  readonly stdout: string;
+  /** The same, and after it standard error. */
+  readonly output: string;
 }
 
 const running = new Set<GuardedProcess>();
@@ -33,6 +44,23 @@ export function startCertman(
   return startNode([CERTMAN_BIN, ...args], environment);
 }
 
+/** Runs certman as {@link startCertman} until it has exited. */
+export async function runCertman(
+  args: readonly string[],
+  environment: Readonly<Record<string, string>>,
+): Promise<CommandResult> {
+  const command = await startCertman(args, environment);
+  return await command.result();
+}
+
+/** @returns the command, which has exited so. @throws Error with its output when it has exited otherwise. */
+export async function expectExit(ended: CommandResult | Promise<CommandResult>, code = 0): Promise<CommandResult> {
+  const result = await ended;
+  const { args, exit, output } = result;
+  if (exit === `code ${code}`) return result;
+  throw new Error(`${args.join(' ')}: ${exit}, not code ${code}:\n${output.slice(-8_000)}`);
+}
+
 /** Starts Node.js with this environment and PATH only. @param args a script and its arguments. */
 export async function startNode(
   args: readonly string[],
@@ -40,16 +68,18 @@ export async function startNode(
 ): Promise<CommandProcess> {
   const folder = mkdtempSync(join(tmpdir(), 'certman-process-'));
   folders.push(folder);
-  const logFile = join(folder, 'output');
+  const [logFile, errorFile] = [join(folder, 'stdout'), join(folder, 'stderr')];
   const started = await spawnGuarded({
     command: process.execPath,
     args,
     environment: { PATH: process.env['PATH'] ?? '', ...environment },
     logFile,
+    errorFile,
   });
   running.add(started);
   void started.end.then(() => running.delete(started));
-  const output = (): string => readFileSync(logFile, 'utf8');
+  const stdout = (): string => readFileSync(logFile, 'utf8');
+  const output = (): string => stdout() + readFileSync(errorFile, 'utf8');
   return {
     pid: started.pid,
     output,
@@ -64,9 +94,9 @@ export async function startNode(
       throw new Error(`no ${String(pattern)} in:\n${output().slice(-8_000)}`);
     },
     signal: (name) => started.signal(name),
-    waitForExit: async () => {
-      const ended = await poll(() => Promise.resolve(started.ended()), POLL_OPTIONS);
-      if (ended !== undefined) return ended;
+    result: async () => {
+      const exit = await poll(() => Promise.resolve(started.ended()), POLL_OPTIONS);
+      if (exit !== undefined) return { args, exit, stdout: stdout(), output: output() };
       throw new Error(`still running after ${WAIT_TIMEOUT_SECONDS} s:\n${output().slice(-8_000)}`);
     },
   };
