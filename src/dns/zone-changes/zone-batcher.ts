@@ -16,7 +16,7 @@ import {
   unverifiedNames,
 } from './change-batch.ts';
 import { ChangeRefusedError } from './change-refused.ts';
-import type { Precedence } from './rate-limiter.ts';
+import { type Precedence, queued } from './rate-limiter.ts';
 
 /** What the batcher needs of a zone's API. */
 export interface ZoneApi {
@@ -59,7 +59,7 @@ type Group = readonly QueuedRequest[];
 interface Attempts {
   /** Including the one under way. */
   readonly count: number;
-  /** Refusals in a row although the zone had what the change was planned on. */
+  /** Of a request alone: refusals in a row although the zone had what the change was planned on. */
   readonly unexplained: number;
 }
 
@@ -73,7 +73,15 @@ const MAX_WAIT_MS = 5_000;
 const MAX_ATTEMPTS = 7;
 /** After one, another program may have changed the names and changed them back, which reads do not show. */
 const MAX_UNEXPLAINED_REFUSALS = 2;
+/** To find one refused request among the most that a round has takes 11; after so many, what is left waits for another round. */
+const MAX_REFUSALS_OF_ROUND = 40;
 const CONFLICT_RETRY_MS = 5_000;
+
+/**
+ * How long after it was first sent a change is sent again by this worker. Temporal gives the order of a worker that is cut
+ * off to another one after about as long, and a change that arrives after that one's withdrawal would stay in the zone.
+ */
+const MAX_RESEND_MS = 10_000;
 
 /** How long a set is assumed to be as the last change left it: an order publishes and withdraws within minutes. */
 const REMEMBERED_MS = 15 * 60_000;
@@ -99,6 +107,8 @@ export class ZoneBatcher {
   /** Of the next request: a round that is begun goes on before others begin. */
   #precedence: Precedence | undefined;
   #lastChange: SubmittedChange | undefined;
+  /** In the present round. */
+  #refusals = 0;
 
   constructor(api: ZoneApi, options: ZoneBatcherOptions) {
     this.#api = api;
@@ -115,13 +125,13 @@ export class ZoneBatcher {
     signal.throwIfAborted();
     if (request.records.length === 0) return {};
     const answer = Promise.withResolvers<BatchOutcome>();
-    const queued: QueuedRequest = { ...request, caller: { answer } };
-    this.#queue.add(queued);
-    this.#pace.add(queued, performance.now());
+    const entry: QueuedRequest = { ...request, caller: { answer } };
+    this.#queue.add(entry);
+    this.#pace.add(entry, performance.now());
     this.#wake();
     const dequeue = (): void => {
       // A request under way is finished first, so that a later withdrawal finds all of it.
-      if (this.#dequeue(queued)) answer.reject(signal.reason);
+      if (this.#dequeue(entry)) answer.reject(signal.reason);
     };
     signal.addEventListener('abort', dequeue, { once: true });
     if (!this.#running) void this.#run();
@@ -139,6 +149,7 @@ export class ZoneBatcher {
       if (round.length === 0) continue;
       this.#pace.sending(performance.now());
       this.#precedence = undefined;
+      this.#refusals = 0;
       await this.#runRound(round);
       for (const { caller } of round) settle(caller);
     }
@@ -174,6 +185,7 @@ export class ZoneBatcher {
       await this.#sendEach(packRequests(this.#known, round));
     } catch (error) {
       if (!(error instanceof ChangeRefusedError) || round.length === 1) return failAll(round, error);
+      if (this.#countRefusal()) return failAll(round, postponed(round));
       for (const part of splitBySuspects(round, error)) await this.#runRound(part);
     }
   }
@@ -204,7 +216,7 @@ export class ZoneBatcher {
     };
     try {
       // Without changes, what the zone has may have come with the last change, which need not be live yet.
-      if (changes.length > 0) this.#lastChange = await this.#withRetries(change, markUnknown);
+      if (changes.length > 0) this.#lastChange = await this.#withRetries(change, markUnknown, MAX_RESEND_MS);
     } catch (error) {
       if (error instanceof ChangeRefusedError) return this.#sendRefused(group, attempts, error);
       throw error;
@@ -217,16 +229,28 @@ export class ZoneBatcher {
 
   async #sendRefused(group: Group, attempts: Attempts, refusal: ChangeRefusedError): Promise<boolean> {
     const alone = group.length === 1;
-    if (!alone && attempts.count > 1) return this.#sendEach(splitBySuspects(group, refusal), attempts);
+    const isLast = this.#countRefusal();
+    if (isLast && !alone) throw postponed(group);
+    const split = () => this.#sendEach(splitBySuspects(group, refusal), { count: 2, unexplained: 0 });
+    if (!alone && attempts.count > 1) return split();
     const before = this.#known;
     await this.#read(namesOf(group));
     // A zone that has changed explains a refusal. Else the service objects to the records themselves.
     const changed = [...namesOf(group)].some((name) => !isSameSet(before.get(name), this.#known.get(name)));
+    // It says nothing of each request: the others are refused for the one.
+    if (!alone && !changed) return split();
     const unexplained = changed ? 0 : attempts.unexplained + 1;
-    if (alone && unexplained >= MAX_UNEXPLAINED_REFUSALS) throw refusal;
+    if (unexplained >= MAX_UNEXPLAINED_REFUSALS) throw refusal;
+    if (isLast) throw postponed(group);
     if (attempts.count === MAX_ATTEMPTS) throw conflict(group);
     // Packed again: what was read may have more values than was assumed.
     return this.#sendEach(packRequests(this.#known, group), { count: attempts.count + 1, unexplained });
+  }
+
+  /** @returns whether the round has had all that it may. */
+  #countRefusal(): boolean {
+    this.#refusals += 1;
+    return this.#refusals >= MAX_REFUSALS_OF_ROUND;
   }
 
   async #read(names: ReadonlySet<string>): Promise<void> {
@@ -255,8 +279,13 @@ export class ZoneBatcher {
     }
   }
 
-  /** Retries throttling, a change that is still under way, and lost connections, each of which `onLost` notes. */
-  async #withRetries<T>(call: () => Promise<T>, onLost?: () => void): Promise<T> {
+  /**
+   * Retries throttling, a change that is still under way, and lost connections, each of which `onLost` notes.
+   * @param maxLostMs after which a lost connection is not retried any more.
+   */
+  async #withRetries<T>(call: () => Promise<T>, onLost?: () => void, maxLostMs = Number.POSITIVE_INFINITY): Promise<T> {
+    const begun = performance.now();
+    const isTooLate = () => performance.now() - begun > maxLostMs;
     for (let retries = 0; ; retries++) {
       try {
         return await call();
@@ -267,6 +296,8 @@ export class ZoneBatcher {
         if (delay === undefined || (code !== 'dns/throttled' && code !== 'dns/unreachable')) throw error;
         if (error instanceof CertmanError && waitOf(error) > MAX_WAIT_MS) throw error;
         await sleep(delay * (0.75 + Math.random() / 2));
+        // A process that was stopped goes on here, too.
+        if (code === 'dns/unreachable' && isTooLate()) throw error;
       }
     }
   }
@@ -293,6 +324,14 @@ function conflict(group: Group): CertmanError {
     remedy: 'It is retried in some seconds.',
     notBefore: new Date(Date.now() + CONFLICT_RETRY_MS),
   });
+}
+
+/** Nothing of it is in the zone; the requests that were refused alone are not in the next round. */
+function postponed(group: Group): CertmanError {
+  return queued(
+    `The DNS service refused ${MAX_REFUSALS_OF_ROUND} batches for records of others; these wait: ${[...namesOf(group)].join(', ').slice(0, 300)}.`,
+    CONFLICT_RETRY_MS,
+  );
 }
 
 /** Splits off the requests that the refusal names; in halves when it names none or all. */

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { TxtRequest } from '../../../../src/dns/zone-changes/change-batch.ts';
 import { ChangeRefusedError } from '../../../../src/dns/zone-changes/change-refused.ts';
 import { type ZoneApi, ZoneBatcher } from '../../../../src/dns/zone-changes/zone-batcher.ts';
@@ -249,6 +249,53 @@ describe('a change that is refused', () => {
     },
   );
 
+  it('does not count against the requests beside it, one of which another program then competes with', async () => {
+    const zone = strictZone({ reserved: ['bad'], mute: true });
+    const { readTxtSets } = zone;
+    zone.beforeChange = (_n, changes) => {
+      const [first, second] = changes;
+      // Only `good` alone: another program has its value there for the moment of the change.
+      if (second !== undefined || first?.set.name !== 'good' || zone.sets.has('good') || competed) return;
+      competed = true;
+      zone.sets.set('good', { name: 'good', ttlSeconds: 60, values: ['"theirs"'] });
+    };
+    let competed = false;
+    zone.readTxtSets = (names, precedence) => {
+      zone.sets.clear();
+      return readTxtSets(names, precedence);
+    };
+    const batcher = new ZoneBatcher(zone, OPTIONS);
+    const outcomes = await Promise.allSettled(
+      ['bad', 'good'].map((name) => batcher.submit(publish(name, 'v'), signal)),
+    );
+    expect(competed).toBe(true);
+    expect(outcomes).toMatchObject([REFUSED, { status: 'fulfilled' }]);
+    expect(contents(zone)).toEqual({ good: ['"v"'] });
+  });
+
+  it('costs a bounded number of requests, whatever is refused: what is left waits, and is published by later rounds', async () => {
+    const names = Array.from({ length: 400 }, (_, n) => `n${n}`);
+    const bad = new Set(names.filter((_, n) => n % 10 === 0));
+    const zone = strictZone({ reserved: [...bad], mute: true });
+    const batcher = new ZoneBatcher(zone, OPTIONS);
+    const refused = new Set<string>();
+    let rounds = 0;
+    for (let left = names; left.length > 0; rounds += 1) {
+      zone.calls.length = 0;
+      const outcomes = await Promise.allSettled(left.map((name) => batcher.submit(publish(name, 'v'), signal)));
+      expect(zone.calls.length).toBeLessThan(120);
+      const codes = new Map(
+        outcomes.map((outcome, n) => [left[n] ?? '', outcome.status === 'rejected' ? outcome.reason.code : undefined]),
+      );
+      for (const [name, code] of codes) if (code === 'dns/changeRefused') refused.add(name);
+      left = left.filter((name) => codes.get(name) === 'dns/queued');
+      expect(rounds).toBeLessThan(10);
+    }
+    expect(rounds).toBeGreaterThan(1);
+    expect(refused).toEqual(bad);
+    expect(zone.sets.size).toBe(360);
+  });
+
   it('fails at the second refusal in a row although the zone has what the change was planned on', async () => {
     const zone = strictZone({ reserved: ['a'] });
     const failed = new ZoneBatcher(zone, OPTIONS).submit(publish('a', 'v'), signal);
@@ -365,6 +412,21 @@ describe('transient failures', () => {
     const failure = { info: { code: 'dns/accessDenied', outcomeUnknown: true } };
     await expect(batcher.submit(publish('a', 'v'), signal)).rejects.toMatchObject(failure);
     expect(contents(zone)).toEqual({ a: ['"v"'] });
+  });
+
+  it('does not send a change again that got no answer for longer than a cut-off worker keeps its order', async () => {
+    const zone = strictZone();
+    let elapsedMs = 0;
+    const now = performance.now.bind(performance);
+    vi.spyOn(performance, 'now').mockImplementation(() => now() + elapsedMs);
+    onTestFinished(() => void vi.restoreAllMocks());
+    zone.beforeChange = () => {
+      elapsedMs += 10_001;
+      throw failing('dns/unreachable');
+    };
+    const failed = new ZoneBatcher(zone, OPTIONS).submit(publish('a', 'v'), signal);
+    await expect(failed).rejects.toMatchObject({ info: { code: 'dns/unreachable', outcomeUnknown: true } });
+    expect(zone.calls).toEqual(['change']);
   });
 
   it('does not report that for a read whose answer was lost', async () => {
