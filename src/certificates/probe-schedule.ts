@@ -12,6 +12,9 @@ export const BACKGROUND_PROBES_PER_SECOND = 10;
 /** A wait is this share of the time since the installation, so the measured lag is exact to an eighth. */
 const SHARE_OF_AGE = 1 / 8;
 
+/** Of all probes of certificates that were just installed: each takes CPU time and connections from the orders beside it. */
+export const FOREGROUND_PROBES_PER_SECOND = 10;
+
 /** Whether nothing waits for the probes: certman did not install the certificate, or did so more than a day ago. */
 export function isBackgroundProbe(
   { installedAt }: { readonly installedAt?: number | undefined },

@@ -6,27 +6,32 @@ interface PlannedPoll {
   readonly key: string;
   readonly at: number;
   readonly version: string | number;
+  readonly pace: Pace | undefined;
   readonly turnOf: string | undefined;
   readonly answered: boolean;
 }
 
+/** What is polled at a pace. `background`: nothing waits for it, and it holds up nothing else. */
+export type Pace = 'foreground' | 'background';
+
 /** How a subject is planned. */
 export interface PollPlan {
-  /** Of a subject in the background, which holds up none of the others: the namespace whose turn it takes. */
+  /** Absent: it is polled in rounds. */
+  readonly pace?: Pace | undefined;
+  /** With a pace: the namespace whose turn it takes. */
   readonly turnOf?: string | undefined;
   /** A subject with another version is a new one. Default: it has no versions. */
   readonly version?: string | number;
 }
 
-/** What becomes due in the background at one instant is put in turn bit by bit: it can be a fleet. */
+/** What becomes due at one instant is put in turn bit by bit: it can be a fleet. */
 const MAX_PUT_IN_TURN = 2_000;
 
 /** When each polled subject is due next, by its key; in memory. A round costs as much as there is due. */
 export class PollSchedule {
   readonly #planned = new Map<string, PlannedPoll>();
-  readonly #foreground = heap();
-  readonly #background = heap();
-  readonly #backgroundDue = new DueTurns<PlannedPoll>();
+  readonly #ofRounds = heap();
+  readonly #paced: Readonly<Record<Pace, PacedPolls>> = { foreground: pacedPolls(), background: pacedPolls() };
 
   /** Plans a new subject. @param at epoch milliseconds; now: it is due at once. */
   add(key: string, at: number, plan: PollPlan = {}): void {
@@ -55,7 +60,7 @@ export class PollSchedule {
 
   /** Offers what is due, the longest due first, until the round is full; it stays due until it is answered or postponed. */
   offerDue(now: number, accept: (key: string) => Acceptance): void {
-    const planned = this.#foreground;
+    const planned = this.#ofRounds;
     const stillDue: PlannedPoll[] = [];
     for (let next = planned.peek(); next !== undefined && next.at <= now; next = planned.peek()) {
       planned.pop();
@@ -68,16 +73,16 @@ export class PollSchedule {
     planned.addAll(stillDue);
   }
 
-  /** As {@link offerDue}, of the subjects in the background: one of each namespace in turn. */
-  offerBackground(now: number, accept: (key: string) => Acceptance): void {
-    const planned = this.#background;
+  /** As {@link offerDue}, of the subjects with a pace: one of each namespace in turn. */
+  offerInTurn(pace: Pace, now: number, accept: (key: string) => Acceptance): void {
+    const { planned, due } = this.#paced[pace];
     for (let count = 0; count < MAX_PUT_IN_TURN; count += 1) {
       const next = planned.peek();
       if (next === undefined || next.at > now) break;
       planned.pop();
-      if (this.#planned.get(next.key) === next) this.#backgroundDue.add(next.turnOf ?? '', next);
+      if (this.#planned.get(next.key) === next) due.add(next.turnOf ?? '', next);
     }
-    this.#backgroundDue.offer((next) => {
+    due.offer((next) => {
       if (this.#planned.get(next.key) !== next) return 'forget';
       const acceptance = accept(next.key);
       if (acceptance === 'forget') this.delete(next.key);
@@ -109,13 +114,23 @@ export class PollSchedule {
     return planned?.version === version ? planned : undefined;
   }
 
-  #plan(key: string, at: number, { version = '', turnOf }: PollPlan, answered: boolean): void {
+  #plan(key: string, at: number, { version = '', pace, turnOf }: PollPlan, answered: boolean): void {
     // The string that the Map has: another one of the same text would stay beside it.
     const known = this.#planned.get(key)?.key ?? key;
-    const planned = { key: known, at, version, turnOf, answered };
+    const planned = { key: known, at, version, pace, turnOf, answered };
     this.#planned.set(known, planned);
-    (turnOf === undefined ? this.#foreground : this.#background).push(planned);
+    (pace === undefined ? this.#ofRounds : this.#paced[pace].planned).push(planned);
   }
+}
+
+/** Those that are not due yet, and those that are. */
+interface PacedPolls {
+  readonly planned: Heap<PlannedPoll>;
+  readonly due: DueTurns<PlannedPoll>;
+}
+
+function pacedPolls(): PacedPolls {
+  return { planned: heap(), due: new DueTurns() };
 }
 
 function heap(): Heap<PlannedPoll> {

@@ -4,7 +4,7 @@ import { backoffDelay, pause, withJitter } from '../kubernetes/api/backoff.ts';
 import type { Acceptance } from './due-turns.ts';
 import { inSlices } from './in-slices.ts';
 import { type ControllerLogger, type OutageLog, outageLog } from './outage-log.ts';
-import { type PollPlan, PollSchedule } from './poll-schedule.ts';
+import { type Pace, type PollPlan, PollSchedule } from './poll-schedule.ts';
 
 const ROUND_INTERVAL_MS = 5_000;
 const MAX_PER_ROUND = 500;
@@ -12,8 +12,8 @@ const MAX_PER_ROUND = 500;
 const MAX_PER_NAMESPACE = 10;
 /** Polled at once: a host that answers slowly holds up no other. */
 const MAX_CONCURRENT_HOSTS = 8;
-/** How often a poller looks for what is due in the background. */
-const BACKGROUND_INTERVAL_MS = 1_000;
+/** How often a poller looks for what is due at a pace. */
+const PACED_INTERVAL_MS = 1_000;
 /** What is in the background is not held longer than this; it may be held again for as long as it was not. */
 const MAX_BACKGROUND_HOLD_MS = 3_600_000;
 /** From the start of one batch to the next. */
@@ -65,10 +65,23 @@ export interface PollClient<Subject> {
   changeDueAt?(subject: Subject, now: number): number | undefined;
   /** Absent: none is in the background. */
   readonly background?: BackgroundPolls<Subject>;
+  /** Of those that are not in the background, so many are started in a second at most; absent: they are polled in rounds. */
+  readonly foregroundPerSecond?: number;
   /** Whose users can choose the subject's host; absent: none can. */
   namespacesOf?(subject: Subject): readonly string[];
   /** @returns a result for each subject. @throws CertmanError when the host fails for any subject: all stay due. */
   poll(batch: readonly Subject[]): Promise<readonly PollResult[]>;
+}
+
+/** What is polled at one pace. */
+interface PacedPolls {
+  readonly pace: Pace;
+  readonly perSecond: number;
+  readonly isHeld: () => boolean;
+  /** Hosts: one after the other of each, as in a round, so that an older probe of a cluster does not end after a newer one. */
+  readonly polled: Set<string>;
+  /** As a bucket that leaks: what is held with short pauses is held no longer than without. */
+  heldMs: number;
 }
 
 interface HostOutage {
@@ -101,8 +114,12 @@ export class Poller<Subject> {
 
   /** Runs until the signal, whose reason it throws. @throws what `poll` throws beside failures of hosts. */
   async run(): Promise<never> {
-    const { background } = this.#client;
-    const [ended] = await Promise.all([this.#runRounds(), background && this.#runBackground(background)]);
+    const { background, foregroundPerSecond } = this.#client;
+    const paced = [
+      ...(foregroundPerSecond === undefined ? [] : [pacedPolls('foreground', foregroundPerSecond, () => false)]),
+      ...(background === undefined ? [] : [pacedPolls('background', background.perSecond, () => background.isHeld())]),
+    ];
+    const [ended] = await Promise.all([this.#runRounds(), paced.length > 0 && this.#runPaced(paced)]);
     return ended;
   }
 
@@ -143,15 +160,11 @@ export class Poller<Subject> {
   }
 
   /** Some each second instead of all in a round: a host that does not answer holds up neither the others nor a round. */
-  async #runBackground(background: BackgroundPolls<Subject>): Promise<never> {
-    /** Hosts: one after the other of each, as in a round, so that an older probe of a cluster does not end after a newer one. */
-    const polled = new Set<string>();
+  async #runPaced(all: readonly PacedPolls[]): Promise<never> {
     const maxPolled = this.#client.concurrentHosts ?? MAX_CONCURRENT_HOSTS;
-    /** As a bucket that leaks: what is held with short pauses is held no longer than without. */
-    let heldMs = 0;
     let checkedAt = Date.now();
     let failed: { readonly error: unknown } | undefined;
-    const pollOne = async (subject: Subject): Promise<void> => {
+    const pollOne = async (subject: Subject, polled: Set<string>): Promise<void> => {
       const host = this.#client.hostOf(subject);
       polled.add(host);
       try {
@@ -163,20 +176,26 @@ export class Poller<Subject> {
       }
     };
     for (;;) {
-      await pause(BACKGROUND_INTERVAL_MS, this.#context.signal);
+      await pause(PACED_INTERVAL_MS, this.#context.signal);
       if (failed !== undefined) throw failed.error;
-      const isHeld = background.isHeld();
       const sinceCheck = Date.now() - checkedAt;
       checkedAt += sinceCheck;
-      heldMs = Math.min(MAX_BACKGROUND_HOLD_MS, Math.max(0, heldMs + (isHeld ? sinceCheck : -sinceCheck)));
-      if (isHeld && heldMs < MAX_BACKGROUND_HOLD_MS) continue;
-      const max = Math.min((background.perSecond * BACKGROUND_INTERVAL_MS) / 1000, maxPolled - polled.size);
-      for (const subject of this.#takeBackground(max, polled)) void pollOne(subject);
+      for (const paced of all) {
+        const { pace, perSecond, polled } = paced;
+        const isHeld = paced.isHeld();
+        paced.heldMs = Math.min(
+          MAX_BACKGROUND_HOLD_MS,
+          Math.max(0, paced.heldMs + (isHeld ? sinceCheck : -sinceCheck)),
+        );
+        if (isHeld && paced.heldMs < MAX_BACKGROUND_HOLD_MS) continue;
+        const max = Math.min((perSecond * PACED_INTERVAL_MS) / 1000, maxPolled - polled.size);
+        for (const subject of this.#takeInTurn(pace, max, polled)) void pollOne(subject, polled);
+      }
     }
   }
 
   /** @param polled hosts that are polled at the moment. */
-  #takeBackground(max: number, polled: ReadonlySet<string>): readonly Subject[] {
+  #takeInTurn(pace: Pace, max: number, polled: ReadonlySet<string>): readonly Subject[] {
     const due = new Map<string, Subject>();
     const accept = (key: string): Acceptance => {
       if (due.size >= max) return 'full';
@@ -189,16 +208,16 @@ export class Poller<Subject> {
       due.set(host, subject);
       return 'accepted';
     };
-    this.#schedule.offerBackground(Date.now(), accept);
+    this.#schedule.offerInTurn(pace, Date.now(), accept);
     return [...due.values()];
   }
 
   #planOf(subject: Subject): PollPlan {
-    const isBackground = this.#client.background?.includes(subject, Date.now()) === true;
-    return {
-      turnOf: isBackground ? (this.#client.namespacesOf?.(subject)[0] ?? '') : undefined,
-      version: this.#client.versionOf?.(subject) ?? '',
-    };
+    const { background, foregroundPerSecond } = this.#client;
+    const isBackground = background?.includes(subject, Date.now()) === true;
+    const pace = isBackground ? 'background' : foregroundPerSecond === undefined ? undefined : 'foreground';
+    const version = this.#client.versionOf?.(subject) ?? '';
+    return pace === undefined ? { version } : { pace, turnOf: this.#client.namespacesOf?.(subject)[0], version };
   }
 
   /** The subjects of one round, in the order in which they are asked for. */
@@ -285,6 +304,10 @@ export class Poller<Subject> {
     outage.nextAttemptAt = Date.now() + pauseMs;
     outage.log.failed(failure, pauseMs);
   }
+}
+
+function pacedPolls(pace: Pace, perSecond: number, isHeld: () => boolean): PacedPolls {
+  return { pace, perSecond, isHeld, polled: new Set(), heldMs: 0 };
 }
 
 /** Milliseconds to wait: the back-off, or a longer Retry-After of up to a day. @param now epoch milliseconds. */

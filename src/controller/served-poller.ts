@@ -3,6 +3,7 @@ import pLimit from 'p-limit';
 import { changeDigestOf } from '../certificates/digest.ts';
 import {
   BACKGROUND_PROBES_PER_SECOND,
+  FOREGROUND_PROBES_PER_SECOND,
   firstProbeAt,
   isBackgroundProbe,
   nextProbeAt,
@@ -30,6 +31,7 @@ import { refusalOfPresented } from '../x509/verify-chain.ts';
 import { type CertificateInUse, keyOf, takeAll } from './controller-cache.ts';
 import type { ControllerContext, ServedCheck } from './controller-context.ts';
 import { recordOn } from './event-recorder.ts';
+import { FailedProbes } from './failed-probes.ts';
 import type { PollClient, PollResult } from './poller.ts';
 
 /** A cluster that drops packets takes ten seconds; others are probed meanwhile. */
@@ -68,22 +70,22 @@ function probedVersionOf({ request, cluster, serialNumber }: ProbedCertificate):
 }
 
 /** Probes certificates after their installation, with a back-off, then rarely; writes a condition only when it changes. */
-export function servedPollClient(context: ServedPollContext, check: ServedCheck): PollClient<ProbedCertificate> {
+export function servedPollClient(
+  context: ServedPollContext,
+  check: ServedCheck,
+  failedProbes = new FailedProbes(),
+): PollClient<ProbedCertificate> {
   const { cache, queue, signal } = context;
   const changed = cache.changedRequests();
-  /** Probes of a version in a row that did not reach a name, by key. */
-  const failedProbes = new Map<string, { readonly version: number; readonly failures: number }>();
-
   const restorations = new KeyedRateLimiter(SERVED_RESTORATIONS_PER_CERTIFICATE);
 
   const countFailures = (certificate: ProbedCertificate, { reason }: ServedCondition): number => {
     const { key } = certificate;
-    const version = probedVersionOf(certificate);
-    const before = failedProbes.get(key);
-    const failures = reason === 'Unreachable' ? (before?.version === version ? before.failures : 0) + 1 : 0;
-    if (failures === 0) failedProbes.delete(key);
-    else failedProbes.set(key, { version, failures });
-    return failures;
+    // One that went out of use during the probe is not polled again, and its entry would stay.
+    if (reason === 'Unreachable' && findProbed(context, key) !== undefined)
+      return failedProbes.add(key, probedVersionOf(certificate));
+    failedProbes.delete(key);
+    return 0;
   };
 
   const pollOne = async (certificate: ProbedCertificate): Promise<PollResult> => {
@@ -126,6 +128,7 @@ export function servedPollClient(context: ServedPollContext, check: ServedCheck)
     // A condition that another writer has removed comes back.
     changeDueAt: ({ key, request }, now) =>
       request.served === undefined ? now + restorations.tryAcquire(key, performance.now()) : undefined,
+    foregroundPerSecond: FOREGROUND_PROBES_PER_SECOND,
     background: {
       perSecond: BACKGROUND_PROBES_PER_SECOND,
       includes: ({ request }, now) => isBackgroundProbe(request, now),
@@ -136,10 +139,18 @@ export function servedPollClient(context: ServedPollContext, check: ServedCheck)
 }
 
 /** Whether the last probe found what it will find again: the next one is one of the sweep. */
-function isSettled({ request: { served }, cluster }: ProbedCertificate): boolean {
+function isSettled({ request, cluster, serialNumber }: ProbedCertificate): boolean {
+  const { served, dnsNames, secretName } = request;
   const { notProbed } = cluster.endpoints ?? {};
   if (notProbed !== undefined) return served?.reason === notProbed;
-  return served?.status === 'True' || served?.reason === 'NotPublic';
+  // A name without a public address has none at another port either.
+  if (served?.status !== 'True') return served?.reason === 'NotPublic';
+  // Its message has the endpoints, which may have changed while no controller ran.
+  const probes = endpointsOf(dnsNames, cluster.endpoints).map(({ host, port }) => ({
+    kind: 'served' as const,
+    where: `${host}:${port}`,
+  }));
+  return isSameServed(served, servedCondition(probes, { serialNumber, secretName }, { late: false }));
 }
 
 async function conditionOf(

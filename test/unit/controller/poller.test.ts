@@ -349,7 +349,7 @@ describe('subjects in the background', () => {
     vi.useRealTimers();
   });
 
-  function start(poll: (key: string) => Promise<PollResult> = answered): Poller<string> {
+  function start(poll: (key: string) => Promise<PollResult> = answered, foregroundPerSecond?: number): Poller<string> {
     const poller = new Poller<string>(
       {
         concurrency: 1,
@@ -363,6 +363,7 @@ describe('subjects in the background', () => {
         hostOf: (subject) => subject.replace(/@.*/, ''),
         namespacesOf: (subject) => [subject.replace(/.*#/, '')],
         background: { perSecond: 10, includes: (subject) => subject.startsWith('old'), isHeld: () => held },
+        ...(foregroundPerSecond !== undefined && { foregroundPerSecond }),
         poll: async ([key = '']) => {
           polled.push(key);
           return [await poll(key)];
@@ -375,6 +376,20 @@ describe('subjects in the background', () => {
   }
   const answered = (): Promise<PollResult> =>
     Promise.resolve({ kind: 'answered', nextPollAt: Date.now() + 12 * HOUR_MS });
+
+  test('leave a burst in the foreground its own pace, in turn by namespace', async () => {
+    const others = ['new-a#one', ...subjects];
+    subjects = [...Array.from({ length: 500 }, (_, index) => `new-${index}#many`), ...others];
+    start(answered, 5);
+    // They are planned after five seconds.
+    await vi.advanceTimersByTimeAsync(25_000);
+    const foreground = polled.filter((key) => key.startsWith('new'));
+    expect(foreground.length).toBeGreaterThan(5 * 15);
+    expect(foreground.length).toBeLessThanOrEqual(5 * 21);
+    expect(foreground.slice(0, 2)).toContain('new-a#one');
+    expect(polled.length - foreground.length).toBeGreaterThan(10 * 15);
+    expect(new Set(polled).size).toBe(polled.length);
+  });
 
   test('are polled at their pace and each once, however many are due', async () => {
     const poller = start();

@@ -4,6 +4,7 @@ import { readLeaf } from '../../../src/acme/certificate.ts';
 import { toCachedCluster } from '../../../src/clusters/cached-cluster.ts';
 import type { ClusterView } from '../../../src/clusters/cluster-view.ts';
 import { ControllerCache } from '../../../src/controller/controller-cache.ts';
+import { FailedProbes } from '../../../src/controller/failed-probes.ts';
 import { KeyedWorkQueue } from '../../../src/controller/keyed-work-queue.ts';
 import { servedPollClient, servedRemovalClient } from '../../../src/controller/served-poller.ts';
 import { AddressLookupError } from '../../../src/dns/public-addresses.ts';
@@ -74,7 +75,12 @@ const api = {
 
 const toLoopback: ResolveHost = () => Promise.resolve([{ address: '127.0.0.1', family: 4 }]);
 
-function setUp(kubernetes: KubernetesApi = api, roots = new TrustStore([ca.certificatePem]), resolve = toLoopback) {
+function setUp(
+  kubernetes: KubernetesApi = api,
+  roots = new TrustStore([ca.certificatePem]),
+  resolve = toLoopback,
+  failedProbes = new FailedProbes(),
+) {
   const check = {
     tls: new TlsProbe({ privateNetworks: [LOOPBACK], resolve, timeoutMs: 5_000 }),
     roots: { of: () => roots },
@@ -83,7 +89,7 @@ function setUp(kubernetes: KubernetesApi = api, roots = new TrustStore([ca.certi
   };
   const signal = new AbortController().signal;
   const metrics = createMetrics(new Registry());
-  return servedPollClient({ cache, kubernetes, queue, metrics, logger, signal }, check);
+  return servedPollClient({ cache, kubernetes, queue, metrics, logger, signal }, check, failedProbes);
 }
 
 function setRequest(status: object, kind?: 'CertificateRequest', dnsNames = ['api.c1.example.com']): void {
@@ -166,6 +172,34 @@ describe('the sweep of what clusters serve', () => {
     expect((await pollAgain()).reason).toBe('Served');
   });
 
+  test.each(['before', 'during'])(
+    'keeps nothing of a certificate that goes out of use %s a probe that fails',
+    async (when) => {
+      setRequest(issued.status);
+      const failedProbes = new FailedProbes();
+      const gate = new Gate();
+      const looking = Promise.withResolvers<void>();
+      let isHeld = false;
+      const resolve: ResolveHost = async () => {
+        looking.resolve();
+        if (isHeld) await gate.opened;
+        throw new AddressLookupError('EAI_AGAIN', 'no resolver answers');
+      };
+      const client = setUp(api, undefined, resolve, failedProbes);
+      const { subject } = await pollOnce(client);
+      expect(failedProbes.size).toBe(1);
+      isHeld = when === 'during';
+      const polled = isHeld ? client.poll([subject]) : undefined;
+      if (isHeld) await looking.promise;
+      cache.deleteCluster(subject.cluster);
+      cache.requests.delete(subject.request);
+      expect([...client.changes()].map((key) => client.find(key))).toEqual([undefined]);
+      gate.open();
+      await polled;
+      expect(failedProbes.size).toBe(0);
+    },
+  );
+
   test('waits for Hive without an Event, then warns once', async () => {
     const renewed = await issue('06');
     setRequest({ ...renewed.status, ...installed(HOUR_MS), replacedSerialNumber: '5' });
@@ -239,10 +273,19 @@ describe('the sweep of what clusters serve', () => {
     const random = vi.spyOn(Math, 'random').mockReturnValue(0.5);
     onTestFinished(() => random.mockRestore());
     view = { ...view, ...change };
-    const condition = { type: 'Served', status: reason === 'Served' ? 'True' : 'Unknown', reason, message: 'x' };
+    const condition = { type: 'Served', status: reason === 'Served' ? 'True' : 'Unknown', reason, message: atPort() };
     setRequest({ ...issued.status, conditions: [condition] });
     const client = setUp();
     expect(client.firstPollAt?.(subjectOf(client), 1_000)).toBe(1_000 + 6 * HOUR_MS);
+  });
+  const atPort = (port = server.port): string =>
+    `Certificate ${issued.status.serialNumber} is served at api.c1.example.com:${port}.`;
+
+  test('is due at once after a take-over where a name is served at another port than the last probe found it at', () => {
+    const condition = { type: 'Served', status: 'True', reason: 'Served', message: atPort(server.port + 1) };
+    setRequest({ ...issued.status, conditions: [condition] });
+    const client = setUp();
+    expect(client.firstPollAt?.(subjectOf(client), 1_000)).toBe(1_000);
   });
 
   test.each([
@@ -269,7 +312,8 @@ describe('the sweep of what clusters serve', () => {
       true,
       false,
     ]);
-    const { background } = setUp();
+    const { background, foregroundPerSecond } = setUp();
+    expect(foregroundPerSecond).toBe(10);
     const gate = new Gate();
     const adoption = queue.add('a', () => gate.opened, 'background');
     expect(background?.isHeld()).toBe(true);
