@@ -5,7 +5,13 @@ import type { KubernetesObject } from '../kubernetes/api/kubernetes-api.ts';
 import { lastOtherManager } from '../kubernetes/api/managed-fields.ts';
 import { OPERATOR_AWS_SECRET } from '../kubernetes/objects/aws-credentials.ts';
 import type { ObservedRequest } from '../kubernetes/objects/observed-request.ts';
-import { describeSecretChange, observeSecret } from '../kubernetes/objects/observed-secret.ts';
+import {
+  describeGift,
+  describeSecretChange,
+  isGivenTo,
+  type ObservedSecret,
+  observeSecret,
+} from '../kubernetes/objects/observed-secret.ts';
 import { ACCOUNT_SECRET } from '../kubernetes/objects/operator-settings.ts';
 import { WINDOWS_ENTRY } from '../kubernetes/objects/renewal-windows-config.ts';
 import { keyOf, type NamespacedName, nameOf, requestsIn } from './controller-cache.ts';
@@ -152,12 +158,13 @@ export function secretHandler(
     const previous = cached?.watched === true || from === 'list' ? cached : undefined;
     const now = observeSecret(object, { requestNamed: requestsIn(cache, name), watched: true });
     cache.secrets.set(now);
-    if (previous?.resourceVersion === now.resourceVersion) return;
+    const isSame = previous?.resourceVersion === now.resourceVersion;
+    if (isSame && previous.watched) return;
     // First seen in a list: those that wait for it are signalled when the list is complete; the resync finds drift.
-    if (previous === undefined && from === 'list') return;
+    const describe = from === 'list' && (previous === undefined || isSame) ? describeListed : changeSince(previous);
     await Promise.all(
       clusters.map(async (cluster) => {
-        const what = describeSecretChange(previous, now, requestFor(cluster, name.name));
+        const what = describe(now, requestFor(cluster, name.name));
         if (what !== undefined) await signaller.drifted([cluster], what, lastOtherManager(object));
       }),
     );
@@ -205,6 +212,17 @@ export function secretHandler(
       await Promise.all([signalWaitingFor('Secrets'), ...deleted.map((secret) => handleDelete(secret))]);
     },
   };
+}
+
+type DescribeSecret = (now: ObservedSecret, request: ObservedRequest | undefined) => string | undefined;
+
+function changeSince(previous: ObservedSecret | undefined): DescribeSecret {
+  return (now, request) => describeSecretChange(previous, now, request);
+}
+
+/** A request whose Secret is another's fails with a reason that no list signals: its user may have given it meanwhile. */
+function describeListed(now: ObservedSecret, request: ObservedRequest | undefined): string | undefined {
+  return isGivenTo(now, request) ? describeGift(now) : undefined;
 }
 
 /** Of what was deleted while it was not watched, nothing is left to compare with. */

@@ -109,6 +109,19 @@ export function ownershipOf(
   return secretOwnershipOf({ name, labels, ownerReferences }, request);
 }
 
+/** Whether it waits to be adopted: its user has given it to the request. */
+export function isGivenTo(
+  secret: ObservedSecret,
+  request: { readonly name: string; readonly uid: string } | undefined,
+): boolean {
+  return request !== undefined && secret.givenTo === request.name && ownershipOf(secret, request).kind !== 'owned';
+}
+
+/** What an evaluation is due to, where the user has given the Secret to its request. */
+export function describeGift({ name, givenTo }: ObservedSecret): string {
+  return `The Secret ${name} was given to the CertificateRequest ${givenTo}.`;
+}
+
 /** Why the workflow must evaluate its Secret again, if so. @param request undefined if missing or to be re-created. */
 export function describeSecretChange(
   previous: ObservedSecret | undefined,
@@ -126,7 +139,7 @@ export function describeSecretChange(
     return `The certificate Secret ${name} was changed by another field manager.`;
   }
   if (givenTo !== undefined && givenTo === request?.name && givenTo !== previous?.givenTo) {
-    return `The Secret ${name} was given to the CertificateRequest ${givenTo}.`;
+    return describeGift(now);
   }
   const isOwned = (secret: ObservedSecret): boolean =>
     request === undefined || ownershipOf(secret, request).kind === 'owned';

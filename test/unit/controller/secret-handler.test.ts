@@ -2,7 +2,13 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { type CachedCluster, toCachedCluster } from '../../../src/clusters/cached-cluster.ts';
 import { ControllerCache } from '../../../src/controller/controller-cache.ts';
 import { secretHandler } from '../../../src/controller/dependency-handlers.ts';
+import { observeRequest } from '../../../src/kubernetes/objects/observed-request.ts';
 import { observeSecret } from '../../../src/kubernetes/objects/observed-secret.ts';
+import {
+  ADOPT_ANNOTATION,
+  controllerReferenceTo,
+  REQUEST_LABEL,
+} from '../../../src/kubernetes/objects/secret-ownership.ts';
 import { clusterView } from '../../support/workflows/cluster-views.ts';
 
 const cluster = toCachedCluster(undefined, clusterView());
@@ -61,6 +67,32 @@ describe('a list without a position', () => {
     cache.secrets.set(observeSecret(secret('1')));
     await handler.onUpsert(secret('2', [EDITED]), 'list');
     expect(signals).toEqual([expect.stringContaining('changed by another field manager')]);
+  });
+
+  describe('shows that a Secret was given to its request while it was not watched', () => {
+    const request = { name: cluster.certificates[0]?.requestName ?? '', uid: 'request-uid' };
+    const given = (resourceVersion: string, metadata: object = {}) => ({
+      metadata: { ...secret(resourceVersion).metadata, annotations: { [ADOPT_ANNOTATION]: request.name }, ...metadata },
+    });
+    beforeEach(() => cache.requests.set(observeRequest({ metadata: { namespace, ...request } })));
+
+    it.each([
+      ['it was not cached', undefined],
+      ['the watch had shown it before', () => handler.onUpsert(secret('1'), 'watch')],
+      ['a resync has listed it since', () => cache.secrets.set(observeSecret(given('2')))],
+    ])('where %s, once', async (_what, before) => {
+      await before?.();
+      signals.length = 0;
+      await handler.onUpsert(given('2'), 'list');
+      await handler.onUpsert(given('2'), 'list');
+      expect(signals).toEqual([`The Secret ${name} was given to the CertificateRequest ${request.name}.`]);
+    });
+
+    it('but not where the request has it already', async () => {
+      const owned = { labels: { [REQUEST_LABEL]: request.name }, ownerReferences: [controllerReferenceTo(request)] };
+      await handler.onUpsert(given('2', owned), 'list');
+      expect(signals).toEqual([]);
+    });
   });
 
   it('shows that a Secret was deleted while it was not watched', async () => {
