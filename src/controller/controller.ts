@@ -8,6 +8,7 @@ import {
   DNS_ZONES,
   SECRETS,
 } from '../kubernetes/objects/resources.ts';
+import { STAGING_LABEL } from '../kubernetes/objects/staging-secret.ts';
 import { ariPollClient } from './ari-poller.ts';
 import { runCanaryWatch } from './canary-watch.ts';
 import { certificateRequestHandler } from './certificate-request-handler.ts';
@@ -186,6 +187,8 @@ function informedResources(
     {
       resource: SECRETS,
       namespaces,
+      // Two of the three events of an issuance, which concern no cluster.
+      labelSelector: `${STAGING_LABEL}!=true`,
       after: primaries,
       resumeMode: 'watch',
       metadataOnly: true,

@@ -20,7 +20,10 @@ export interface ResourceEventHandler {
 
 /** A kind of object to list and watch, and its handler. */
 export interface InformedResource
-  extends Pick<ListAndWatchOptions, 'namespace' | 'fieldSelector' | 'metadataOnly' | 'resumeMode' | 'optional'> {
+  extends Pick<
+    ListAndWatchOptions,
+    'namespace' | 'fieldSelector' | 'labelSelector' | 'metadataOnly' | 'resumeMode' | 'optional'
+  > {
   readonly resource: ResourceType;
   /** Instead of all namespaces. */
   readonly namespaces?: readonly string[] | undefined;

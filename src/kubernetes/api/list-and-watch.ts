@@ -18,7 +18,7 @@ export type ListAndWatchEvent =
   | { readonly kind: 'absent' };
 
 /** Options of {@link listAndWatch}. No namespace: all of them. */
-export interface ListAndWatchOptions extends Omit<ListOptions, 'labelSelector'> {
+export interface ListAndWatchOptions extends ListOptions {
   readonly signal: AbortSignal;
   /** resourceVersion up to which an earlier run has handled everything. */
   readonly resumeFrom?: string;

@@ -161,6 +161,8 @@ export class Transport {
       method,
       headers: { ...headers, accept, ...(contentType !== undefined && { 'content-type': contentType }) },
       body,
+      // undici otherwise closes the connection after a DELETE with a body, which is how preconditions are sent.
+      reset: false,
       ...options,
     });
   }

@@ -373,6 +373,23 @@ test('Secrets are watched without their data', async () => {
   }
 });
 
+test('a label selector holds for the list and for the watch', async () => {
+  const { admin } = managementCluster();
+  const makeSecret = (name: string, labels?: Record<string, string>) =>
+    admin.create(SECRETS, { metadata: { namespace, name, labels } });
+  await makeSecret('listed');
+  await makeSecret('listed-staged', { staging: 'true' });
+  const observer = recordWatch(api, SECRETS, { namespace, metadataOnly: true, labelSelector: 'staging!=true' });
+  observers.push(observer);
+  await listed(observer);
+  expect(observer.names).toEqual(new Set(['listed']));
+  await makeSecret('watched-staged', { staging: 'true' });
+  await admin.delete(SECRETS, { namespace, name: 'listed-staged' });
+  await makeSecret('watched', { staging: 'false' });
+  await observer.until('the last one', () => observer.changes.includes('applied watched'));
+  expect(observer.changes).toEqual(['applied watched']);
+});
+
 test('it ends at once when it is aborted, even during a wait', async () => {
   proxy.down();
   const observer = observeMaps();

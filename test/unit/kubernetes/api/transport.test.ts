@@ -40,6 +40,21 @@ it('sends requests by HTTP/1.1 to a server that prefers HTTP/2', async () => {
   expect(await transport.send({ method: 'GET', path: '/' })).toMatchObject({ status: 200, text: '1.1' });
 });
 
+it('sends further requests on the connection of a deletion with preconditions', async () => {
+  const ports = new Set<number | undefined>();
+  const transport = await startServer((request, response) => {
+    ports.add(request.socket.remotePort);
+    request.resume();
+    response.end('{}');
+  });
+  const body = JSON.stringify({ kind: 'DeleteOptions', preconditions: { uid: 'one' } });
+  const deletions = 6;
+  for (let count = 0; count < deletions; count += 1) {
+    await transport.send({ method: 'DELETE', path: '/one', contentType: 'application/json', body });
+  }
+  expect(ports.size).toBeLessThan(deletions);
+});
+
 it('ends a request that has no answer in time, and says so', async () => {
   const transport = await startServer(() => undefined);
   await expect(transport.send({ method: 'GET', path: '/', timeoutMs: 20 })).rejects.toMatchObject({
