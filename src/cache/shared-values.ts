@@ -1,7 +1,7 @@
 /** Beyond so many, all are forgotten: who may create objects decides on their texts. */
 const MAX_VALUES = 5_000;
 /** Longer ones are not shared: they would stay in memory when their objects are gone. */
-const MAX_KEY_LENGTH = 256;
+const DEFAULT_MAX_KEY_LENGTH = 256;
 
 /**
  * One value for equal keys: what cached objects have in common is in memory once: a host all of them, the name of their
@@ -9,10 +9,15 @@ const MAX_KEY_LENGTH = 256;
  */
 export class SharedValues<Value> {
   readonly #values = new Map<string, Value>();
+  readonly #maxKeyLength: number;
+
+  constructor({ maxKeyLength = DEFAULT_MAX_KEY_LENGTH }: { readonly maxKeyLength?: number } = {}) {
+    this.#maxKeyLength = maxKeyLength;
+  }
 
   /** The value that was first given for this key, or the given one for a long key. */
   get(key: string, value: Value): Value {
-    if (key.length > MAX_KEY_LENGTH) return value;
+    if (key.length > this.#maxKeyLength) return value;
     const known = this.#values.get(key);
     if (known !== undefined) return known;
     if (this.#values.size >= MAX_VALUES) this.#values.clear();

@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { AcmeClient } from '../acme/client.ts';
 import { DEFAULT_ARI_POLL_INTERVAL_MS, fetchRenewalInfo } from '../acme/renewal-info.ts';
+import { changeDigestOf } from '../certificates/digest.ts';
 import { followsWindow } from '../certificates/planned-renewal.ts';
 import { changesRenewalTime, type RenewalWindow } from '../certificates/renewal-window.ts';
 import { renewalWindowChanged } from '../contract/cluster-certificates.ts';
@@ -96,7 +97,8 @@ export function ariPollClient(context: ControllerContext): PollClient<PolledCert
       return certificate && certId !== undefined ? { ...certificate, certId } : undefined;
     },
     keyOf: ({ request }) => keyOf(request),
-    versionOf: ({ certId }) => certId,
+    // A digest: the text would be kept beside the plan.
+    versionOf: ({ certId }) => changeDigestOf(certId),
     hostOf: (certificate) => fallbackOf(certificate)?.name ?? 'CA',
     poll: (batch) =>
       (fallbackOf(batch[0]) ?? ca).withClient(async (client) => {

@@ -3,6 +3,8 @@ import type { ClusterRef, ObjectRef } from '../clusters/cluster-identity.ts';
 import { owningCluster } from '../clusters/owning-cluster.ts';
 import type { RequestClaim } from '../contract/cluster-certificates.ts';
 import type { ObjectMeta } from '../kubernetes/api/kubernetes-api.ts';
+import { CompactRequest } from '../kubernetes/objects/compact-request.ts';
+import { CompactSecret } from '../kubernetes/objects/compact-secret.ts';
 import type { ObservedRequest } from '../kubernetes/objects/observed-request.ts';
 import type { ObservedSecret } from '../kubernetes/objects/observed-secret.ts';
 
@@ -57,9 +59,14 @@ export class ControllerCache {
   readonly deployments = new NamespacedMap<CachedCluster>();
   readonly standalone = new NamespacedMap<CachedCluster>();
   readonly malformed = new NamespacedMap<MalformedCluster>();
-  readonly requests = new NamespacedMap<ObservedRequest>((request) => this.#requestChanged(request));
+  readonly requests = new NamespacedMap<ObservedRequest>({
+    compact: (request) => (request instanceof CompactRequest ? request : new CompactRequest(request)),
+    onChange: (request) => this.#requestChanged(request),
+  });
   /** Those of certificates. One that was there before its cluster may be missing. */
-  readonly secrets = new NamespacedMap<ObservedSecret>();
+  readonly secrets = new NamespacedMap<ObservedSecret>({
+    compact: (secret) => (secret instanceof CompactSecret ? secret : new CompactSecret(secret)),
+  });
   /** All are cached: before, a request without an owner reference may be that of a ClusterDeployment. */
   deploymentsKnown = false;
   requestsKnown = false;
@@ -169,15 +176,22 @@ function hasValidCertificate({ issued, deleting, notAfter = 0 }: ObservedRequest
 /** A Map of so few values takes more memory than a list, and finds none faster. */
 const MAX_LIST_LENGTH = 8;
 
+/** What a {@link NamespacedMap} does beside keeping values. */
+export interface NamespacedMapOptions<Value> {
+  /** @returns what is kept of a value: the same in less memory. Default: the value. */
+  readonly compact?: (value: Value) => Value;
+  /** Called with the `namespace/name` of what was set or deleted. */
+  readonly onChange?: (key: string) => void;
+}
+
 /** Finds the values of one namespace without a scan. Compact where a namespace has a few, as in nearly every fleet. */
 export class NamespacedMap<Value extends NamespacedName> {
-  /** By namespace; of many, by name. */
-  readonly #namespaces = new Map<string, readonly Value[] | Map<string, Value>>();
-  readonly #onChange: ((key: string) => void) | undefined;
+  /** By namespace: the only value, or a list; of many, by name. */
+  readonly #namespaces = new Map<string, Values<Value>>();
+  readonly #options: NamespacedMapOptions<Value>;
 
-  /** @param onChange called with the `namespace/name` of what was set or deleted. */
-  constructor(onChange?: (key: string) => void) {
-    this.#onChange = onChange;
+  constructor(options: NamespacedMapOptions<Value> = {}) {
+    this.#options = options;
   }
 
   /** @param key `namespace/name`. */
@@ -188,44 +202,65 @@ export class NamespacedMap<Value extends NamespacedName> {
 
   get({ namespace, name }: NamespacedName): Value | undefined {
     const values = this.#namespaces.get(namespace);
-    return values instanceof Map ? values.get(name) : values?.find((value) => value.name === name);
+    if (values instanceof Map) return values.get(name);
+    if (isList(values)) return values.find((value) => value.name === name);
+    return values?.name === name ? values : undefined;
   }
 
   set(value: Value): void {
     const { namespace, name } = value;
-    const values = this.#namespaces.get(namespace) ?? [];
-    if (values instanceof Map) values.set(name, value);
-    else {
-      const at = values.findIndex((one) => one.name === name);
-      const list = at === -1 ? values.toSpliced(values.length, 0, value) : values.with(at, value);
-      const isLong = list.length > MAX_LIST_LENGTH;
-      this.#namespaces.set(namespace, isLong ? new Map(list.map((one) => [one.name, one])) : list);
-    }
-    this.#onChange?.(keyOf(value));
+    const kept = this.#options.compact?.(value) ?? value;
+    const values = this.#namespaces.get(namespace);
+    if (values instanceof Map) values.set(name, kept);
+    else this.#namespaces.set(namespace, compactList(withValue(listOf(values), kept)));
+    this.#options.onChange?.(keyOf(value));
   }
 
   delete({ namespace, name }: NamespacedName): void {
     const values = this.#namespaces.get(namespace);
-    if (values instanceof Map) values.delete(name);
-    else if (values !== undefined)
-      this.#namespaces.set(
-        namespace,
-        values.filter((value) => value.name !== name),
-      );
-    if (this.#sizeOf(namespace) === 0) this.#namespaces.delete(namespace);
-    this.#onChange?.(keyOf({ namespace, name }));
-  }
-
-  #sizeOf(namespace: string): number {
-    const values = this.#namespaces.get(namespace) ?? [];
-    return values instanceof Map ? values.size : values.length;
+    if (values instanceof Map) {
+      values.delete(name);
+      if (values.size === 0) this.#namespaces.delete(namespace);
+    } else {
+      const left = listOf(values).filter((value) => value.name !== name);
+      if (left.length === 0) this.#namespaces.delete(namespace);
+      else this.#namespaces.set(namespace, compactList(left));
+    }
+    this.#options.onChange?.(keyOf({ namespace, name }));
   }
 
   in(namespace: string): Iterable<Value> {
-    return this.#namespaces.get(namespace)?.values() ?? [];
+    return valuesOf(this.#namespaces.get(namespace));
   }
 
   *all(): Generator<Value> {
-    for (const values of this.#namespaces.values()) yield* values.values();
+    for (const values of this.#namespaces.values()) yield* valuesOf(values);
   }
+}
+
+/** Values of one namespace, in the form that takes the least memory. */
+type Values<Value> = Value | readonly Value[] | Map<string, Value>;
+
+function isList<Value>(values: Values<Value> | undefined): values is readonly Value[] {
+  return Array.isArray(values);
+}
+
+function listOf<Value>(values: Value | readonly Value[] | undefined): readonly Value[] {
+  if (values === undefined) return [];
+  return isList(values) ? values : [values as Value];
+}
+
+function withValue<Value extends NamespacedName>(list: readonly Value[], value: Value): readonly Value[] {
+  const at = list.findIndex(({ name }) => name === value.name);
+  return at === -1 ? list.toSpliced(list.length, 0, value) : list.with(at, value);
+}
+
+/** @param list not empty. */
+function compactList<Value extends NamespacedName>(list: readonly Value[]): Values<Value> {
+  if (list.length > MAX_LIST_LENGTH) return new Map(list.map((one) => [one.name, one]));
+  return list.length === 1 ? (list[0] as Value) : list;
+}
+
+function valuesOf<Value>(values: Values<Value> | undefined): Iterable<Value> {
+  return values instanceof Map ? values.values() : listOf(values);
 }

@@ -1,9 +1,11 @@
 import { Heap } from 'heap-js';
+import { toSeconds } from '../cache/compact-value.ts';
 import { type Acceptance, DueTurns } from './due-turns.ts';
 
 /** A planned poll; obsolete once the entry of its key has another one. */
 interface PlannedPoll {
   readonly key: string;
+  /** Epoch seconds by {@link toSeconds}: a whole one takes no memory of its own. */
   readonly at: number;
   readonly version: string | number;
   readonly pace: Pace | undefined;
@@ -41,7 +43,7 @@ export class PollSchedule {
   /** Plans a subject for an instant, unless it is planned for an earlier one. @param at epoch milliseconds. */
   bringForward(key: string, at: number, plan: PollPlan = {}): void {
     const planned = this.#find(key, plan);
-    if (planned === undefined || planned.at > at) this.#plan(key, at, plan, planned?.answered === true);
+    if (planned === undefined || planned.at > toSeconds(at)) this.#plan(key, at, plan, planned?.answered === true);
   }
 
   /** Whether a subject is planned, of whichever version. */
@@ -62,7 +64,7 @@ export class PollSchedule {
   offerDue(now: number, accept: (key: string) => Acceptance): void {
     const planned = this.#ofRounds;
     const stillDue: PlannedPoll[] = [];
-    for (let next = planned.peek(); next !== undefined && next.at <= now; next = planned.peek()) {
+    for (let next = planned.peek(); next !== undefined && next.at <= toSeconds(now); next = planned.peek()) {
       planned.pop();
       if (this.#planned.get(next.key) !== next) continue;
       const acceptance = accept(next.key);
@@ -78,7 +80,7 @@ export class PollSchedule {
     const { planned, due } = this.#paced[pace];
     for (let count = 0; count < MAX_PUT_IN_TURN; count += 1) {
       const next = planned.peek();
-      if (next === undefined || next.at > now) break;
+      if (next === undefined || next.at > toSeconds(now)) break;
       planned.pop();
       if (this.#planned.get(next.key) === next) due.add(next.turnOf ?? '', next);
     }
@@ -117,7 +119,7 @@ export class PollSchedule {
   #plan(key: string, at: number, { version = '', pace, turnOf }: PollPlan, answered: boolean): void {
     // The string that the Map has: another one of the same text would stay beside it.
     const known = this.#planned.get(key)?.key ?? key;
-    const planned = { key: known, at, version, pace, turnOf, answered };
+    const planned = { key: known, at: toSeconds(at), version, pace, turnOf, answered };
     this.#planned.set(known, planned);
     (pace === undefined ? this.#ofRounds : this.#paced[pace].planned).push(planned);
   }

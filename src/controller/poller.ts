@@ -150,7 +150,8 @@ export class Poller<Subject> {
         const plan = this.#planOf(subject);
         const earliest = this.#client.earliestPollAt?.(subject, now) ?? now;
         if (!this.#schedule.has(key)) {
-          this.#schedule.add(key, this.#client.firstPollAt?.(subject, now) ?? earliest, plan);
+          const first = this.#client.firstPollAt?.(subject, now);
+          this.#schedule.add(key, first === undefined ? earliest : wholeSecond(first), plan);
           continue;
         }
         const dueAt = this.#schedule.isReplaced(key, plan) ? now : this.#client.changeDueAt?.(subject, now);
@@ -251,7 +252,11 @@ export class Poller<Subject> {
       const outage = this.#outages.get(host);
       if (outage !== undefined && outage.nextAttemptAt > Date.now()) {
         for (const subject of waiting)
-          this.#schedule.postpone(this.#client.keyOf(subject), outage.nextAttemptAt, this.#planOf(subject));
+          this.#schedule.postpone(
+            this.#client.keyOf(subject),
+            wholeSecond(outage.nextAttemptAt),
+            this.#planOf(subject),
+          );
         return;
       }
       // Of a failing host any one is tried: the same one could be the cause each time.
@@ -273,7 +278,7 @@ export class Poller<Subject> {
         if (result.kind === 'failed') failure ??= result.failure;
         if (result.kind === 'answered' || result.kind === 'responded') responded = true;
         const now = Date.now();
-        const nextPollAt = now + withJitter(Math.max(0, result.nextPollAt - now));
+        const nextPollAt = wholeSecond(now + withJitter(Math.max(0, result.nextPollAt - now)));
         const plan = this.#planOf(subject);
         if (result.kind === 'answered') this.#schedule.answered(key, nextPollAt, plan);
         else this.#schedule.postpone(key, nextPollAt, plan);
@@ -308,6 +313,11 @@ export class Poller<Subject> {
 
 function pacedPolls(pace: Pace, perSecond: number, isHeld: () => boolean): PacedPolls {
   return { pace, perSecond, isHeld, polled: new Set(), heldMs: 0 };
+}
+
+/** Not before it: a CA may have said when. A plan is kept for each subject, and one for a whole second takes the least memory. */
+function wholeSecond(at: number): number {
+  return Math.ceil(at / 1000) * 1000;
 }
 
 /** Milliseconds to wait: the back-off, or a longer Retry-After of up to a day. @param now epoch milliseconds. */

@@ -8,6 +8,7 @@ import {
   FINALIZER,
   SECRETS,
 } from '../../../src/kubernetes/objects/resources.ts';
+import { toRfc3339 } from '../../../src/kubernetes/objects/timestamp.ts';
 
 const BUNDLES = ['api', 'apps'] as const;
 const ZONE = 'abcd.p1.openshiftapps.com';
@@ -108,7 +109,7 @@ function certificateRequest(index: number, bundle: (typeof BUNDLES)[number]) {
   const kind = 2 + BUNDLES.indexOf(bundle);
   const serial = 2n ** 150n + BigInt(index * BUNDLES.length + kind);
   const issuedAt = Date.now() - DAY_MS * (1 + (index % 20)) - index * 1000;
-  const at = (days: number): string => new Date(issuedAt + days * DAY_MS).toISOString();
+  const at = (days: number): string => toRfc3339(new Date(issuedAt + days * DAY_MS));
   const spec = {
     acmeDNSDomain: ZONE,
     certificateSecret: { kind: 'secret', namespace, name: secretOf(bundle) },
