@@ -89,7 +89,7 @@ export class PropagationCheck {
       .map((server) => this.#servers.memo(server.name, { context: server }));
     // They have the record where it was put; a resolver follows the aliases that lead there, as the CA does.
     const put = valuesByName(request.records.map(({ name, value, at }) => ({ name: at?.name ?? name, value })));
-    const own = (await observeAll(servers, put, signal)).map(withoutCache);
+    const own = (await observeAll(servers, put, signal, observeOneFirst)).map(withoutCache);
     const confirmedBy = own.filter(({ kind }) => kind === 'seen').map(({ by }) => by);
     if (own.some(({ kind }) => kind === 'missing')) {
       const delayMs = Math.min(MIN_AUTHORITATIVE_RETRY_MS * 1.3 ** (request.attempt - 1), MAX_AUTHORITATIVE_RETRY_MS);
@@ -151,16 +151,29 @@ function withoutCache(observation: TxtObservation): TxtObservation {
   return observation.kind === 'missing' ? { ...observation, retrySeconds: undefined } : observation;
 }
 
+type Wanted = ReadonlyMap<string, readonly string[]>;
+
 function observeAll(
   sources: readonly TxtSource[],
-  wanted: ReadonlyMap<string, readonly string[]>,
+  wanted: Wanted,
   signal: AbortSignal,
+  observeNames = observeTogether,
 ): Promise<readonly TxtObservation[]> {
-  const observations = sources.map(async (source) => {
-    const ofNames = [...wanted].map(async ([name, values]) =>
-      observe(source.name, name, values, await queryFollowingCnames(source, name)),
-    );
-    return combine(source.name, await Promise.all(ofNames));
-  });
-  return abortable(Promise.all(observations), signal);
+  return abortable(Promise.all(sources.map((source) => observeNames(source, wanted))), signal);
+}
+
+async function observeTogether(source: TxtSource, wanted: Wanted): Promise<TxtObservation> {
+  const ofNames = [...wanted].map(async ([name, values]) =>
+    observe(source.name, name, values, await queryFollowingCnames(source, name)),
+  );
+  return combine(source.name, await Promise.all(ofNames));
+}
+
+/** The zone's change is live as a whole: while one name is missing, no other has to be asked for. */
+async function observeOneFirst(source: TxtSource, wanted: Wanted): Promise<TxtObservation> {
+  const [first, ...others] = wanted;
+  if (first === undefined || others.length === 0) return await observeTogether(source, wanted);
+  const ofFirst = await observeTogether(source, new Map([first]));
+  if (ofFirst.kind === 'missing') return ofFirst;
+  return combine(source.name, [ofFirst, await observeTogether(source, new Map(others))]);
 }
