@@ -1,4 +1,4 @@
-import { ApplicationFailure, type Client, type WorkflowHandle, WorkflowUpdateFailedError } from '@temporalio/client';
+import { type Client, type WorkflowHandle, WorkflowNotFoundError } from '@temporalio/client';
 import { loadSettings } from '../configuration/load-configuration.ts';
 import { type ClusterStatus, clusterStatus } from '../contract/cluster-certificates.ts';
 import { identityOfWorkflow, workflowIdPrefixes } from '../contract/ids.ts';
@@ -7,32 +7,22 @@ import { describeIfKept } from '../controller/describe-workflow.ts';
 import { CertmanError } from '../failures/failure.ts';
 import { withTolerantMemos } from '../payloads/data-converter.ts';
 import type { ClusterName } from './arguments.ts';
+import { askWorker } from './ask-worker.ts';
 import type { KubeConnection } from './kubectl-options.ts';
 import { assertSameManagementCluster } from './management-cluster.ts';
 import { commandLine } from './program-name.ts';
-import { isDeadlineExceeded, isUnavailable, unavailableMessage, withTemporal } from './temporal-client.ts';
+import { type RemedyFor, type StartUpdate, sendUpdate } from './send-update.ts';
+import { withTemporal } from './temporal-client.ts';
 
 /** Of one page of a list of workflows. */
 export const PAGE_TIMEOUT_MS = 20_000;
 
-/** A query waits for a worker: without one, no longer wait would help. */
-const QUERY_TIMEOUT_MS = 10_000;
-
-/** Asks the workflow of a cluster. @throws CertmanError `temporal/unreachable` when no worker answers within ten seconds. */
-export async function queryClusterStatus(client: Client, handle: WorkflowHandle): Promise<ClusterStatus> {
-  try {
-    return await client.withDeadline(Date.now() + QUERY_TIMEOUT_MS, () => handle.query(clusterStatus));
-  } catch (cause) {
-    if (!isUnavailable(cause)) throw cause;
-    throw new CertmanError({
-      code: 'temporal/unreachable',
-      message: isDeadlineExceeded(cause)
-        ? 'No worker of this management cluster answers within ten seconds.'
-        : unavailableMessage(cause),
-      remedy: `See what is wrong: ${commandLine('doctor')}`,
-      cause,
-    });
-  }
+/** Asks the workflow of a cluster. @throws as {@link askWorker}. */
+export async function queryClusterStatus(
+  client: Pick<Client, 'withDeadline'>,
+  handle: Pick<WorkflowHandle, 'query'>,
+): Promise<ClusterStatus> {
+  return await askWorker(client, () => handle.query(clusterStatus));
 }
 
 /** Visibility query for the workflows of clusters and standalone CertificateRequests: all, of a namespace, or of a name. */
@@ -92,8 +82,8 @@ export async function withClusterWorkflow<Result>(
   return await withTemporal(async (client) => {
     await assertSameManagementCluster(client, managementCluster, connection);
     const handle = await findClusterWorkflow(client, managementCluster, cluster);
-    if (handle !== undefined) return await work(handle, client);
     const text = `${cluster.namespace}/${cluster.name}`;
+    if (handle !== undefined) return await unlessEnded(text, () => work(handle, client));
     throw new CertmanError({
       code: 'kubernetes/notFound',
       message: `${text} has no certificates that certman manages on the management cluster ${managementCluster}.`,
@@ -102,38 +92,36 @@ export async function withClusterWorkflow<Result>(
   });
 }
 
-/**
- * The result of an update of a cluster's workflow, which would wait without end where no worker runs that workflow.
- * @throws CertmanError `temporal/unreachable` as {@link queryClusterStatus}, before the update is sent; as {@link updateResult}.
- */
-export async function updateCluster<T>(
-  client: Client,
-  handle: WorkflowHandle,
-  update: () => Promise<T>,
-  remedyFor?: (type: string) => string | undefined,
-): Promise<T> {
-  await queryClusterStatus(client, handle);
-  return await updateResult(update(), remedyFor);
-}
-
-/**
- * The result of an update. @param remedyFor what to do about a failure of that type.
- * @throws CertmanError with the message of the workflow's rejection or failure.
- */
-export async function updateResult<T>(
-  update: Promise<T>,
-  remedyFor: (type: string) => string | undefined = () => undefined,
-): Promise<T> {
+/** A workflow that has completed since it was found takes no signal or update. */
+async function unlessEnded<Result>(cluster: string, work: () => Promise<Result>): Promise<Result> {
   try {
-    return await update;
-  } catch (error) {
-    if (!(error instanceof WorkflowUpdateFailedError)) throw error;
-    const type = error.cause instanceof ApplicationFailure ? (error.cause.type ?? '') : '';
+    return await work();
+  } catch (cause) {
+    if (!(cause instanceof WorkflowNotFoundError)) throw cause;
     throw new CertmanError({
       code: 'internal/unexpected',
-      message: error.cause?.message ?? error.message,
-      remedy: remedyFor(type),
-      cause: error,
+      message: `The workflow of ${cluster} has ended meanwhile: there is nothing more to do.`,
+      remedy: `See what it did: ${commandLine(`explain ${cluster}`)}`,
+      cause,
     });
   }
+}
+
+/** The result of an update of a cluster's workflow. @throws as {@link sendUpdate}. */
+export async function updateCluster<Result>(
+  client: Pick<Client, 'withDeadline'>,
+  handle: Pick<WorkflowHandle, 'query'>,
+  start: StartUpdate<Result>,
+  remedyFor?: RemedyFor,
+): Promise<Result> {
+  return await sendUpdate(client, start, () => queryClusterStatus(client, handle), remedyFor);
+}
+
+/** The result of a run that has completed. @throws what the request throws. */
+export async function resultOfEnded<Result>(
+  client: Client,
+  { workflowId, runId }: { readonly workflowId: string; readonly runId: string },
+): Promise<Result> {
+  const handle = client.workflow.getHandle<() => Promise<Result>>(workflowId, runId);
+  return await client.withDeadline(Date.now() + PAGE_TIMEOUT_MS, () => handle.result());
 }

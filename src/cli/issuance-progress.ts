@@ -9,6 +9,9 @@ import { issuanceWorkflowId } from '../contract/ids.ts';
 import { describeIfKept } from '../controller/describe-workflow.ts';
 import { oneLine } from '../failures/printable.ts';
 
+/** Of a look at what is done now, which is repeated. */
+const PROGRESS_TIMEOUT_MS = 10_000;
+
 /** By activity, and by the steps of those that have several. */
 const ACTIVITY_DESCRIPTIONS: Readonly<Record<string, string>> = {
   placeOrder: 'placing the order',
@@ -54,8 +57,12 @@ async function messageOf(client: Client, failure: ProtoFailure | null | undefine
   return error?.message;
 }
 
-/** One line for all of a cluster's bundles; empty while nothing is being issued. */
+/** One line for all of a cluster's bundles; empty while nothing is being issued. @throws what a request throws, after 10 s. */
 export async function describeProgress(client: Client, handle: WorkflowHandle): Promise<string> {
+  return await client.withDeadline(Date.now() + PROGRESS_TIMEOUT_MS, () => progressOf(client, handle));
+}
+
+async function progressOf(client: Client, handle: WorkflowHandle): Promise<string> {
   const { cluster, bundles } = await handle.query(clusterStatus);
   const lines = await Promise.all(
     Object.entries(bundles)

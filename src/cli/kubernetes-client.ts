@@ -2,7 +2,7 @@ import { loadSettings } from '../configuration/load-configuration.ts';
 import { KubernetesClient } from '../kubernetes/api/client.ts';
 import { loadKubeConfig } from '../kubernetes/api/kube-config.ts';
 import type { KubeConnection } from './kubectl-options.ts';
-import { withRemedyForPeople } from './kubernetes-remedies.ts';
+import { POD_CONTEXT, withRemedyForPeople } from './kubernetes-remedies.ts';
 
 /** kubectl's, where the context names none. */
 const DEFAULT_NAMESPACE = 'default';
@@ -34,10 +34,12 @@ export function readContextNamespace(connection: KubeConnection): string {
   return config.getContextObject(config.getCurrentContext())?.namespace ?? DEFAULT_NAMESPACE;
 }
 
-/** For people: which API server it is. */
-export function apiServerOf(connection: KubeConnection): { readonly context: string; readonly server: string } {
+/** For people: which API server it is, and by which context, but in a pod, which has none. */
+export function apiServerOf(connection: KubeConnection): { readonly context: string; readonly text: string } {
   const config = load(connection);
-  return { context: config.getCurrentContext(), server: config.getCurrentCluster()?.server ?? '' };
+  const context = config.getCurrentContext();
+  const server = config.getCurrentCluster()?.server ?? '';
+  return { context, text: context === POD_CONTEXT ? server : `${server} (context ${context})` };
 }
 
 function load({ kubeconfig, context }: KubeConnection) {

@@ -43,8 +43,9 @@ export async function renewSelection(
     return await forEachTarget(targets, async ({ namespace, name }) => {
       const handle = await findClusterWorkflow(client, managementCluster, { namespace, name });
       if (handle === undefined) throw notServed(`${namespace}/${name}`);
-      const update = () => handle.executeUpdate(renew, { args: [{ bundleName: options.bundle }] });
-      const renewed = await updateCluster(client, handle, update);
+      const renewed = await updateCluster(client, handle, (sent) =>
+        handle.startUpdate(renew, { ...sent, args: [{ bundleName: options.bundle }] }),
+      );
       return renewed
         .map(({ bundleName, certificate: { notAfter } }) => `${bundleName} renewed, expires ${formatInstant(notAfter)}`)
         .join('; ');

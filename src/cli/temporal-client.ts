@@ -1,17 +1,12 @@
 import { hostname, userInfo } from 'node:os';
-import { Client, Connection, isGrpcServiceError, ServiceError } from '@temporalio/client';
+import { Client, type Connection, isGrpcServiceError, ServiceError } from '@temporalio/client';
 import { loadSettings, loadTemporal } from '../configuration/load-configuration.ts';
 import { CertmanError } from '../failures/failure.ts';
 import { createDataConverter } from '../payloads/data-converter.ts';
 import { PayloadKeyStore } from '../payloads/payload-key-store.ts';
-
-const CONNECT_TIMEOUT = '3 seconds';
-
-/**
- * A page of a history can have more than gRPC's limit of 4 MiB. The SDK sets the same limit as here, but by a name without
- * `grpc.`, which has no effect.
- */
-const CHANNEL_ARGS = { 'grpc.max_receive_message_length': 128 * 1024 * 1024 } as const;
+import { commandLine } from './program-name.ts';
+import { withSlowNote } from './slow-note.ts';
+import { COMMAND_LIMITS, connectToTemporal } from './temporal-connection.ts';
 
 /** A client, and the connection that it closes. */
 export interface OpenTemporal {
@@ -19,28 +14,32 @@ export interface OpenTemporal {
   readonly connection: Connection;
 }
 
-/** Runs `work` with a client. @throws ConfigurationError; CertmanError `temporal/unreachable` after 3 s. */
+/**
+ * Runs `work` with a client. @throws ConfigurationError; CertmanError `temporal/unreachable` where it refuses connections for
+ * 3 s, gives none within 20 s, or does not answer a request.
+ */
 export async function withTemporal<Result>(work: (client: Client) => Promise<Result>): Promise<Result> {
   const { client, connection } = await openTemporal();
   try {
     return await work(client);
+  } catch (error) {
+    throw isUnavailable(error) ? unreachable(error) : error;
   } finally {
     await connection.close();
   }
 }
 
-/** Connects; the caller closes the connection. @throws as {@link withTemporal}. */
-export async function openTemporal(): Promise<OpenTemporal> {
+/** Connects; the caller closes the connection. @param connectMs instead of 20 s. @throws as {@link withTemporal}. */
+export async function openTemporal(connectMs = COMMAND_LIMITS.connectMs): Promise<OpenTemporal> {
   const { namespace, connectionOptions } = loadTemporal(process.env);
   const settings = loadSettings(process.env, ['payloadKeys', 'requireEncryptedPayloads']);
   const keys = settings.payloadKeys === undefined ? undefined : new PayloadKeyStore(settings.payloadKeys);
   const dataConverter = createDataConverter({ keys, required: settings.requireEncryptedPayloads });
   try {
-    const connection = await Connection.connect({
-      ...connectionOptions,
-      channelArgs: CHANNEL_ARGS,
-      connectTimeout: CONNECT_TIMEOUT,
-    });
+    const connection = await withSlowNote(
+      `Temporal at ${connectionOptions.address} does not respond yet; waiting up to ${connectMs / 1_000} seconds.`,
+      () => connectToTemporal(connectionOptions, { ...COMMAND_LIMITS, connectMs }),
+    );
     const client = new Client({ connection, namespace, dataConverter, identity: callerIdentity() });
     return { client, connection };
   } catch (cause) {
@@ -64,37 +63,71 @@ function callerIdentity(): string {
   }
 }
 
-/** INVALID_ARGUMENT. */
-const INVALID_ARGUMENT = 3;
+/** https://grpc.io/docs/guides/status-codes/ */
+const STATUS = {
+  CANCELLED: 1,
+  INVALID_ARGUMENT: 3,
+  DEADLINE_EXCEEDED: 4,
+  RESOURCE_EXHAUSTED: 8,
+  FAILED_PRECONDITION: 9,
+  UNAVAILABLE: 14,
+} as const;
 
-/** DEADLINE_EXCEEDED. */
-const TIMED_OUT = 4;
+/**
+ * FAILED_PRECONDITION: no worker polls, or the tasks of the workflow fail. RESOURCE_EXHAUSTED: a limit of requests. The client has
+ * repeated these and UNAVAILABLE before. CANCELLED: the server ends.
+ */
+const UNAVAILABLE_CODES: ReadonlySet<number> = new Set([
+  STATUS.CANCELLED,
+  STATUS.DEADLINE_EXCEEDED,
+  STATUS.RESOURCE_EXHAUSTED,
+  STATUS.FAILED_PRECONDITION,
+  STATUS.UNAVAILABLE,
+]);
 
-/** UNAVAILABLE, DEADLINE_EXCEEDED, and FAILED_PRECONDITION: no worker polls, or the workflow has only just started. */
-const UNAVAILABLE_CODES = new Set([14, 4, 9]);
+/** Of matching, in `details`: https://github.com/temporalio/temporal/blob/v1.29.1/service/matching/matcher.go */
+const NO_POLLER = /no poller seen/;
 
-/** FAILED_PRECONDITION. */
-const NO_WORKER = 9;
+function grpcErrorOf(error: unknown) {
+  const cause = error instanceof ServiceError ? error.cause : error;
+  return isGrpcServiceError(cause) ? cause : undefined;
+}
 
 /** Why Temporal or the worker did not respond, in a sentence. @param error one that {@link isUnavailable}. */
 export function unavailableMessage(error: unknown): string {
   if (error instanceof CertmanError) return error.message;
-  const cause = error instanceof ServiceError ? error.cause : error;
-  return isGrpcServiceError(cause) && Number(cause.code) === NO_WORKER
-    ? 'No worker of this management cluster answers.'
-    : 'Temporal does not respond.';
+  const { code, details = '' } = grpcErrorOf(error) ?? {};
+  if (code === STATUS.RESOURCE_EXHAUSTED) return `Temporal refuses requests for now: ${details}`;
+  if (code !== STATUS.FAILED_PRECONDITION) return 'Temporal does not respond.';
+  if (NO_POLLER.test(details)) return 'No worker of this management cluster answers.';
+  return `The workflow cannot answer: ${details}`;
+}
+
+/** The failure of a request that Temporal or a worker did not respond to. @param error one that {@link isUnavailable}. */
+export function unreachable(error: unknown, message = unavailableMessage(error)): CertmanError {
+  if (error instanceof CertmanError) return error;
+  const remedy = `See what is wrong: ${commandLine('doctor')}`;
+  return new CertmanError({ code: 'temporal/unreachable', message, remedy, cause: error });
+}
+
+/**
+ * Whether the same request may be answered a moment later, by a worker or a server that is slow. FAILED_PRECONDITION but where no
+ * worker polls: the workflow has only just started, or its last task timed out or failed.
+ */
+export function isSlow(error: unknown): boolean {
+  const { code, details = '' } = grpcErrorOf(error) ?? {};
+  if (code === STATUS.FAILED_PRECONDITION) return !NO_POLLER.test(details);
+  return code === STATUS.DEADLINE_EXCEEDED || code === STATUS.CANCELLED;
 }
 
 /** Whether there was no answer in time. */
 export function isDeadlineExceeded(error: unknown): boolean {
-  const cause = error instanceof ServiceError ? error.cause : error;
-  return isGrpcServiceError(cause) && Number(cause.code) === TIMED_OUT;
+  return grpcErrorOf(error)?.code === STATUS.DEADLINE_EXCEEDED;
 }
 
 /** Whether Temporal refuses the request as such, as a list by a search attribute that is not registered. */
 export function isInvalidArgument(error: unknown): boolean {
-  const cause = error instanceof ServiceError ? error.cause : error;
-  return isGrpcServiceError(cause) && Number(cause.code) === INVALID_ARGUMENT;
+  return grpcErrorOf(error)?.code === STATUS.INVALID_ARGUMENT;
 }
 
 /** Whether the same may succeed later: Temporal, a worker or the API server cannot be reached now. */
@@ -105,6 +138,6 @@ export function isPassing(error: unknown): boolean {
 /** Whether Temporal or the worker did not respond, rather than refuse. */
 export function isUnavailable(error: unknown): boolean {
   if (error instanceof CertmanError) return error.code === 'temporal/unreachable';
-  const cause = error instanceof ServiceError ? error.cause : error;
-  return isGrpcServiceError(cause) && UNAVAILABLE_CODES.has(cause.code);
+  const { code } = grpcErrorOf(error) ?? {};
+  return code !== undefined && UNAVAILABLE_CODES.has(code);
 }

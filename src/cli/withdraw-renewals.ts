@@ -17,8 +17,8 @@ import { withTemporal } from './temporal-client.ts';
 
 const POLL_INTERVAL_MS = 300;
 
-/** A worker that runs takes a signal at once. */
-const TIMEOUT_MS = 30_000;
+/** A worker takes a signal with its next task, and answers a query after it. */
+const TIMEOUT_MS = 60_000;
 
 /** A requested renewal of a bundle. */
 interface PendingRenewal {
@@ -121,7 +121,7 @@ async function untilWithdrawn(
   }
   throw new CertmanError({
     code: 'internal/unexpected',
-    message: 'The requested renewal is still pending: the workflow has not withdrawn it within 30 seconds.',
+    message: 'The requested renewal is still pending: the workflow has not withdrawn it within a minute.',
     remedy: `Its worker may be of a version that knows no withdrawal, or one requested it again. See: ${commandLine('doctor')}`,
   });
 }

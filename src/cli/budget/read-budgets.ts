@@ -1,11 +1,11 @@
 import type { Client } from '@temporalio/client';
 import { type BudgetStatus, budgetStatus } from '../../contract/ca-budget.ts';
 import { listCompletedIssuances } from '../../worker/list-completed-issuances.ts';
+import { askWorker } from '../ask-worker.ts';
 import { isUnavailable } from '../temporal-client.ts';
 import { type BusySet, readBusySets } from './read-sets.ts';
 
 const LIST_TIMEOUT_MS = 20_000;
-const QUERY_TIMEOUT_MS = 10_000;
 
 /** What to read. */
 export interface BudgetSelection {
@@ -57,7 +57,7 @@ async function readBudget(
   try {
     const request = domain === undefined ? { most: rows } : { most: rows, scope: `domain:${domain}` };
     const query = () => client.workflow.getHandle(workflowId).query(budgetStatus, request);
-    return { workflowId, status: await client.withDeadline(Date.now() + QUERY_TIMEOUT_MS, query) };
+    return { workflowId, status: await askWorker(client, query) };
   } catch (error) {
     if (!isUnavailable(error)) throw error;
     return {

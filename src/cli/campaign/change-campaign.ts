@@ -5,7 +5,7 @@ import {
   pauseCampaign,
   resumeCampaign,
 } from '../../contract/renewal-campaign.ts';
-import { updateResult } from '../cluster-workflow.ts';
+import { type StartUpdate, sendUpdate } from '../send-update.ts';
 import { readStatus, withCampaign } from './read-campaigns.ts';
 
 /** What an operator does with a campaign. */
@@ -28,17 +28,13 @@ export function previewText(name: string, change: CampaignChange, { phase }: Pic
 /** Pauses, resumes or aborts a campaign. @returns how far it is then. @throws CertmanError where it is not in such a phase. */
 export async function changeCampaign(name: string, change: CampaignChange): Promise<CampaignStatus> {
   return await withCampaign(name, async (campaign, client) => {
-    switch (change) {
-      case 'pause':
-        await updateResult(campaign.executeUpdate(pauseCampaign));
-        break;
-      case 'resume':
-        await updateResult(campaign.executeUpdate(resumeCampaign));
-        break;
-      case 'abort':
-        await updateResult(campaign.executeUpdate(abortCampaign, { args: [{ by: client.options.identity }] }));
-        break;
-    }
-    return await readStatus(campaign);
+    const read = () => readStatus(campaign, client);
+    const start: Readonly<Record<CampaignChange, StartUpdate<void>>> = {
+      pause: (sent) => campaign.startUpdate(pauseCampaign, sent),
+      resume: (sent) => campaign.startUpdate(resumeCampaign, sent),
+      abort: (sent) => campaign.startUpdate(abortCampaign, { ...sent, args: [{ by: client.options.identity }] }),
+    };
+    await sendUpdate(client, start[change], read);
+    return await read();
   });
 }

@@ -17,11 +17,10 @@ import { listExecutions } from '../../controller/cluster-workflow-client.ts';
 import { describeIfKept } from '../../controller/describe-workflow.ts';
 import { CertmanError } from '../../failures/failure.ts';
 import { withTolerantMemos } from '../../payloads/data-converter.ts';
+import { askWorker } from '../ask-worker.ts';
 import { PAGE_TIMEOUT_MS } from '../cluster-workflow.ts';
 import { commandLine } from '../program-name.ts';
 import { withTemporal } from '../temporal-client.ts';
-
-const QUERY_TIMEOUT_MS = 20_000;
 
 /** Waves that are asked at once. */
 const WAVES_AT_ONCE = 10;
@@ -80,7 +79,7 @@ export async function withCampaign<Result>(
   return await withTemporal(async (client) => {
     const handle = client.workflow.getHandle<typeof renewalCampaign>(campaignWorkflowId(managementCluster, name));
     try {
-      return await client.withDeadline(Date.now() + QUERY_TIMEOUT_MS, () => work(handle, client));
+      return await work(handle, client);
     } catch (error) {
       if (!(error instanceof WorkflowNotFoundError)) throw error;
       // An update finds one that has ended no more.
@@ -107,14 +106,14 @@ async function isKept(campaign: Campaign): Promise<boolean> {
 /** A handle of a campaign. */
 export type Campaign = Pick<
   WorkflowHandleWithFirstExecutionRunId<typeof renewalCampaign>,
-  'describe' | 'executeUpdate' | 'query' | 'result' | 'workflowId'
+  'describe' | 'startUpdate' | 'query' | 'result' | 'workflowId'
 >;
 
 /** How far it is, or was at its end. */
-export async function readStatus(campaign: Campaign): Promise<CampaignStatus> {
+export async function readStatus(campaign: Campaign, client: Pick<Client, 'withDeadline'>): Promise<CampaignStatus> {
   const { status, closeTime } = await campaign.describe();
   if (status.name === 'COMPLETED') return await campaign.result();
-  const found = await campaign.query(campaignStatus);
+  const found = await askWorker(client, () => campaign.query(campaignStatus));
   if (closeTime === undefined) return found;
   const reason = `Its workflow ended in Temporal (${status.name.toLowerCase()}), and its waves end with it.`;
   return { ...found, phase: 'Aborted', reason, endedAt: closeTime.toISOString(), expectedEnd: undefined };
@@ -127,12 +126,12 @@ export function isSuccess({ phase, counts }: CampaignStatus): boolean {
 
 /** Every certificate of a campaign, wave by wave. */
 export async function readReport(campaign: Campaign, client: Client): Promise<CampaignReport> {
-  const status = await readStatus(campaign);
+  const status = await readStatus(campaign, client);
   const numbers = status.waves.map((_, number) => number);
   const waves: (WaveStatus | undefined)[] = [];
   while (numbers.length > 0) {
     const read = numbers.splice(0, WAVES_AT_ONCE).map((number) => readWave(campaign, client, number));
-    waves.push(...(await client.withDeadline(Date.now() + QUERY_TIMEOUT_MS, () => Promise.all(read))));
+    waves.push(...(await Promise.all(read)));
   }
   return {
     ...status,
@@ -145,7 +144,9 @@ async function readWave(campaign: Campaign, client: Client, number: number): Pro
   const handle = client.workflow.getHandle<typeof campaignWave>(waveWorkflowId(campaign.workflowId, number));
   try {
     const { status } = await handle.describe();
-    return status.name === 'COMPLETED' ? await handle.result() : await handle.query(waveStatus);
+    return status.name === 'COMPLETED'
+      ? await handle.result()
+      : await askWorker(client, () => handle.query(waveStatus));
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return undefined;
     throw error;

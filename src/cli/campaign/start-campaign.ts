@@ -7,16 +7,18 @@ import {
   beginCampaign,
   type CampaignItem,
   type CampaignPlan,
+  campaignStatus,
   campaignWorkflowId,
 } from '../../contract/renewal-campaign.ts';
 import { CertState } from '../../contract/search-attributes.ts';
 import { counted } from '../../failures/counted.ts';
 import { CertmanError } from '../../failures/failure.ts';
-import { updateResult } from '../cluster-workflow.ts';
+import { askWorker } from '../ask-worker.ts';
 import { type ConfirmOptions, confirm } from '../confirm.ts';
 import { withKubernetes } from '../kubernetes-client.ts';
 import { requireSameManagementCluster } from '../management-cluster.ts';
 import { commandLine } from '../program-name.ts';
+import { sendUpdate } from '../send-update.ts';
 import { isUnavailable, withTemporal } from '../temporal-client.ts';
 import {
   type CampaignCommand,
@@ -40,9 +42,6 @@ import {
 export interface StartOptions extends CertificateSelectionOptions, PlanOptions, ConfirmOptions {
   readonly name?: string;
 }
-
-/** Of one update: with a worker that polls it takes milliseconds. */
-const UPDATE_TIMEOUT_MS = 60_000;
 
 /** What is, or with `--dry-run` would be, started. */
 export interface PlannedCampaign extends Omit<SelectedCertificates, 'certificates'> {
@@ -120,14 +119,19 @@ async function begin(
     });
   }
   const handle = client.workflow.getHandle<typeof renewalCampaign>(workflowId);
-  const within = <T>(update: () => Promise<T>): Promise<T> =>
-    client.withDeadline(Date.now() + UPDATE_TIMEOUT_MS, () => updateResult(update()));
+  const answers = () => askWorker(client, () => handle.query(campaignStatus));
   try {
     for (const [number, wave] of waves.entries())
-      await within(() =>
-        handle.executeUpdate(addWave, { args: [{ number, items: wave.map(itemOf) }], updateId: `wave-${number}` }),
+      await sendUpdate(
+        client,
+        (sent) => handle.startUpdate(addWave, { ...sent, args: [{ number, items: wave.map(itemOf) }] }),
+        answers,
       );
-    await within(() => handle.executeUpdate(beginCampaign, { args: [{ waves: waves.length }] }));
+    await sendUpdate(
+      client,
+      (sent) => handle.startUpdate(beginCampaign, { ...sent, args: [{ waves: waves.length }] }),
+      answers,
+    );
   } catch (error) {
     // Without all of its waves it orders nothing, and ends within an hour. Where it has begun, that is reported.
     if (!isUnavailable(error)) throw error;

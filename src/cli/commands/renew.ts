@@ -1,13 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import { Command, Option } from 'commander';
-import type { RenewedCertificate } from '../../contract/cluster-certificates.ts';
+import type { RenewedCertificate, RenewRequest } from '../../contract/cluster-certificates.ts';
 import { CLUSTER_ARGUMENT, resolveClusterName, UsageError } from '../arguments.ts';
 import { examples } from '../examples.ts';
 import { addOutputOptions, addTargetOptions } from '../kubectl-options.ts';
 import { formatInstant, formatOutput, note, type OutputOptions, print } from '../output.ts';
 import { commandLine } from '../program-name.ts';
 import type { RenewSelectionOptions } from '../renew-selection.ts';
+import type { StartUpdate } from '../send-update.ts';
 
 const POLL_INTERVAL_MS = 500;
 
@@ -85,13 +86,14 @@ async function renewOne(text: string, options: RenewOptions): Promise<void> {
   const { updateCluster, withClusterWorkflow } = await import('../cluster-workflow.ts');
   const { renew } = await import('../../contract/cluster-certificates.ts');
   const renewed = await withClusterWorkflow(cluster, options, async (handle, client) => {
-    const update = () =>
-      handle.executeUpdate(renew, { args: [{ bundleName: options.bundle, exceedLimit: options.exceedLimit }] });
+    const request: RenewRequest = { bundleName: options.bundle, exceedLimit: options.exceedLimit };
+    const start: StartUpdate<readonly RenewedCertificate[]> = (sent) =>
+      handle.startUpdate(renew, { ...sent, args: [request] });
     const remedyFor = (type: string) =>
       type === 'renew/rejected' || type === 'renew/aborted'
         ? undefined
         : `The request is kept: certman attempts the renewal again, for a week. When, and what you can do: ${commandLine(`explain ${cluster.namespace}/${cluster.name}`)}`;
-    return await withProgress(client, handle, updateCluster(client, handle, update, remedyFor));
+    return await withProgress(client, handle, updateCluster(client, handle, start, remedyFor));
   });
   print(await formatOutput(options, { renewed }, () => renewed.map(asText).join('\n')));
 }
@@ -114,11 +116,11 @@ async function printProgress(client: Client, handle: WorkflowHandle, signal: Abo
   let printed = '';
   while (!signal.aborted) {
     try {
-      const progress = await describeProgress(client, handle);
+      const progress = await client.withAbortSignal(signal, () => describeProgress(client, handle));
       if (progress !== printed && progress !== '' && !signal.aborted) note(progress);
       printed = progress;
     } catch (error) {
-      if (!isUnavailable(error)) throw error;
+      if (!signal.aborted && !isUnavailable(error)) throw error;
     }
     await sleep(POLL_INTERVAL_MS, undefined, { signal }).catch(() => undefined);
   }

@@ -12,7 +12,7 @@ export interface DoctorContext {
   readonly preInstall: boolean;
   /** The cluster that is looked at as well. */
   readonly cluster: ClusterName | undefined;
-  readonly openTemporal: () => Promise<OpenTemporal>;
+  readonly openTemporal: (connectMs: number) => Promise<OpenTemporal>;
   /** Called in any order once every check has its answer. */
   readonly onClose: (close: () => Promise<void>) => void;
 }

@@ -61,12 +61,12 @@ export function kubernetesChecks(context: DoctorContext, temporal: TemporalCheck
     run: async (signal) => {
       const kubernetes = openKubernetes(connection);
       onClose(() => kubernetes.close());
-      const { server, context: name } = apiServerOf(connection);
+      const { text, context: name } = apiServerOf(connection);
       const answer = await kubernetes.getJson('/version', { signal }).catch((error: unknown) => {
         throw withRemedyForPeople(error, name);
       });
       const version = versionSchema.parse(answer);
-      const found = `${version.gitVersion} at ${server} (context ${name})`;
+      const found = `${version.gitVersion} at ${text}`;
       const minor = Number.parseInt(version.minor, 10);
       if (version.major !== '1' || minor >= MIN_MINOR_VERSION) return passed(found, kubernetes);
       return warning(

@@ -30,8 +30,9 @@ export function temporalChecks({ preInstall, onClose, openTemporal }: DoctorCont
     id: 'temporal-reachable',
     group: GROUP,
     title: 'Temporal is reachable',
-    run: async () => {
-      const opened = await openTemporal();
+    run: async (_signal, timeoutMs) => {
+      // Before the check itself is over: its own failure says which setting to check.
+      const opened = await openTemporal(0.8 * timeoutMs);
       onClose(() => opened.connection.close());
       const { serverVersion } = await opened.connection.workflowService.getSystemInfo({});
       const { address } = loadTemporal(process.env);

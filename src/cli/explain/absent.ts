@@ -8,7 +8,7 @@ import { CertmanError, isFailure } from '../../failures/failure.ts';
 import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS } from '../../kubernetes/objects/resources.ts';
 import { withTolerantMemos } from '../../payloads/data-converter.ts';
 import type { ClusterName } from '../arguments.ts';
-import { clustersQuery, PAGE_TIMEOUT_MS } from '../cluster-workflow.ts';
+import { clustersQuery, PAGE_TIMEOUT_MS, resultOfEnded } from '../cluster-workflow.ts';
 import { apiServerOf, withKubernetes } from '../kubernetes-client.ts';
 import { commandLine } from '../program-name.ts';
 import type { StatusSource } from '../status/read-status.ts';
@@ -23,8 +23,7 @@ export async function explainAbsent(name: ClusterName, source: StatusSource): Pr
   const closed = await latestClosed(name, source, looked);
   if (closed !== undefined) return closed;
   const elsewhere = await namesakes(name, source);
-  const { context, server } = apiServerOf(source);
-  looked.push(`ClusterDeployment and CertificateRequest at ${server} (context ${context})`);
+  looked.push(`ClusterDeployment and CertificateRequest at ${apiServerOf(source).text}`);
   const text = `${name.namespace}/${name.name}`;
   const others = elsewhere.slice(0, MAX_ELSEWHERE).map((one) => commandLine(`explain ${one}`));
   throw new CertmanError({
@@ -80,7 +79,7 @@ async function latestClosedIn(
     const served = `It is gone, and its workflow ended at ${at.toISOString()}: ${status.toLowerCase()}. Its certificates may be valid.`;
     return { ...shown, served, actions: [history] };
   }
-  const result: DecommissionResult = await client.workflow.getHandle(workflowId, runId).result();
+  const result = await resultOfEnded<DecommissionResult>(client, { workflowId, runId });
   return { ...shown, served: decommissionedText(result, at), actions: [history] };
 }
 

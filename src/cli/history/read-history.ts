@@ -6,7 +6,13 @@ import { listExecutions } from '../../controller/cluster-workflow-client.ts';
 import { CertmanError } from '../../failures/failure.ts';
 import { withTolerantMemos } from '../../payloads/data-converter.ts';
 import type { ClusterName } from '../arguments.ts';
-import { clustersQuery, findClusterWorkflow, PAGE_TIMEOUT_MS, queryClusterStatus } from '../cluster-workflow.ts';
+import {
+  clustersQuery,
+  findClusterWorkflow,
+  PAGE_TIMEOUT_MS,
+  queryClusterStatus,
+  resultOfEnded,
+} from '../cluster-workflow.ts';
 import type { KubeConnection } from '../kubectl-options.ts';
 import { assertSameManagementCluster } from '../management-cluster.ts';
 import { note } from '../output.ts';
@@ -78,7 +84,7 @@ async function readDecommissions(
   const results: DecommissionResult[] = [];
   for await (const execution of listExecutions(withTolerantMemos(client), { query }, PAGE_TIMEOUT_MS)) {
     if (identityOfWorkflow(managementCluster, execution)?.name !== name.name) continue;
-    results.push(await client.workflow.getHandle(execution.workflowId, execution.runId).result());
+    results.push(await resultOfEnded<DecommissionResult>(client, execution));
   }
   return results;
 }

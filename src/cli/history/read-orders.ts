@@ -9,7 +9,7 @@ import { listExecutions } from '../../controller/cluster-workflow-client.ts';
 import { describeIfKept } from '../../controller/describe-workflow.ts';
 import { withTolerantMemos } from '../../payloads/data-converter.ts';
 import type { ClusterName } from '../arguments.ts';
-import { PAGE_TIMEOUT_MS } from '../cluster-workflow.ts';
+import { PAGE_TIMEOUT_MS, resultOfEnded } from '../cluster-workflow.ts';
 import type { CompletedOrder } from './certificate-history.ts';
 import type { OperatorRequests } from './operator-requests.ts';
 
@@ -84,7 +84,7 @@ async function readOrder(
   const { workflowId, runId, startTime, closeTime = startTime, parentExecution } = execution;
   const reason = execution.typedSearchAttributes.get(CertReason);
   const [result, asked] = await Promise.all([
-    client.workflow.getHandle(workflowId, runId).result() as Promise<CertificateIssuanceResult>,
+    resultOfEnded<CertificateIssuanceResult>(client, { workflowId, runId }),
     reason !== undefined && REASONS_OF_OPERATORS.has(reason) && parentExecution
       ? requests.before({ workflowId: parentExecution.workflowId ?? '', runId: parentExecution.runId ?? '' }, startTime)
       : undefined,

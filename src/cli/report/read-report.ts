@@ -10,7 +10,7 @@ import { listExecutions } from '../../controller/cluster-workflow-client.ts';
 import { workflowPages } from '../../controller/workflow-pages.ts';
 import { withTolerantMemos } from '../../payloads/data-converter.ts';
 import { readBudgets } from '../budget/read-budgets.ts';
-import { clustersQuery, PAGE_TIMEOUT_MS } from '../cluster-workflow.ts';
+import { clustersQuery, PAGE_TIMEOUT_MS, resultOfEnded } from '../cluster-workflow.ts';
 import type { KubeConnection } from '../kubectl-options.ts';
 import { assertSameManagementCluster, requireSameManagementCluster } from '../management-cluster.ts';
 import { describeSelection, type Selection } from '../selection.ts';
@@ -28,7 +28,6 @@ const MAX_DECOMMISSIONS = 2_000;
 const MAX_PROBLEMS = 200;
 const BUDGET_ROWS = 20;
 const CONCURRENCY = 10;
-const RESULT_TIMEOUT_MS = 20_000;
 
 /** States in which a person may have to do something. */
 const PROBLEM_STATES: ReadonlySet<string> = new Set(['Failing', 'Waiting', 'Decommissioning']);
@@ -114,10 +113,7 @@ async function readRevocations(
   }
   const found = await pLimit(CONCURRENCY).map(ended, async ({ workflowId, runId, at }) => {
     try {
-      const handle = client.workflow.getHandle(workflowId, runId);
-      const result: DecommissionResult = await client.withDeadline(Date.now() + RESULT_TIMEOUT_MS, () =>
-        handle.result(),
-      );
+      const result = await resultOfEnded<DecommissionResult>(client, { workflowId, runId });
       return revocationsOf(result, at).filter(({ cluster }) => isWanted(cluster));
     } catch (error) {
       if (!isUnavailable(error)) throw error;

@@ -237,6 +237,20 @@ test('without Temporal, the resources explain; a history fails with the setting 
   expect(missing.output).toMatch(/not asked: Temporal at/);
 });
 
+test('a Temporal that is slow is waited for, and says so apart from the result', async () => {
+  const temporal = lab().stack.part('temporal');
+  temporal.pause();
+  const args = ['status', cluster.name, '-n', cluster.namespace, '-o', 'json'];
+  const command = await startCertman(args, lab().commandEnvironment());
+  try {
+    await command.waitForOutput(/^Temporal at 127\.0\.0\.1:\d+ does not respond yet; waiting up to 20 seconds\.$/m);
+  } finally {
+    temporal.resume();
+  }
+  const { stdout } = await expectExit(command.result());
+  expect(JSON.parse(stdout)).toMatchObject({ source: 'temporal', certificates: [{ state: 'Ready' }] });
+});
+
 test('another context than that of the management cluster is refused', async () => {
   const at = [cluster.name, '-n', cluster.namespace];
   await expectExit(certman(['explain', ...at, '--kubeconfig', lab().managementCluster.kubeconfig]));

@@ -4,8 +4,10 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { KubeConfig } from '@kubernetes/client-node';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { withKubernetes } from '../../../src/cli/kubernetes-client.ts';
+import { withRemedyForPeople } from '../../../src/cli/kubernetes-remedies.ts';
 import { CertmanError } from '../../../src/failures/failure.ts';
 
 const server = createServer((_request, response) => {
@@ -52,6 +54,18 @@ test('an API server that does not answer: which one was meant; the command does 
     code: 'kubernetes/unreachable',
     info: { remedy: expect.stringMatching(/context prod is the one that you mean .* run the command again/) as string },
   });
+});
+
+test.each([
+  ['kubernetes/unreachable', 'NetworkPolicies of this pod'],
+  ['kubernetes/forbidden', 'ServiceAccount of this pod'],
+  ['kubernetes/unexpected', 'between this pod and the API server'],
+] as const)('in a pod, what to do about %s names no context', (code, remedy) => {
+  const config = new KubeConfig();
+  config.loadFromCluster();
+  const shown = withRemedyForPeople(new CertmanError({ code, message: 'no answer' }), config.getCurrentContext());
+  expect(shown).toMatchObject({ code, info: { remedy: expect.stringContaining(remedy) as string } });
+  expect((shown as CertmanError).info.remedy).not.toContain('context');
 });
 
 test('any other failure is that of the work', async () => {

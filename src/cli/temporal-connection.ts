@@ -1,0 +1,68 @@
+/** The connection of a command to Temporal, which waits longer for a server that is slow than for one that is not there. */
+import {
+  Connection,
+  type ConnectionOptions,
+  defaultGrpcRetryOptions,
+  makeGrpcRetryInterceptor,
+} from '@temporalio/client';
+
+/** Milliseconds. */
+export interface ConnectionLimits {
+  /** For as long a server that starts may refuse connections. */
+  readonly refusedMs: number;
+  /** For as long one that does not refuse them may give none. */
+  readonly connectMs: number;
+  /** Of a request without a deadline of its own, with its repetitions. A long poll ends within 20 s at the server. */
+  readonly requestMs: number;
+}
+
+/** Of a command. */
+export const COMMAND_LIMITS: ConnectionLimits = { refusedMs: 3_000, connectMs: 20_000, requestMs: 60_000 };
+
+/** https://grpc.github.io/grpc/node/grpc.html#.connectivityState */
+const TRANSIENT_FAILURE = 3;
+
+/**
+ * A page of a history can have more than gRPC's limit of 4 MiB. The SDK sets the same limit as here, but by a name without
+ * `grpc.`, which has no effect.
+ */
+const CHANNEL_ARGS = { 'grpc.max_receive_message_length': 128 * 1024 * 1024 } as const;
+
+type Interceptor = NonNullable<ConnectionOptions['interceptors']>[number];
+
+/** Gives up early where the attempts to connect fail. */
+class CommandConnection extends Connection {
+  refusedMs = COMMAND_LIMITS.refusedMs;
+
+  protected override async untilReady(deadline: number): Promise<void> {
+    for (;;) {
+      try {
+        return await super.untilReady(Math.min(deadline, Date.now() + this.refusedMs));
+      } catch (error) {
+        const isRefused = this.client.getChannel().getConnectivityState(false) === TRANSIENT_FAILURE;
+        if (isRefused || Date.now() >= deadline) throw error;
+      }
+    }
+  }
+}
+
+/** @throws Error when there is no connection in time. */
+export async function connectToTemporal(options: ConnectionOptions, limits = COMMAND_LIMITS): Promise<Connection> {
+  // What the next interceptor returns is the call, whose type in grpc-js is that of its interface.
+  const withDeadline: Interceptor = (call, next) =>
+    next({ ...call, deadline: call.deadline ?? Date.now() + limits.requestMs }) as ReturnType<Interceptor>;
+  const connection = CommandConnection.lazy({
+    ...options,
+    channelArgs: CHANNEL_ARGS,
+    interceptors: [withDeadline, makeGrpcRetryInterceptor(defaultGrpcRetryOptions())],
+    connectTimeout: limits.connectMs,
+  });
+  if (connection instanceof CommandConnection) connection.refusedMs = limits.refusedMs;
+  try {
+    await connection.ensureConnected();
+    return connection;
+  } catch (error) {
+    await connection.close();
+    throw error;
+  }
+}

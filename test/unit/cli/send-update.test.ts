@@ -1,0 +1,92 @@
+/** Updates of commands: when they are sent, for how long their result is waited for, and what is said where it does not come. */
+import {
+  ApplicationFailure,
+  type Client,
+  ServiceError,
+  WorkflowUpdateFailedError,
+  type WorkflowUpdateHandle,
+} from '@temporalio/client';
+import { beforeEach, expect, test, vi } from 'vitest';
+import { sendUpdate } from '../../../src/cli/send-update.ts';
+import { CertmanError } from '../../../src/failures/failure.ts';
+
+vi.mock('node:timers/promises', async (original) => ({
+  ...(await original<object>()),
+  setTimeout: () => Promise.resolve(),
+}));
+
+const client: Pick<Client, 'withDeadline'> = { withDeadline: (_deadline, call) => call() };
+const noWorker = new CertmanError({ code: 'temporal/unreachable', message: 'No worker answers.', remedy: 'doctor' });
+
+let sent: string[];
+let asked: number;
+
+beforeEach(() => {
+  sent = [];
+  asked = 0;
+});
+
+function failed(code: number): ServiceError {
+  return new ServiceError('Workflow Update Poll failed', {
+    cause: Object.assign(new Error('grpc'), { code, details: '', metadata: {} }),
+  });
+}
+
+const late = (): Promise<never> => Promise.reject(failed(4));
+
+/** @param sends what becomes of sending it, once each, before it is accepted. @param polls then, of polls; the last repeats. */
+function send(
+  { sends = [], polls }: { sends?: (() => Promise<never>)[]; polls: (() => Promise<string>)[] },
+  answers: () => Promise<unknown> = () => Promise.resolve((asked += 1)),
+): Promise<string> {
+  const start = async ({ updateId }: { readonly updateId: string }) => {
+    sent.push(updateId);
+    await sends.shift()?.();
+    const result = () => (polls.length > 1 ? polls.shift() : polls[0])?.() ?? late();
+    return { result } as WorkflowUpdateHandle<string>;
+  };
+  return sendUpdate(client, start, answers, (type) => (type === 'renew/waits' ? 'wait' : undefined));
+}
+
+test('is not sent where no worker answers: it would be carried out later', async () => {
+  await expect(send({ polls: [] }, () => Promise.reject(noWorker))).rejects.toBe(noWorker);
+  expect(sent).toEqual([]);
+});
+
+test('is sent again under the same id until a worker has accepted it', async () => {
+  expect(await send({ sends: [late, late], polls: [() => Promise.resolve('done')] })).toBe('done');
+  expect(sent).toHaveLength(3);
+  expect(new Set(sent).size).toBe(1);
+});
+
+test('has its result waited for as long as a worker answers', async () => {
+  const polls = [...Array.from({ length: 4 }, () => late), () => Promise.resolve('done')];
+  expect(await send({ polls })).toBe('done');
+  expect(asked).toBe(5);
+});
+
+test('goes on without the command where no worker answers any more', async () => {
+  const answers = () => ((asked += 1) === 1 ? Promise.resolve() : Promise.reject(noWorker));
+  await expect(send({ polls: [late] }, answers)).rejects.toMatchObject({
+    code: 'temporal/unreachable',
+    message: 'No worker answers. The workflow has accepted the request, and goes on with it.',
+    info: { remedy: 'doctor' },
+  });
+});
+
+test('is given up where its result cannot be read although workers answer', async () => {
+  await expect(send({ polls: [() => Promise.reject(failed(14))] })).rejects.toMatchObject({
+    message: 'Temporal does not respond. The workflow has accepted the request, and goes on with it.',
+  });
+  expect(asked).toBe(5);
+});
+
+test('that the workflow refuses fails with its message, and with what to do', async () => {
+  const refused = (type: string) => () =>
+    Promise.reject(new WorkflowUpdateFailedError('failed', ApplicationFailure.create({ type, message: 'It waits.' })));
+  await expect(send({ polls: [refused('renew/waits')] })).rejects.toMatchObject({
+    code: 'internal/unexpected',
+    message: 'It waits.',
+    info: { remedy: 'wait' },
+  });
+});
