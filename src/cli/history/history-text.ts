@@ -5,7 +5,7 @@ import type { CertificateHistory } from './read-history.ts';
 
 /** A table, newest first. @param wide with the whole serial numbers, exact instants and names. */
 export function formatHistory(history: CertificateHistory, wide = false): string {
-  const { cluster, certificates, unsuccessfulOrders, lastUnsuccessful } = history;
+  const { cluster, certificates, unsuccessfulOrders, lastUnsuccessful, requestsUnreadBefore } = history;
   const failed =
     unsuccessfulOrders === 0
       ? []
@@ -23,7 +23,11 @@ export function formatHistory(history: CertificateHistory, wide = false): string
         header,
         certificates.map((entry) => rowOf(entry, formatRelative, false)),
       );
-  return [table, ...failed].join('\n');
+  const unread =
+    requestsUnreadBefore === undefined
+      ? []
+      : [`Not all runs of the workflow from before ${requestsUnreadBefore} were read: BY can be incomplete there.`];
+  return [table, ...failed, ...unread].join('\n');
 }
 
 function rowOf(entry: HistoryEntry, instant: (text: string | undefined) => string, wide: boolean): readonly string[] {

@@ -1,5 +1,5 @@
 /** What operators asked a cluster's workflow for: who is what the client of the update or the signal says of itself. */
-import type { Client } from '@temporalio/client';
+import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import { decodeArrayFromPayloads } from '@temporalio/common/lib/internal-non-workflow/index.js';
 import type { temporal } from '@temporalio/proto';
 import { renew } from '../../contract/cluster-certificates.ts';
@@ -28,39 +28,74 @@ export interface OperatorRequest {
   readonly serialNumber?: string;
 }
 
-/** A request outlives its run where another certificate of the cluster was renewed first; nearly none outlives two. */
-const MAX_RUNS = 2;
+/** Of all orders together: a run has some 17 kB. */
+const MAX_RUNS = 100;
 
 interface RequestsOfRun {
   readonly requests: readonly OperatorRequest[];
   /** Id of the run that it continues. */
   readonly previous?: string | undefined;
+  /** Epoch milliseconds. */
+  readonly startedAt?: number;
+  /** It may be there, and was not read. */
+  readonly isUnread?: true;
+}
+
+/** What an order is searched for. */
+export interface AskedFor {
+  readonly orderedAt: Date;
+  /** Epoch milliseconds: it was asked for later. Absent: whenever. */
+  readonly since?: number;
+  /** Whether it is the request that the order is due to. */
+  readonly isIt: (request: OperatorRequest) => boolean;
 }
 
 /** Reads each run once. */
 export class OperatorRequests {
   readonly #client: Client;
+  readonly #maxRuns: number;
   readonly #byRun = new Map<string, Promise<RequestsOfRun>>();
+  #unreadBefore: number | undefined;
 
-  constructor(client: Client) {
+  constructor(client: Client, maxRuns = MAX_RUNS) {
     this.#client = client;
+    this.#maxRuns = maxRuns;
+  }
+
+  /** Epoch milliseconds: what was asked for before may not have been found. Undefined: all that Temporal has was read. */
+  get unreadBefore(): number | undefined {
+    return this.#unreadBefore;
   }
 
   /**
-   * Those before an order, oldest first, of its run and of the one before: that other bundles have requests in its run says
-   * nothing of this one's. None when the runs are no longer there, or their clients gave no name.
+   * Those before an order, oldest first, of its run and of those before, back to what it is due to: a request outlives its run
+   * where other certificates of the cluster are renewed first. None when the runs are no longer there, or their clients gave no name.
    */
-  async before({ workflowId, runId }: ParentRun, orderedAt: Date): Promise<readonly OperatorRequest[]> {
+  async before(
+    { workflowId, runId }: ParentRun,
+    { orderedAt, since = 0, isIt }: AskedFor,
+  ): Promise<readonly OperatorRequest[]> {
     const found: OperatorRequest[] = [];
-    let run: string | undefined = runId;
-    for (let runs = 0; run && runs < MAX_RUNS; runs += 1) {
-      const read: Promise<RequestsOfRun> = this.#byRun.get(run) ?? this.#read(workflowId, run);
-      this.#byRun.set(run, read);
-      const { requests, previous } = await read;
-      found.unshift(...requests);
+    let earliest = orderedAt.getTime();
+    for (let run: string | undefined = runId; run && earliest >= since; ) {
+      const { requests, previous, startedAt, isUnread }: RequestsOfRun = await this.#readOnce(workflowId, run);
+      if (isUnread) this.#unreadBefore = Math.max(this.#unreadBefore ?? 0, earliest);
+      const earlier = requests.filter(({ at }) => at <= orderedAt.getTime());
+      found.unshift(...earlier);
+      if (earlier.some(isIt)) break;
+      earliest = startedAt ?? earliest;
       run = previous;
     }
-    return found.filter(({ at }) => at <= orderedAt.getTime());
+    return found;
+  }
+
+  #readOnce(workflowId: string, runId: string): Promise<RequestsOfRun> {
+    const known = this.#byRun.get(runId);
+    if (known !== undefined) return known;
+    if (this.#byRun.size >= this.#maxRuns) return Promise.resolve({ requests: [], isUnread: true });
+    const read = this.#read(workflowId, runId);
+    this.#byRun.set(runId, read);
+    return read;
   }
 
   async #read(workflowId: string, runId: string): Promise<RequestsOfRun> {
@@ -70,11 +105,12 @@ export class OperatorRequests {
       );
       const decode = (payloads: Payloads) => this.#decode(payloads);
       const requests = (await Promise.all((events ?? []).map((event) => requestIn(event, decode)))).flat();
-      const previous = events?.[0]?.workflowExecutionStartedEventAttributes?.continuedExecutionRunId;
-      return { requests, previous: previous ?? undefined };
-    } catch {
+      const [first] = events ?? [];
+      const previous = first?.workflowExecutionStartedEventAttributes?.continuedExecutionRunId;
+      return { requests, previous: previous ?? undefined, startedAt: first && timeOf(first) };
+    } catch (error) {
       // Of certificates, this is the least: the rest of the history is shown.
-      return { requests: [] };
+      return error instanceof WorkflowNotFoundError ? { requests: [] } : { requests: [], isUnread: true };
     }
   }
 
@@ -97,7 +133,7 @@ export async function requestIn(
   const sent = sentBy(event);
   if (sent === undefined) return [];
   const { kind, by, payloads } = sent;
-  const at = Number(event.eventTime?.seconds ?? 0) * 1000 + (event.eventTime?.nanos ?? 0) / 1e6;
+  const at = timeOf(event);
   const { bundleName, serialNumber } = fieldsOf<{ bundleName: string; serialNumber: string }>(await decode(payloads));
   return [
     {
@@ -108,6 +144,11 @@ export async function requestIn(
       ...(isText(serialNumber, 600) && { serialNumber }),
     },
   ];
+}
+
+/** Epoch milliseconds. */
+function timeOf({ eventTime }: HistoryEvent): number {
+  return Number(eventTime?.seconds ?? 0) * 1000 + (eventTime?.nanos ?? 0) / 1e6;
 }
 
 function sentBy(event: HistoryEvent): (Pick<OperatorRequest, 'kind' | 'by'> & { payloads: Payloads }) | undefined {

@@ -30,6 +30,8 @@ export interface CertificateHistory {
   readonly unsuccessfulOrders: number;
   /** When the newest of them ended (RFC 3339). */
   readonly lastUnsuccessful?: string;
+  /** Who asked for a certificate before may be missing: not all runs of the workflow were read (RFC 3339). */
+  readonly requestsUnreadBefore?: string;
 }
 
 /** @throws CertmanError `kubernetes/notFound` when Temporal knows nothing of the name; `temporal/unreachable`. */
@@ -50,7 +52,9 @@ export async function readHistory(name: ClusterName, connection: KubeConnection)
     const latest = typeof status === 'string' ? [] : await readLatestOrders(client, requests, status, orders);
     const all = [...latest, ...orders];
     const certificates = certificateHistory({ orders: all, bundles, decommissions, now: Date.now() });
-    return { cluster, certificates, ...unsuccessful };
+    const { unreadBefore } = requests;
+    const unread = unreadBefore === undefined ? {} : { requestsUnreadBefore: new Date(unreadBefore).toISOString() };
+    return { cluster, certificates, ...unsuccessful, ...unread };
   });
 }
 

@@ -1,6 +1,7 @@
 /** The orders of a cluster that ended, from Temporal. */
 import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import type { OrderReason } from '../../certificates/renewal-policy.ts';
+import { RENEWAL_REQUEST_LIFETIME_MS } from '../../certificates/renewal-request.ts';
 import type { CertificateIssuanceResult } from '../../contract/certificate-issuance.ts';
 import type { ClusterStatus } from '../../contract/cluster-certificates.ts';
 import { certClusterOf, issuanceWorkflowId, taskQueueOf } from '../../contract/ids.ts';
@@ -11,17 +12,17 @@ import { withTolerantMemos } from '../../payloads/data-converter.ts';
 import type { ClusterName } from '../arguments.ts';
 import { PAGE_TIMEOUT_MS, resultOfEnded } from '../cluster-workflow.ts';
 import type { CompletedOrder } from './certificate-history.ts';
-import type { OperatorRequests } from './operator-requests.ts';
+import type { AskedFor, OperatorRequest, OperatorRequests } from './operator-requests.ts';
 
 /** The newest: a certificate of a day, renewed twice a day, has as many in Temporal's usual retention. */
 const MAX_ORDERS = 500;
 
-/** Reasons of orders for which an operator may have asked. */
-const REASONS_OF_OPERATORS: ReadonlySet<string> = new Set<OrderReason>([
-  'RenewRequested',
-  'RevocationRequested',
-  'Revoked',
-]);
+/** By the reasons of orders for which an operator may have asked: what was asked for. */
+const REQUESTS_BY_REASON = {
+  RenewRequested: 'renewal',
+  RevocationRequested: 'revocation',
+  Revoked: 'revocation',
+} as const satisfies Partial<Record<OrderReason, OperatorRequest['kind']>>;
 
 /** What visibility lists. @throws what the requests throw. */
 export async function readOrders(
@@ -83,14 +84,12 @@ async function readOrder(
 ): Promise<CompletedOrder> {
   const { workflowId, runId, startTime, closeTime = startTime, parentExecution } = execution;
   const reason = execution.typedSearchAttributes.get(CertReason);
-  const [result, asked] = await Promise.all([
-    resultOfEnded<CertificateIssuanceResult>(client, { workflowId, runId }),
-    reason !== undefined && REASONS_OF_OPERATORS.has(reason) && parentExecution
-      ? requests.before({ workflowId: parentExecution.workflowId ?? '', runId: parentExecution.runId ?? '' }, startTime)
-      : undefined,
-  ]);
   // issue/<management cluster>/<namespace>/<name>/<uid>/<bundle>/<number>
   const [uid = '', bundle = ''] = workflowId.split('/').slice(-3);
+  const result = await resultOfEnded<CertificateIssuanceResult>(client, { workflowId, runId });
+  const askedFor = askedForBy(reason, bundle, startTime, result);
+  const parent = { workflowId: parentExecution?.workflowId ?? '', runId: parentExecution?.runId ?? '' };
+  const asked = askedFor && parentExecution ? await requests.before(parent, askedFor) : undefined;
   return {
     uid,
     bundle,
@@ -100,5 +99,28 @@ async function readOrder(
     reason,
     requests: asked,
     result,
+  };
+}
+
+/** What an order may be due to; undefined: not to an operator. */
+function askedForBy(
+  reason: string | undefined,
+  bundle: string,
+  orderedAt: Date,
+  { replaced }: CertificateIssuanceResult,
+): AskedFor | undefined {
+  if (reason === undefined || !Object.hasOwn(REQUESTS_BY_REASON, reason)) return undefined;
+  const asked = REQUESTS_BY_REASON[reason as keyof typeof REQUESTS_BY_REASON];
+  const isOfBundle = (request: OperatorRequest): boolean =>
+    request.kind === asked && (request.bundle === undefined || request.bundle === bundle);
+  // Of the CA's revocation, there is none.
+  const revoked = reason === 'Revoked' ? replaced?.serialNumber : undefined;
+  const isIt = (request: OperatorRequest): boolean =>
+    isOfBundle(request) && (revoked === undefined || request.serialNumber === revoked);
+  // A request for a revocation does not expire.
+  return {
+    orderedAt,
+    isIt,
+    since: asked === 'renewal' ? orderedAt.getTime() - RENEWAL_REQUEST_LIFETIME_MS : undefined,
   };
 }

@@ -1,8 +1,13 @@
-import type { Client } from '@temporalio/client';
+import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import { describe, expect, it, test } from 'vitest';
 import { type CompletedOrder, certificateHistory } from '../../../src/cli/history/certificate-history.ts';
 import { formatHistory } from '../../../src/cli/history/history-text.ts';
-import { type OperatorRequest, OperatorRequests, requestIn } from '../../../src/cli/history/operator-requests.ts';
+import {
+  type AskedFor,
+  type OperatorRequest,
+  OperatorRequests,
+  requestIn,
+} from '../../../src/cli/history/operator-requests.ts';
 import type { BundleRecord } from '../../../src/contract/bundle-record.ts';
 import { knownCertificates } from '../../../src/contract/known-certificates.ts';
 
@@ -185,31 +190,68 @@ describe('who asked', () => {
     expect(await read(signalled('certificateRevoked', 'bob@laptop'), argument)).toEqual([]);
   });
 
-  it('may have asked in the run before, where another certificate was renewed first', async () => {
-    const histories: Readonly<Record<string, readonly object[]>> = {
-      third: [
-        { workflowExecutionStartedEventAttributes: { continuedExecutionRunId: 'second' } },
-        // Perhaps for another certificate.
-        { ...updated('renew', 'bob@laptop'), eventTime: { seconds: 150, nanos: 0 } },
-      ],
-      second: [
-        { workflowExecutionStartedEventAttributes: { continuedExecutionRunId: 'first' } },
-        updated('renew', 'alice@laptop'),
-      ],
-    };
-    const getHandle = (_workflowId: string, run: string) => ({
-      fetchHistory: () =>
-        histories[run] ? Promise.resolve({ events: histories[run] }) : Promise.reject(new Error(run)),
+  describe('may have asked in a run before, where other certificates were renewed first', () => {
+    const at = (seconds: number) => ({ eventTime: { seconds, nanos: 0 } });
+    const begun = (seconds: number, continuedExecutionRunId: string) => ({
+      ...at(seconds),
+      workflowExecutionStartedEventAttributes: { continuedExecutionRunId },
     });
-    const withDeadline = (_deadline: number, call: () => unknown) => call();
-    const client = { workflow: { getHandle }, options: {}, withDeadline } as unknown as Client;
-    const requests = new OperatorRequests(client);
-    const before = (runId: string, at: number) => requests.before({ workflowId: 'w', runId }, new Date(at));
-    const byAlice = asked('renewal', 'alice@laptop');
-    expect(await before('third', 200_000)).toEqual([byAlice, { ...byAlice, by: 'bob@laptop', at: 150_000 }]);
-    expect(await before('third', 120_000)).toEqual([byAlice]);
-    expect(await before('third', 50_000)).toEqual([]);
-    expect(await before('lost', 200_000)).toEqual([]);
+    /** Run `r9` continues `r8` and so on; each lasts 100 s, and that of alice's request is `r1`. */
+    const histories = new Map<string, readonly object[]>(
+      Array.from({ length: 10 }, (_, n) => [`r${n}`, [begun(n * 100, n === 0 ? '' : `r${n - 1}`)]]),
+    );
+    histories.set('r1', [begun(100, 'r0'), { ...updated('renew', 'alice@laptop'), ...at(150) }]);
+    histories.set('r8', [begun(800, 'r7'), { ...updated('renew', 'bob@laptop'), ...at(850) }]);
+    const notFound = (run: string) => new WorkflowNotFoundError('not found', 'w', run);
+    const reader = (maxRuns?: number, failure: (run: string) => Error = notFound) => {
+      const runsRead: string[] = [];
+      const fetchHistory = (run: string) => {
+        runsRead.push(run);
+        const events = histories.get(run);
+        return events ? Promise.resolve({ events }) : Promise.reject(failure(run));
+      };
+      const getHandle = (_workflowId: string, run: string) => ({ fetchHistory: () => fetchHistory(run) });
+      const withDeadline = (_deadline: number, call: () => unknown) => call();
+      const client = { workflow: { getHandle }, options: {}, withDeadline } as unknown as Client;
+      return { runsRead, requests: new OperatorRequests(client, maxRuns) };
+    };
+    const before = async (requests: OperatorRequests, who: string, runId: string, change: Partial<AskedFor> = {}) => {
+      const isIt = ({ by }: OperatorRequest) => by === `${who}@laptop`;
+      const found = await requests.before(
+        { workflowId: 'w', runId },
+        { orderedAt: new Date(990_000), isIt, ...change },
+      );
+      return found.map(({ by }) => by);
+    };
+
+    it('which is read back to what is asked, each run once', async () => {
+      const { requests, runsRead } = reader();
+      expect(await before(requests, 'bob', 'r9')).toEqual(['bob@laptop']);
+      expect(runsRead).toEqual(['r9', 'r8']);
+      expect(await before(requests, 'alice', 'r9')).toEqual(['alice@laptop', 'bob@laptop']);
+      expect(runsRead).toEqual(['r9', 'r8', 'r7', 'r6', 'r5', 'r4', 'r3', 'r2', 'r1']);
+      expect(await before(requests, 'alice', 'r9', { orderedAt: new Date(140_000) })).toEqual([]);
+      expect(requests.unreadBefore).toBeUndefined();
+    });
+
+    it('but not before it can have been asked', async () => {
+      const { requests, runsRead } = reader();
+      expect(await before(requests, 'alice', 'r9', { since: 650_000 })).toEqual(['bob@laptop']);
+      expect(runsRead.at(-1)).toBe('r6');
+      expect(requests.unreadBefore).toBeUndefined();
+    });
+
+    it('and it says where it stopped, by the bound or a failure', async () => {
+      const bounded = reader(3).requests;
+      expect(await before(bounded, 'alice', 'r9')).toEqual(['bob@laptop']);
+      expect(bounded.unreadBefore).toBe(700_000);
+      const failing = reader(undefined, (run) => new Error(run)).requests;
+      expect(await before(failing, 'alice', 'lost')).toEqual([]);
+      expect(failing.unreadBefore).toBe(990_000);
+      const gone = reader().requests;
+      expect(await before(gone, 'alice', 'lost')).toEqual([]);
+      expect(gone.unreadBefore).toBeUndefined();
+    });
   });
 
   it('is shown for the bundle and the certificate that were meant', () => {
@@ -238,6 +280,10 @@ test('the text has the end of a serial number, wide all of it, and how many orde
     /…45678901234 .*latest.*its renewal was due.*\n2 orders ended without a certificate/,
   );
   expect(formatHistory(history, true)).toMatch(new RegExp(`${serial}.*2026-11-01 00:00:00Z.*api\\.c1\\.example\\.com`));
+  const requestsUnreadBefore = '2026-10-01T00:00:00.000Z';
+  expect(formatHistory({ ...history, requestsUnreadBefore })).toContain(
+    'Not all runs of the workflow from before 2026-10-01T00:00:00.000Z were read: BY can be incomplete there.',
+  );
   expect(formatHistory({ cluster: 'ns/c1', certificates: [], unsuccessfulOrders: 0 })).toBe(
     'ns/c1 has had no certificate yet.',
   );
