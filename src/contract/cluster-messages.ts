@@ -21,6 +21,11 @@ import { fieldsOf, isAbsentOr, isInstant, isListOf, isText, isTextOrEmpty } from
 /** A ClusterDeployment has no more of anything: etcd's limit of an object is 1.5 MB. Its texts have the limit of a payload. */
 const MAX_ELEMENTS = 10_000;
 
+/** Of an object. */
+const MAX_NAME_LENGTH = 253;
+/** A bundle's is part of the name of an object, or that of an orphaned request after `CertificateRequest `. */
+const MAX_BUNDLE_NAME_LENGTH = 300;
+
 const MAX_ISSUED = 1_000;
 const MAX_ORDERS = 100;
 
@@ -75,7 +80,14 @@ function isPlatform(platform: unknown): boolean {
 
 function isBundle(bundle: unknown): boolean {
   const { name, secretName, names, requestName } = fieldsOf<BundleView>(bundle);
-  return [name, secretName].every(isString) && isAbsentOr(requestName, isString) && areNames(names);
+  return (
+    isText(name, MAX_BUNDLE_NAME_LENGTH) && isName(secretName) && isAbsentOr(requestName, isName) && areNames(names)
+  );
+}
+
+/** The name of an object; empty where there is none. */
+function isName(name: unknown): boolean {
+  return isTextOrEmpty(name, MAX_NAME_LENGTH);
 }
 
 function areNames(names: unknown): names is BundleNames {
@@ -151,7 +163,7 @@ export function isMovedWindow(moved: unknown): moved is MovedWindow {
 /** Argument of `orderMoved`. */
 export function isOrderMove(move: unknown): move is OrderMove {
   const { bundleName, at, message, remedy } = fieldsOf<OrderMove>(move);
-  return isText(bundleName) && isInstant(at) && [message, remedy].every(isTextOrEmpty);
+  return isText(bundleName) && isInstant(at) && [message, remedy].every((text) => isTextOrEmpty(text));
 }
 
 /** Argument of `certificateRevoked`. */

@@ -12,8 +12,8 @@ export function isText(value: unknown, maxLength = MAX_TEXT_LENGTH): value is st
 }
 
 /** A text of bounded length, which may be empty. */
-export function isTextOrEmpty(value: unknown): value is string {
-  return value === '' || isText(value);
+export function isTextOrEmpty(value: unknown, maxLength = MAX_TEXT_LENGTH): value is string {
+  return value === '' || isText(value, maxLength);
 }
 
 /** An instant as `Date.parse` reads it, such as RFC 3339. */

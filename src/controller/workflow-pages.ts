@@ -50,6 +50,16 @@ export async function* workflowPages(
 }
 
 /**
+ * A condition of a query that each workflow fulfils by one of its runs: the one that ran at `at`. One that continues as new has
+ * for a moment no run that visibility knows to be running, or two. @param at epoch milliseconds, some seconds ago.
+ */
+export function ranAt(at: number): string {
+  const instant = `'${new Date(at).toISOString()}'`;
+  const hasContinued = `(ExecutionStatus = 'ContinuedAsNew' AND CloseTime > ${instant})`;
+  return `StartTime <= ${instant} AND (ExecutionStatus = 'Running' OR ${hasContinued})`;
+}
+
+/**
  * The workflows that run, in pages; one can be there twice, the last time counts. Where one continues as new meanwhile, a list
  * can be without it: of several pages, its new run goes from a later one to before the first; of any, visibility may know the end
  * of the former run before it knows the new one. So the runs that started since the first page are listed again, and those that

@@ -24,6 +24,20 @@ export function attentionCondition(now: number): string {
   return `(${[...isMissing, ...isOther, ...isOver, `${CertAlso.name} IS NOT NULL`].join(' OR ')})`;
 }
 
+/** The opposite as a condition: whether a comparison is false for what is missing depends on the store. */
+export function restCondition(now: number): string {
+  const at = new Date(now).toISOString();
+  const isReady = [CertState, CertReason].map(({ name }) => `${name} = 'Ready'`);
+  const isLater = [CertRenewAt, CertExpiry].map(({ name }) => `${name} > '${at}'`);
+  return `(${[...isReady, ...isLater, `${CertAlso.name} IS NULL`].join(' AND ')})`;
+}
+
+/** Whether that condition is true of a cluster. */
+export function isCountedAtRest({ state, reason, notAfter, renewalTime, also = [] }: FleetRow, now: number): boolean {
+  const isLater = (instant = '') => Date.parse(instant) > now;
+  return state === 'Ready' && reason === 'Ready' && isLater(renewalTime) && isLater(notAfter) && also.length === 0;
+}
+
 /** The report as a table on a terminal shows it: of a large fleet, without the clusters at rest, which are counted. */
 export function withoutThoseAtRest(report: FleetReport, now: number): FleetReport {
   const { clusters } = report;

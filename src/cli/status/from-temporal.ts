@@ -17,12 +17,12 @@ import {
   CertRenewAt,
   CertState,
 } from '../../contract/search-attributes.ts';
-import { type ListedExecution, ListedMemos, runningWorkflowPages } from '../../controller/workflow-pages.ts';
+import { type ListedExecution, ListedMemos, ranAt, runningWorkflowPages } from '../../controller/workflow-pages.ts';
 import type { ClusterName } from '../arguments.ts';
 import { clustersQuery, findClusterWorkflow, PAGE_TIMEOUT_MS, queryClusterStatus } from '../cluster-workflow.ts';
 import { describeCurrentActivity } from '../issuance-progress.ts';
 import { isInvalidArgument } from '../temporal-client.ts';
-import { attentionCondition, MAX_WHOLE_TABLE } from './attention.ts';
+import { attentionCondition, isCountedAtRest, MAX_WHOLE_TABLE, restCondition } from './attention.ts';
 import {
   type CertificateRow,
   type ClusterReport,
@@ -30,6 +30,9 @@ import {
   type FleetReport,
   type FleetRow,
 } from './status-view.ts';
+
+/** Visibility knows by then which run of a workflow is the present one. */
+const SETTLED_AFTER_MS = 5_000;
 
 /** Every cluster and standalone CertificateRequest that has a workflow, from search attributes: no worker is needed. */
 export async function fleetFromTemporal(
@@ -41,21 +44,33 @@ export async function fleetFromTemporal(
   return { source: 'temporal', clusters: await listRows(client, managementCluster, query) };
 }
 
-/** Of a large fleet those that need attention, by a narrower query; the others are counted. Of a small one, all. */
+/**
+ * Of a large fleet those that need attention, by a narrower query; the others are counted, as of five seconds ago. Of a small
+ * one, all.
+ */
 export async function attentionFromTemporal(
   client: Client,
   managementCluster: string,
   namespace?: string,
 ): Promise<FleetReport> {
   const query = fleetQuery(managementCluster, namespace);
-  const { count } = await client.withDeadline(Date.now() + PAGE_TIMEOUT_MS, () =>
-    client.workflow.count(`${query} AND ExecutionStatus = 'Running'`),
-  );
-  if (count <= MAX_WHOLE_TABLE) return await fleetFromTemporal(client, managementCluster, namespace);
-  const narrower = `${query} AND ${attentionCondition(Date.now())}`;
+  const now = Date.now();
+  const countOf = async (condition: string): Promise<number> => {
+    const { count } = await client.withDeadline(Date.now() + PAGE_TIMEOUT_MS, () =>
+      client.workflow.count(`${query} AND ${condition}`),
+    );
+    return count;
+  };
+  if ((await countOf(`ExecutionStatus = 'Running'`)) <= MAX_WHOLE_TABLE)
+    return await fleetFromTemporal(client, managementCluster, namespace);
   try {
-    const clusters = await listRows(client, managementCluster, narrower);
-    return { source: 'temporal', clusters, atRest: Math.max(0, count - clusters.length) };
+    const [listed, atRest] = await Promise.all([
+      listRows(client, managementCluster, `${query} AND ${attentionCondition(now)}`),
+      countOf(`${restCondition(now)} AND ${ranAt(now - SETTLED_AFTER_MS)}`),
+    ]);
+    // One whose run has ended since may be at rest, and is counted then.
+    const clusters = listed.filter((row) => !isCountedAtRest(row, now));
+    return { source: 'temporal', clusters, atRest };
   } catch (error) {
     // Workers register the search attributes: those of an earlier version have not all of them.
     if (!isInvalidArgument(error)) throw error;

@@ -1,12 +1,13 @@
 /** The server of production, with its store and its visibility in PostgreSQL: certman needs nothing of the development server's. */
 import { readFile } from 'node:fs/promises';
 import { beforeAll, expect, test } from 'vitest';
-import { runningClustersQuery } from '../../../src/cli/cluster-workflow.ts';
-import { attentionCondition } from '../../../src/cli/status/attention.ts';
+import { clustersQuery, runningClustersQuery } from '../../../src/cli/cluster-workflow.ts';
+import { attentionCondition, restCondition } from '../../../src/cli/status/attention.ts';
 import type { ClusterReport, FleetReport } from '../../../src/cli/status/status-view.ts';
 import { clusterWorkflowId, taskQueueOf } from '../../../src/contract/ids.ts';
 import { CertNames, CertReason, SEARCH_ATTRIBUTES } from '../../../src/contract/search-attributes.ts';
 import { ClusterWorkflowClient } from '../../../src/controller/cluster-workflow-client.ts';
+import { ranAt } from '../../../src/controller/workflow-pages.ts';
 import { waitFor } from '../../support/e2e/checks.ts';
 import { createCluster, deleteCluster, type E2eCluster } from '../../support/e2e/clusters.ts';
 import { collect, expectDecommissioned, getSecret, waitUntilCertified } from '../../support/e2e/evidence.ts';
@@ -76,6 +77,8 @@ test('`certman status` lists the fleet and one cluster from its visibility', asy
     (await collect(lab().client.workflow.list({ query: attention }))).map((one) => one.workflowId);
   // Not while an attempt runs.
   await expect.poll(found).toEqual([expect.stringContaining('/waiting/waiting/')]);
+  const others = `${clustersQuery('hive')} AND ${restCondition(Date.now())} AND ${ranAt(Date.now())}`;
+  expect(await lab().client.workflow.count(others)).toMatchObject({ count: 1 });
   const [ready] = fleet.clusters.filter(({ state }) => state === 'Ready');
   expect(Date.parse(ready?.renewalTime ?? '')).toBeLessThan(Date.parse(ready?.notAfter ?? ''));
   const report = JSON.parse(await certman(['status', 'first/first', '--json'])) as ClusterReport;

@@ -6,18 +6,21 @@ import { encodeUnifiedSearchAttributes } from '@temporalio/common/lib/converter/
 import { msToTs } from '@temporalio/common/lib/time.js';
 import Long from 'long';
 import { clusterWorkflowId } from '../../../src/contract/ids.ts';
-import { CertAlso, CertExpiry, CertState } from '../../../src/contract/search-attributes.ts';
+import { CertAlso, CertExpiry, CertReason, CertRenewAt, CertState } from '../../../src/contract/search-attributes.ts';
 
 /** WORKFLOW_EXECUTION_STATUS_RUNNING. */
 const RUNNING = 1;
 
-/** The running workflow of a cluster `ns/<name>` of the management cluster `hive`. @param startedAt epoch milliseconds. */
-export function execution(name: string, { state = 'Ready', startedAt = 1_000 } = {}) {
+/**
+ * The running workflow of a cluster `ns/<name>` of the management cluster `hive`, which needs attention unless it is at rest.
+ * @param startedAt epoch milliseconds.
+ */
+export function execution(name: string, { state = 'Ready', startedAt = 1_000, atRest = false } = {}) {
   const identity = { managementCluster: 'hive', namespace: 'ns', name, uid: 'u' };
   const attributes = new TypedSearchAttributes([
     { key: CertState, value: state },
     { key: CertExpiry, value: new Date('2027-01-01T00:00:00Z') },
-    { key: CertAlso, value: ['apps: DnsNotDelegated'] },
+    ...(atRest ? REST : [{ key: CertAlso, value: ['apps: DnsNotDelegated'] }]),
   ]);
   return {
     execution: { workflowId: clusterWorkflowId(identity) },
@@ -27,9 +30,15 @@ export function execution(name: string, { state = 'Ready', startedAt = 1_000 } =
   };
 }
 
+const REST = [
+  { key: CertReason, value: 'Ready' },
+  { key: CertRenewAt, value: new Date('2026-12-15T00:00:00Z') },
+];
+
 /** What the server answers beside the lists of running workflows. */
 export interface OtherAnswers {
-  readonly count?: number;
+  /** Of each query, or of the one that has this. */
+  readonly count?: number | ((query: string) => number);
   /** Runs that have ended by continuing as new. */
   readonly continued?: readonly ReturnType<typeof execution>[];
   /** Latest runs, as a description has them. */
@@ -68,7 +77,8 @@ export function clientWithLists(
     withDeadline: (_deadline: number, call: () => unknown) => call(),
     withAbortSignal: (_signal: AbortSignal, call: () => unknown) => call(),
     workflowService: {
-      countWorkflowExecutions: () => Promise.resolve({ count: Long.fromNumber(count), groups: [] }),
+      countWorkflowExecutions: ({ query }: { readonly query: string }) =>
+        Promise.resolve({ count: Long.fromNumber(typeof count === 'number' ? count : count(query)), groups: [] }),
       listWorkflowExecutions: (request: Parameters<typeof list>[0]) => Promise.resolve(list(request)),
       describeWorkflowExecution: describe,
     },

@@ -1,5 +1,5 @@
 import { Client, type ConnectionLike } from '@temporalio/client';
-import { expect, test, vi } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { attentionFromTemporal, fleetFromTemporal } from '../../../src/cli/status/from-temporal.ts';
 import { workflowPages } from '../../../src/controller/workflow-pages.ts';
 import { clientWithLists, execution } from '../../support/temporal/client-with-lists.ts';
@@ -61,9 +61,33 @@ test('a cluster whose run has ended before its next one is visible is there, and
 test('of more than a hundred clusters, it lists those that need attention and counts the others', async () => {
   const queries: string[] = [];
   const failing = [[execution('a', { state: 'Failing' })]];
-  const report = await attentionFromTemporal(clientWithLists([failing], queries, { count: 101 }), 'hive');
+  const client = clientWithLists([failing], queries, { count: (query) => (isAtRest(query) ? 100 : 101) });
+  const report = await attentionFromTemporal(client, 'hive');
   expect(report).toMatchObject({ atRest: 100, clusters: [{ cluster: 'ns/a', state: 'Failing' }] });
   expect(queries).toEqual([expect.stringContaining(`CertState != 'Ready'`)]);
+});
+const isAtRest = (query: string): boolean => query.includes(`CertState = 'Ready'`);
+
+test('a cluster at rest whose run has ended before its next one is visible is counted, and is no row', async () => {
+  const counted: string[] = [];
+  const count = (query: string): number => {
+    counted.push(query);
+    // Of 102 clusters, one has no running run.
+    return 101;
+  };
+  const between = [execution('between')];
+  const latest = [execution('between', { atRest: true })];
+  const failing = [[execution('a', { state: 'Failing' })]];
+  vi.setSystemTime('2026-12-01T00:00:05Z');
+  onTestFinished(() => void vi.useRealTimers());
+  const client = clientWithLists([failing], [], { count, continued: between, latest });
+  const report = await attentionFromTemporal(client, 'hive');
+  expect(report.clusters.map(({ cluster }) => cluster)).toEqual(['ns/a']);
+  expect(report.atRest).toBe(101);
+  const at = `'2026-12-01T00:00:00.000Z'`;
+  expect(counted.find(isAtRest)).toContain(
+    `StartTime <= ${at} AND (ExecutionStatus = 'Running' OR (ExecutionStatus = 'ContinuedAsNew' AND CloseTime > ${at}))`,
+  );
 });
 
 test('of more than a hundred clusters, it lists all while a search attribute is not registered, and fails for anything else', async () => {

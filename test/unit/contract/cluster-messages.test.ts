@@ -8,6 +8,8 @@ import {
   isRenewRequest,
   isRequestClaim,
 } from '../../../src/contract/cluster-messages.ts';
+import { observeRequest } from '../../../src/kubernetes/objects/observed-request.ts';
+import { clusterViewOfOrphans } from '../../../src/kubernetes/objects/request-views.ts';
 import { bundleView, clusterView } from '../../support/workflows/cluster-views.ts';
 
 const INSTANT = '2026-12-01T00:00:00.000Z';
@@ -45,6 +47,29 @@ describe('the view of a cluster', () => {
     { bundles: [{ ...bundleView('primary'), names: { ...invalid, code: 'names/other' } }] },
   ])('is none with %j', (change) => {
     expect(isClusterView({ ...view, ...change })).toBe(false);
+  });
+
+  test.each([
+    ['name', 300],
+    ['secretName', 253],
+    ['requestName', 253],
+  ])('has bundles whose %s has %i characters at most', (field, max) => {
+    const withText = (length: number) =>
+      isClusterView({ ...view, bundles: [{ ...bundleView('primary'), [field]: 'x'.repeat(length) }] });
+    expect([withText(max), withText(max + 1)]).toEqual([true, false]);
+  });
+
+  test('of an orphaned request with the longest name is one', () => {
+    const owner = {
+      apiVersion: 'hive.openshift.io/v1',
+      kind: 'ClusterDeployment',
+      name: 'c1',
+      uid: 'u',
+      controller: true,
+    };
+    const metadata = { namespace: 'ns', name: 'x'.repeat(253), uid: 'r', ownerReferences: [owner] };
+    const orphan = observeRequest({ metadata, spec: { certificateSecret: { name: 'y'.repeat(253) } } });
+    expect(isClusterView(clusterViewOfOrphans('hive', [orphan]))).toBe(true);
   });
 });
 

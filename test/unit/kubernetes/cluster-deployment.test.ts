@@ -177,6 +177,16 @@ describe('a malformed object is reported with path and problem', () => {
       { ...SPEC, certificateBundles: [{ name: 'p', generate: true }] },
       /certificateSecretRef/,
     ],
+    [
+      'a name of a bundle that is longer than that of an object',
+      { ...SPEC, certificateBundles: [{ ...bundle, name: 'p'.repeat(254) }] },
+      /spec\.certificateBundles\.0\.name: .*253/,
+    ],
+    [
+      'a name of a bundle that is too long beside that of its cluster',
+      { ...SPEC, certificateBundles: [{ ...bundle, name: 'p'.repeat(253) }] },
+      /cannot be part of an object's name/,
+    ],
     ['a bundle twice', { ...SPEC, certificateBundles: [bundle, { ...bundle, name: 'Primary' }] }, /twice/],
     ['a shared Secret', { ...SPEC, certificateBundles: [bundle, { ...bundle, name: 'second' }] }, /shares its Secret/],
     [

@@ -1,5 +1,11 @@
 import { expect, test } from 'vitest';
-import { attentionCondition, needsAttention, withoutThoseAtRest } from '../../../../src/cli/status/attention.ts';
+import {
+  attentionCondition,
+  isCountedAtRest,
+  needsAttention,
+  restCondition,
+  withoutThoseAtRest,
+} from '../../../../src/cli/status/attention.ts';
 import { type FleetReport, type FleetRow, formatFleet } from '../../../../src/cli/status/status-view.ts';
 
 const NOW = Date.parse('2026-12-01T00:00:00Z');
@@ -37,6 +43,23 @@ test('the query names what is missing: a comparison with it is not true', () => 
   expect(condition).toContain('CertAlso IS NOT NULL');
   for (const name of ['CertRenewAt', 'CertExpiry'])
     expect(condition).toContain(`${name} <= '2026-12-01T00:00:00.000Z'`);
+});
+
+test('the opposite asks of the same fields, none of them missing', () => {
+  expect(restCondition(NOW)).toBe(
+    `(CertState = 'Ready' AND CertReason = 'Ready' AND CertRenewAt > '2026-12-01T00:00:00.000Z' AND CertExpiry > '2026-12-01T00:00:00.000Z' AND CertAlso IS NULL)`,
+  );
+});
+
+test.each<[boolean, string, Partial<FleetRow>]>([
+  [true, 'all as it should be', {}],
+  [false, 'another reason', { reason: 'Frozen' }],
+  [false, 'no reason, which the query lists', { reason: undefined }],
+  [false, 'no instant of a renewal', { renewalTime: undefined }],
+  [false, 'an expired certificate', { notAfter: '2026-11-30T00:00:00Z' }],
+  [false, 'another certificate', { also: [{ bundle: 'apps', reason: 'DnsNotDelegated' }] }],
+])('the opposite is %s of a cluster with %s', (expected, _what, change) => {
+  expect(isCountedAtRest({ ...AT_REST, ...change }, NOW)).toBe(expected);
 });
 
 test('the table names what was requested beside the reason, and counts other certificates; wide has all', () => {
