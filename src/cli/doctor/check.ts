@@ -40,6 +40,8 @@ export interface CheckDefinition<Value> extends Pick<CheckResult, 'id' | 'group'
   readonly needs?: readonly Check<unknown>[];
   /** For a failure that says no remedy itself. */
   readonly remedy?: string;
+  /** Its failures, and those of the checks that need it, as the person reads them. */
+  readonly forPeople?: (error: unknown) => unknown;
   /**
    * @param signal aborted after `timeoutMs`, which a check that waits for something stays below: it could not say what it found.
    * @throws what a failed check says: best a CertmanError.
@@ -92,6 +94,12 @@ export class Check<Value> {
     return this.#result;
   }
 
+  #forPeople(error: unknown): unknown {
+    const { needs = [], forPeople } = this.#definition;
+    const translated = forPeople?.(error) ?? error;
+    return needs.reduce((found: unknown, check) => check.#forPeople(found), translated);
+  }
+
   async #run(timeoutMs: number): Promise<CheckResult> {
     const { id, group, title, needs = [], run } = this.#definition;
     const about = { id, group, title, docs: docsOf(id) };
@@ -112,7 +120,7 @@ export class Check<Value> {
             message: `There was no answer within ${timeoutMs / 1000} s.`,
             remedy: [this.#definition.remedy, LONGER].join(' ').trim(),
           }
-        : failureOf(error);
+        : failureOf(this.#forPeople(error));
       return { ...about, status: 'failed', message, ...(remedy !== undefined && { remedy }) };
     }
   }

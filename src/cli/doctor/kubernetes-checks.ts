@@ -54,17 +54,19 @@ export interface KubernetesChecks {
 /** The API server of the management cluster: version, rights, CRDs. */
 export function kubernetesChecks(context: DoctorContext, temporal: TemporalChecks): KubernetesChecks {
   const { connection, preInstall, onClose, configuration } = context;
+  /** The context. */
+  let opened: string | undefined;
   const client = new Check({
     id: 'kubernetes-reachable',
     group: GROUP,
     title: 'the API server is reachable',
+    forPeople: (error) => (opened === undefined ? error : withRemedyForPeople(error, opened)),
     run: async (signal) => {
       const kubernetes = openKubernetes(connection);
       onClose(() => kubernetes.close());
       const { text, context: name } = apiServerOf(connection);
-      const answer = await kubernetes.getJson('/version', { signal }).catch((error: unknown) => {
-        throw withRemedyForPeople(error, name);
-      });
+      opened = name;
+      const answer = await kubernetes.getJson('/version', { signal });
       const version = versionSchema.parse(answer);
       const found = `${version.gitVersion} at ${text}`;
       const minor = Number.parseInt(version.minor, 10);

@@ -10,9 +10,11 @@ import { withKubernetes } from '../../../src/cli/kubernetes-client.ts';
 import { withRemedyForPeople } from '../../../src/cli/kubernetes-remedies.ts';
 import { CertmanError } from '../../../src/failures/failure.ts';
 
+let answer = { status: 401, message: 'Unauthorized', reason: 'Unauthorized' };
 const server = createServer((_request, response) => {
-  response.writeHead(401, { 'content-type': 'application/json' });
-  response.end(JSON.stringify({ kind: 'Status', status: 'Failure', message: 'Unauthorized', reason: 'Unauthorized' }));
+  const { status, message, reason } = answer;
+  response.writeHead(status, { 'content-type': 'application/json' });
+  response.end(JSON.stringify({ kind: 'Status', status: 'Failure', message, reason }));
 });
 let folder: string;
 
@@ -45,6 +47,20 @@ test('credentials that have expired: log in again', async () => {
     message: expect.stringContaining('401 Unauthorized') as string,
     info: { remedy: expect.stringMatching(/context prod have not expired, by logging in again/) as string },
   });
+});
+
+test.each([
+  ['alice@example.com', /^alice@example\.com was refused, by the credentials of the context prod: /],
+  [
+    'system:serviceaccount:certman-operator:certman',
+    /^The ServiceAccount certman in certman-operator was refused, .* compare its rights with deploy\/base\/rbac\.yaml/,
+  ],
+])('a right that %s does not have: who was refused', async (user, remedy) => {
+  const message = `secrets is forbidden: User "${user}" cannot list resource "secrets" in API group "" at the cluster scope`;
+  answer = { status: 403, message, reason: 'Forbidden' };
+  const kubeconfig = await kubeconfigOf(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  const failed = withKubernetes((kubernetes) => kubernetes.getJson('/api/v1/secrets'), { kubeconfig });
+  await expect(failed).rejects.toMatchObject({ info: { remedy: expect.stringMatching(remedy) as string } });
 });
 
 test('an API server that does not answer: which one was meant; the command does not try again', async () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Check, CheckFailure, failedMessage, passed, warning } from '../../../../src/cli/doctor/check.ts';
 import { groupText, resultText, summaryText } from '../../../../src/cli/doctor/report-text.ts';
+import { CertmanError } from '../../../../src/failures/failure.ts';
 
 const MANY_MS = 60_000;
 const about = (id: string) => ({ id, group: 'Group', title: `${id} works` });
@@ -32,6 +33,16 @@ describe('a check', () => {
     });
     expect(await second.result(MANY_MS)).toMatchObject({ status: 'skipped', message: 'Not checked: it needs fails.' });
     expect(await third.result(MANY_MS)).toMatchObject({ status: 'skipped', message: 'Not checked: it needs second.' });
+  });
+
+  it('says what its failure means in the words of what it needs', async () => {
+    const remedy = (error: unknown) =>
+      error instanceof CertmanError ? new CheckFailure(error.message, 'Ask.') : error;
+    const client = new Check({ ...about('client'), forPeople: remedy, run: () => Promise.resolve(passed('yes', 7)) });
+    const between = new Check({ ...about('between'), needs: [client], run: () => Promise.resolve(passed('yes')) });
+    const refused = new CertmanError({ code: 'kubernetes/forbidden', message: 'No.', remedy: 'Of a worker.' });
+    const check = new Check({ ...about('check'), needs: [between], run: () => Promise.reject(refused) });
+    expect(await check.result(MANY_MS)).toMatchObject({ status: 'failed', message: 'No.', remedy: 'Ask.' });
   });
 
   it('runs after a warning of what it needs', async () => {

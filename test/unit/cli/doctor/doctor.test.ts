@@ -1,8 +1,10 @@
 /** The doctor where nothing answers, and the page that explains its checks. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeEach, expect, it, onTestFinished, vi } from 'vitest';
 import { freePort } from '../../../../local/stack/process/ports.ts';
 import type { CheckResult } from '../../../../src/cli/doctor/check.ts';
 import { type DoctorRequest, runDoctor } from '../../../../src/cli/doctor/doctor.ts';
@@ -78,6 +80,36 @@ it('where nothing answers, says so, and skips what needs it; docs/doctor.md expl
   const headings = [...page.matchAll(/^### ([a-z-]+)$/gm)].map(([, heading = '']) => heading);
   const ids = new Set([...all, ...before].map(({ id }) => id.replace(/:.*/, '')));
   expect([...ids].sort()).toEqual(headings.toSorted());
+});
+
+it('of an access that is refused, names the user of the kubeconfig, and not the ServiceAccount of the workers', async () => {
+  const server = createServer((request, response) => {
+    const isVersion = request.url === '/version';
+    response.writeHead(isVersion ? 200 : 403, { 'content-type': 'application/json' });
+    const message = 'it is forbidden: User "alice@example.com" cannot do that';
+    const version = { gitVersion: 'v1.37.2', major: '1', minor: '37' };
+    response.end(JSON.stringify(isVersion ? version : { kind: 'Status', message, reason: 'Forbidden' }));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => void server.close());
+  const config = JSON.parse(readFileSync(kubeconfig, 'utf8')) as object;
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  writeFileSync(
+    kubeconfig,
+    JSON.stringify({
+      ...config,
+      clusters: [{ name: 'c', cluster: { server: url, 'insecure-skip-tls-verify': true } }],
+    }),
+  );
+  const results = await run();
+  const refused = results.filter(({ status, message }) => status === 'failed' && message.includes('alice'));
+  expect(refused.map(({ id }) => id)).toEqual(
+    expect.arrayContaining(['settings-account', 'settings-configmap', 'kubernetes-rights']),
+  );
+  for (const { remedy } of refused) {
+    expect(remedy).toMatch(/^alice@example\.com was refused, by the credentials of the context one/);
+    expect(remedy).not.toContain('ServiceAccount');
+  }
 });
 
 it('wrong settings are a failure of their own, beside Temporal and the API server', async () => {
