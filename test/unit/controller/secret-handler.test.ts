@@ -77,11 +77,11 @@ describe('a list without a position', () => {
     beforeEach(() => cache.requests.set(observeRequest({ metadata: { namespace, ...request } })));
 
     it.each([
-      ['it was not cached', undefined],
-      ['the watch had shown it before', () => handler.onUpsert(secret('1'), 'watch')],
-      ['a resync has listed it since', () => cache.secrets.set(observeSecret(given('2')))],
+      ['it was not cached', () => Promise.resolve()],
+      ['the watch had shown it before', async () => await handler.onUpsert(secret('1'), 'watch')],
+      ['a resync has listed it since', async () => cache.secrets.set(observeSecret(given('2')))],
     ])('where %s, once', async (_what, before) => {
-      await before?.();
+      await before();
       signals.length = 0;
       await handler.onUpsert(given('2'), 'list');
       await handler.onUpsert(given('2'), 'list');
