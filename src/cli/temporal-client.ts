@@ -88,15 +88,16 @@ const UNAVAILABLE_CODES: ReadonlySet<number> = new Set([
 /** Of matching, in `details`: https://github.com/temporalio/temporal/blob/v1.29.1/service/matching/matcher.go */
 const NO_POLLER = /no poller seen/;
 
-function grpcErrorOf(error: unknown) {
+/** @returns nothing of any other error. */
+function grpcStatusOf(error: unknown): { readonly code?: number; readonly details?: string } {
   const cause = error instanceof ServiceError ? error.cause : error;
-  return isGrpcServiceError(cause) ? cause : undefined;
+  return isGrpcServiceError(cause) ? { code: Number(cause.code), details: cause.details } : {};
 }
 
 /** Why Temporal or the worker did not respond, in a sentence. @param error one that {@link isUnavailable}. */
 export function unavailableMessage(error: unknown): string {
   if (error instanceof CertmanError) return error.message;
-  const { code, details = '' } = grpcErrorOf(error) ?? {};
+  const { code, details = '' } = grpcStatusOf(error);
   if (code === STATUS.RESOURCE_EXHAUSTED) return `Temporal refuses requests for now: ${details}`;
   if (code !== STATUS.FAILED_PRECONDITION) return 'Temporal does not respond.';
   if (NO_POLLER.test(details)) return 'No worker of this management cluster answers.';
@@ -115,19 +116,19 @@ export function unreachable(error: unknown, message = unavailableMessage(error))
  * worker polls: the workflow has only just started, or its last task timed out or failed.
  */
 export function isSlow(error: unknown): boolean {
-  const { code, details = '' } = grpcErrorOf(error) ?? {};
+  const { code, details = '' } = grpcStatusOf(error);
   if (code === STATUS.FAILED_PRECONDITION) return !NO_POLLER.test(details);
   return code === STATUS.DEADLINE_EXCEEDED || code === STATUS.CANCELLED;
 }
 
 /** Whether there was no answer in time. */
 export function isDeadlineExceeded(error: unknown): boolean {
-  return grpcErrorOf(error)?.code === STATUS.DEADLINE_EXCEEDED;
+  return grpcStatusOf(error).code === STATUS.DEADLINE_EXCEEDED;
 }
 
 /** Whether Temporal refuses the request as such, as a list by a search attribute that is not registered. */
 export function isInvalidArgument(error: unknown): boolean {
-  return grpcErrorOf(error)?.code === STATUS.INVALID_ARGUMENT;
+  return grpcStatusOf(error).code === STATUS.INVALID_ARGUMENT;
 }
 
 /** Whether the same may succeed later: Temporal, a worker or the API server cannot be reached now. */
@@ -138,6 +139,6 @@ export function isPassing(error: unknown): boolean {
 /** Whether Temporal or the worker did not respond, rather than refuse. */
 export function isUnavailable(error: unknown): boolean {
   if (error instanceof CertmanError) return error.code === 'temporal/unreachable';
-  const { code } = grpcErrorOf(error) ?? {};
+  const { code } = grpcStatusOf(error);
   return code !== undefined && UNAVAILABLE_CODES.has(code);
 }

@@ -39,7 +39,7 @@ class CommandConnection extends Connection {
       try {
         return await super.untilReady(Math.min(deadline, Date.now() + this.refusedMs));
       } catch (error) {
-        const isRefused = this.client.getChannel().getConnectivityState(false) === TRANSIENT_FAILURE;
+        const isRefused = Number(this.client.getChannel().getConnectivityState(false)) === TRANSIENT_FAILURE;
         if (isRefused || Date.now() >= deadline) throw error;
       }
     }
