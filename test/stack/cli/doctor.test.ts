@@ -10,7 +10,7 @@ import { waitUntilCertified } from '../../support/e2e/evidence.ts';
 import { useE2eHarness } from '../../support/e2e/harness.ts';
 import { endProcesses, expectExit, runCertman } from '../../support/process/certman-process.ts';
 import { eventually } from '../../support/vitest/eventually.ts';
-import { WAIT_TIMEOUT_MS } from '../../support/vitest/timeouts.ts';
+import { WAIT_TIMEOUT_MS, WAIT_TIMEOUT_SECONDS } from '../../support/vitest/timeouts.ts';
 
 const lab = useE2eHarness();
 let cluster: E2eCluster;
@@ -28,6 +28,9 @@ beforeEach(() => {
 afterEach(() => vi.unstubAllEnvs());
 afterAll(endProcesses);
 
+/** A check that is slow has not failed. */
+const PATIENT = ['--timeout', String(WAIT_TIMEOUT_SECONDS)];
+
 async function failedChecks(more: Readonly<Record<string, string>> = {}): Promise<readonly CheckResult[]> {
   for (const [name, value] of Object.entries(more)) vi.stubEnv(name, value);
   const request = { connection: {}, preInstall: false, cluster, timeoutMs: WAIT_TIMEOUT_MS };
@@ -37,7 +40,7 @@ async function failedChecks(more: Readonly<Record<string, string>> = {}): Promis
 const namesOf = (results: readonly CheckResult[]): readonly string[] => results.map(({ id }) => id);
 
 test('passes for a healthy installation, as the ServiceAccount of the workers, and prints no secret', async () => {
-  const args = ['doctor', cluster.name, '-n', cluster.namespace, '-o', 'json'];
+  const args = ['doctor', cluster.name, '-n', cluster.namespace, '-o', 'json', ...PATIENT];
   const { stdout, output } = await expectExit(runCertman(args, environment));
   const { ok, checks } = JSON.parse(stdout) as { readonly ok: boolean; readonly checks: readonly CheckResult[] };
   expect(ok).toBe(true);
@@ -54,7 +57,7 @@ test('passes for a healthy installation, as the ServiceAccount of the workers, a
 
 test('exits with 1 and names what failed on stderr', async () => {
   const changed = { ...environment, CERTMAN_ACME_PROFILE: 'of-another-ca' };
-  const { output } = await expectExit(runCertman(['doctor', '--pre'], changed), 1);
+  const { output } = await expectExit(runCertman(['doctor', '--pre', ...PATIENT], changed), 1);
   expect(output).toContain('✗ it offers the profile of the settings');
   // The ServiceAccount may not install.
   expect(output).toMatch(/^2 checks failed: kubernetes-install-rights, ca-profile\. Once it is corrected/m);
