@@ -7,6 +7,7 @@ import { CompactRequest } from '../kubernetes/objects/compact-request.ts';
 import { CompactSecret } from '../kubernetes/objects/compact-secret.ts';
 import type { ObservedRequest } from '../kubernetes/objects/observed-request.ts';
 import type { ObservedSecret } from '../kubernetes/objects/observed-secret.ts';
+import { CompactCluster, compactCluster } from './compact-cluster.ts';
 
 /** Name of a namespaced object. */
 export type NamespacedName = Pick<ClusterRef, 'namespace' | 'name'>;
@@ -56,8 +57,8 @@ export function requestsIn(
 /** The cached ClusterDeployments and CertificateRequests; a standalone request is also a cluster of one bundle. */
 export class ControllerCache {
   /** Set and deleted by {@link setCluster} and {@link deleteCluster}, as the standalone ones. */
-  readonly deployments = new NamespacedMap<CachedCluster>();
-  readonly standalone = new NamespacedMap<CachedCluster>();
+  readonly deployments = new NamespacedMap<CachedCluster>({ compact: compactCluster });
+  readonly standalone = new NamespacedMap<CachedCluster>({ compact: compactCluster });
   readonly malformed = new NamespacedMap<MalformedCluster>();
   readonly requests = new NamespacedMap<ObservedRequest>({
     compact: (request) => (request instanceof CompactRequest ? request : new CompactRequest(request)),
@@ -82,6 +83,12 @@ export class ControllerCache {
     this.#clustersOf(cluster).set(cluster);
     this.#certificatesChanged(cluster);
     if (cluster.kind === undefined) this.malformed.delete(cluster);
+  }
+
+  /** Of a cached cluster. */
+  setServed(cluster: CachedCluster): void {
+    this.#clustersOf(cluster).set(new CompactCluster(cluster, { served: true }));
+    this.#certificatesChanged(cluster);
   }
 
   /** Deletes this cluster, but not another one of its name. @returns what was cached of it. */

@@ -1,4 +1,6 @@
 /** Handlers of what certificates depend on: each signals the clusters that a change concerns. */
+import { toDigits } from '../cache/compact-value.ts';
+import { knownText } from '../cache/shared-values.ts';
 import { canonicalJson, changeDigestOf, digestOf } from '../certificates/digest.ts';
 import type { CachedCluster } from '../clusters/cached-cluster.ts';
 import type { KubernetesObject } from '../kubernetes/api/kubernetes-api.ts';
@@ -14,7 +16,7 @@ import {
 } from '../kubernetes/objects/observed-secret.ts';
 import { ACCOUNT_SECRET } from '../kubernetes/objects/operator-settings.ts';
 import { WINDOWS_ENTRY } from '../kubernetes/objects/renewal-windows-config.ts';
-import { keyOf, type NamespacedName, nameOf, requestsIn } from './controller-cache.ts';
+import { keyOf, NamespacedMap, type NamespacedName, nameOf, requestsIn } from './controller-cache.ts';
 import type { ControllerContext } from './controller-context.ts';
 import type { ResourceEventHandler } from './informer.ts';
 import { RenewalWindowsWatch } from './renewal-windows-watch.ts';
@@ -113,13 +115,32 @@ type SecretRole =
   | { readonly kind: 'operatorWide' }
   | { readonly kind: 'certificate' | 'credentials'; readonly clusters: readonly CachedCluster[] };
 
+/** What is cached of a Secret that is read when it is used: there is one for nearly every cluster. */
+interface SecretVersion extends NamespacedName {
+  /** By {@link toDigits}, of its resourceVersion. */
+  readonly version: number | string;
+}
+
+function toSecretVersion(
+  { namespace, name }: NamespacedName,
+  role: SecretRole,
+  version: number | string,
+): SecretVersion {
+  const [cluster] = role.kind === 'operatorWide' ? [] : role.clusters;
+  return {
+    namespace: knownText(namespace, cluster?.namespace),
+    name: knownText(name, cluster?.credentialsSecret),
+    version,
+  };
+}
+
 /** Of Secrets with a certificate, with credentials, or of the operator. Reads metadata only. */
 export function secretHandler(
   { cache, settings, signaller }: ControllerContext,
   { signalAll, signalWaitingFor }: StuckClusterSignals,
 ): ResourceEventHandler {
-  /** The resourceVersion of Secrets with a role but those of certificates, by `namespace/name`. */
-  const versions = new Map<string, string>();
+  /** Secrets with a role but those of certificates. */
+  const versions = new NamespacedMap<SecretVersion>();
 
   const operatorWide = new Set([
     ACCOUNT_SECRET,
@@ -172,7 +193,7 @@ export function secretHandler(
 
   /** @param manager other than certman that wrote last to it, if known. */
   const handleDelete = async (secret: NamespacedName, manager?: string): Promise<void> => {
-    versions.delete(keyOf(secret));
+    versions.delete(secret);
     cache.secrets.delete(secret);
     const role = roleOf(secret);
     const what = `The Secret ${secret.name} was deleted.`;
@@ -193,10 +214,10 @@ export function secretHandler(
       const role = roleOf(secret);
       if (role === undefined) return;
       if (role.kind === 'certificate') return await onCertificateUpsert(object, role.clusters, from);
-      const { resourceVersion = '' } = object.metadata;
-      const previous = versions.get(keyOf(secret));
-      versions.set(keyOf(secret), resourceVersion);
-      if (previous === resourceVersion || (previous === undefined && from === 'list')) return;
+      const version = toDigits(object.metadata.resourceVersion ?? '');
+      const previous = versions.get(secret)?.version;
+      versions.set(toSecretVersion(secret, role, version));
+      if (previous === version || (previous === undefined && from === 'list')) return;
       switch (role.kind) {
         case 'operatorWide':
           return await signalAll(`The Secret ${secret.name} in ${secret.namespace} changed.`);
@@ -206,7 +227,7 @@ export function secretHandler(
     },
     onDelete: (object) => handleDelete(nameOf(object), lastOtherManager(object)),
     async onSynced(keys) {
-      keepOnly(versions, keys);
+      for (const secret of Array.from(versions.all())) if (!keys.has(keyOf(secret))) versions.delete(secret);
       // Deleted while they were not watched: else the resync would find them in the cache.
       const deleted = [...cache.secrets.all()].filter((secret) => !keys.has(keyOf(secret)));
       await Promise.all([signalWaitingFor('Secrets'), ...deleted.map((secret) => handleDelete(secret))]);

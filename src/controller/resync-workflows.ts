@@ -87,7 +87,7 @@ export class WorkflowResync {
   #markServed({ uid, ...name }: CachedCluster): void {
     const { cache } = this.#context;
     const cached = cache.getCluster(name);
-    if (cached?.uid === uid && !cached.served) cache.setCluster({ ...cached, served: true });
+    if (cached?.uid === uid && !cached.served) cache.setServed(cached);
   }
 
   /** @returns 1 if there was a difference and Temporal took the signal. */

@@ -1,12 +1,12 @@
-import { knownText, SharedValues, sharedText } from '../../cache/shared-values.ts';
+import { knownText, sharedText } from '../../cache/shared-values.ts';
 import type { CachedCluster } from '../../clusters/cached-cluster.ts';
-import type { PlatformView } from '../../clusters/cluster-view.ts';
 import type { KubernetesApi, KubernetesObject } from '../api/kubernetes-api.ts';
 import { type FieldWrites, fieldWritesOf, lastOtherManager, unownedFields } from '../api/managed-fields.ts';
 import { type ClusterOwner, clusterOwnersOf } from './certificate-request.ts';
 import { renewalPolicyAnnotationOf } from './renewal-policy-annotation.ts';
 import { parseRequestSpec, parseRequestStatus, type RequestSpec, type RequestStatus } from './request-fields.ts';
 import { CERTIFICATE_REQUESTS, FINALIZER } from './resources.ts';
+import { sharedPlatform } from './shared-platform.ts';
 
 /** A CertificateRequest as last observed, checked and limited. */
 export interface ObservedRequest extends RequestSpec, RequestStatus {
@@ -35,8 +35,6 @@ export interface ObservedRequest extends RequestSpec, RequestStatus {
 /** certman never writes the first; the others are for information. */
 const UNMANAGED_SPEC_FIELDS = new Set(['renewBeforeDays', 'apiURL', 'webConsoleURL']);
 
-const platforms = new SharedValues<PlatformView>();
-
 /**
  * Never fails: an invalid field counts as absent. Small, since the controller caches many.
  * @param clusterOf what is cached of the owner, whose texts are then used.
@@ -56,7 +54,7 @@ export function observeRequest(
   return {
     dnsNames: spec.dnsNames.slice(),
     renewBeforeDays: spec.renewBeforeDays,
-    platform: platforms.get(JSON.stringify(spec.platform), spec.platform),
+    platform: sharedPlatform(spec.platform),
     zoneName: sharedText(spec.zoneName),
     secretName: knownText(spec.secretName, certificate?.secretName),
     issued: status.issued,

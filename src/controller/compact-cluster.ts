@@ -1,0 +1,87 @@
+import { SharedValues } from '../cache/shared-values.ts';
+import type { CachedCertificate, CachedCluster } from '../clusters/cached-cluster.ts';
+
+/** What many clusters have in common: in memory once for all of them. */
+type CommonFields = Pick<
+  CachedCluster,
+  'kind' | 'gate' | 'reason' | 'finalizer' | 'limitedSupport' | 'served' | 'credentialsSecret' | 'endpoints'
+>;
+
+const commonFields = new SharedValues<CommonFields>({ maxKeyLength: 512 });
+
+/** A cached cluster in less memory. */
+export class CompactCluster implements CachedCluster {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly digest: string | undefined;
+  readonly #common: CommonFields;
+  /** Bundle, CertificateRequest and Secret of each certificate. */
+  readonly #certificateNames: readonly string[];
+
+  /** @param change what is different. */
+  constructor(cluster: CachedCluster, change: Partial<Pick<CachedCluster, 'served'>> = {}) {
+    this.namespace = cluster.namespace;
+    this.name = cluster.name;
+    this.uid = cluster.uid;
+    this.digest = cluster.digest;
+    this.#common = toCommonFields(cluster, change);
+    this.#certificateNames = cluster.certificates
+      .flatMap(({ bundleName, requestName, secretName }) => [bundleName, requestName, secretName])
+      // A list that grew has room for more.
+      .slice();
+  }
+
+  get certificates(): readonly CachedCertificate[] {
+    const names = this.#certificateNames;
+    const certificates: CachedCertificate[] = [];
+    for (let at = 0; at < names.length; at += 3) {
+      const [bundleName = '', requestName = '', secretName = ''] = [names[at], names[at + 1], names[at + 2]];
+      certificates.push({ bundleName, requestName, secretName });
+    }
+    return certificates;
+  }
+
+  get kind(): CachedCluster['kind'] {
+    return this.#common.kind;
+  }
+
+  get gate(): CachedCluster['gate'] {
+    return this.#common.gate;
+  }
+
+  get reason(): CachedCluster['reason'] {
+    return this.#common.reason;
+  }
+
+  get finalizer(): boolean {
+    return this.#common.finalizer;
+  }
+
+  get limitedSupport(): boolean {
+    return this.#common.limitedSupport;
+  }
+
+  get served(): boolean {
+    return this.#common.served;
+  }
+
+  get credentialsSecret(): string | undefined {
+    return this.#common.credentialsSecret;
+  }
+
+  get endpoints(): CachedCluster['endpoints'] {
+    return this.#common.endpoints;
+  }
+}
+
+/** The cluster, if it is compact, or else a compact one. */
+export function compactCluster(cluster: CachedCluster): CachedCluster {
+  return cluster instanceof CompactCluster ? cluster : new CompactCluster(cluster);
+}
+
+function toCommonFields(cluster: CachedCluster, change: Partial<CommonFields>): CommonFields {
+  const { kind, gate, reason, finalizer, limitedSupport, served, credentialsSecret, endpoints } = cluster;
+  const common = { kind, gate, reason, finalizer, limitedSupport, served, credentialsSecret, endpoints, ...change };
+  return commonFields.get(JSON.stringify(Object.values(common)), common);
+}

@@ -1,0 +1,47 @@
+import * as fc from 'fast-check';
+import { expect, test } from 'vitest';
+import type { CachedCluster } from '../../../src/clusters/cached-cluster.ts';
+import { CompactCluster } from '../../../src/controller/compact-cluster.ts';
+
+const text = fc.string({ unit: 'binary', maxLength: 40 });
+const optionalText = fc.option(text, { nil: undefined });
+const certificate = fc.record({ bundleName: text, requestName: text, secretName: text });
+
+const cluster: fc.Arbitrary<CachedCluster> = fc.record({
+  kind: fc.constantFrom(undefined, 'CertificateRequest'),
+  namespace: text,
+  name: text,
+  uid: text,
+  digest: optionalText,
+  gate: fc.constantFrom('serve', 'handsOff', 'decommission'),
+  reason: fc.constantFrom(undefined, 'NotManaged'),
+  finalizer: fc.boolean(),
+  limitedSupport: fc.boolean(),
+  served: fc.boolean(),
+  certificates: fc.array(certificate, { maxLength: 3 }),
+  credentialsSecret: optionalText,
+  endpoints: fc.constantFrom(undefined, { notProbed: 'Hibernating', apiPort: 6443 }, { apiPort: 7443 }),
+} satisfies { readonly [Field in keyof Required<CachedCluster>]: fc.Arbitrary<CachedCluster[Field]> });
+
+function fieldsOf(expected: CachedCluster, from: CachedCluster): object {
+  return Object.fromEntries(Object.keys(expected).map((field) => [field, from[field as keyof CachedCluster]]));
+}
+
+test('a cached cluster keeps every field', () => {
+  fc.assert(
+    fc.property(cluster, (cached) => {
+      expect(fieldsOf(cached, new CompactCluster(cached))).toEqual(cached);
+    }),
+    { numRuns: 200 },
+  );
+});
+
+test('a cached cluster that has become served differs in that alone', () => {
+  fc.assert(
+    fc.property(cluster, (cached) => {
+      const served = new CompactCluster(new CompactCluster(cached), { served: true });
+      expect(fieldsOf(cached, served)).toEqual({ ...cached, served: true });
+    }),
+    { numRuns: 50 },
+  );
+});
