@@ -6,6 +6,7 @@ import {
   prepareSampleClusters,
   type SampleCluster,
 } from '../local/stack/management-cluster/sample-cluster.ts';
+import { poll } from '../local/stack/poll.ts';
 import { type RunningStack, startStack } from '../local/stack/stack.ts';
 import { startWorker, type WorkerProcess } from '../local/stack/worker-process.ts';
 import { taskQueueOf } from '../src/contract/ids.ts';
@@ -62,6 +63,9 @@ export interface BurstBenchResult extends BurstFigures {
 const ZONE = 'bench.example.com';
 const MANAGEMENT_CLUSTER = 'hive';
 const SAMPLE_MS = 500;
+/** A worker that is busy can refuse a connection. */
+const SCRAPE_TIMEOUT_MS = 30_000;
+const END_OPTIONS = { timeoutMs: 5_000, intervalMs: 100 } as const;
 /** For what still runs of a burst when its last certificate is Ready. */
 const SETTLE_MS = 3_000;
 
@@ -85,25 +89,7 @@ export async function benchBurst(options: BurstBenchOptions): Promise<BurstBench
     });
     const watch = await ReadyWatch.open(stack);
     try {
-      const prepare = (count: number, prefix: string) =>
-        prepareSampleClusters(stack, { count, zone: ZONE, zoneId, prefix });
-      progress('preparing the clusters');
-      const [first, few, many] = [
-        await prepare(10, 'first'),
-        await prepare(options.few, 'few'),
-        await prepare(options.clusters, 'many'),
-      ];
-      await burst(stack, worker, watch, first);
-      const small = await burst(stack, worker, watch, few);
-      const large = await burst(stack, worker, watch, many);
-      const result = {
-        ...large,
-        few: small,
-        ratio: round(large.certificatesPerMinute / small.certificatesPerMinute, 2),
-        workerPeakMb: (await processMemory(worker.pid)).peakMb,
-      };
-      process.stdout.write(`\n${table(result)}\n\n`);
-      return result;
+      return await namingWhatEnded(stack, worker, () => runBursts({ stack, worker, watch, zoneId }, options));
     } finally {
       await watch.close();
       await worker.stop();
@@ -111,6 +97,35 @@ export async function benchBurst(options: BurstBenchOptions): Promise<BurstBench
   } finally {
     await stack.stop();
   }
+}
+
+interface BurstRun {
+  readonly stack: RunningStack;
+  readonly worker: WorkerProcess;
+  readonly watch: ReadyWatch;
+  readonly zoneId: string;
+}
+
+async function runBursts({ stack, worker, watch, zoneId }: BurstRun, options: BurstBenchOptions) {
+  const prepare = (count: number, prefix: string) =>
+    prepareSampleClusters(stack, { count, zone: ZONE, zoneId, prefix });
+  progress('preparing the clusters');
+  const [first, few, many] = [
+    await prepare(10, 'first'),
+    await prepare(options.few, 'few'),
+    await prepare(options.clusters, 'many'),
+  ];
+  await burst(stack, worker, watch, first);
+  const small = await burst(stack, worker, watch, few);
+  const large = await burst(stack, worker, watch, many);
+  const result: BurstBenchResult = {
+    ...large,
+    few: small,
+    ratio: round(large.certificatesPerMinute / small.certificatesPerMinute, 2),
+    workerPeakMb: (await processMemory(worker.pid)).peakMb,
+  };
+  process.stdout.write(`\n${table(result)}\n\n`);
+  return result;
 }
 
 async function burst(
@@ -154,7 +169,9 @@ async function burst(
 }
 
 async function cacheFigures({ sdkMetricsUrl }: WorkerProcess) {
-  const metrics = await scrape(sdkMetricsUrl);
+  const read = () => scrape(sdkMetricsUrl).catch(() => undefined);
+  const metrics = await poll(read, { timeoutMs: SCRAPE_TIMEOUT_MS, intervalMs: SAMPLE_MS });
+  if (metrics === undefined) throw new Error(`${sdkMetricsUrl} does not answer`);
   const counter = (name: string): number => metrics.value(name) ?? metrics.value(`${name}_total`) ?? 0;
   return {
     evictions: counter('temporal_sticky_cache_total_forced_eviction'),
@@ -162,13 +179,37 @@ async function cacheFigures({ sdkMetricsUrl }: WorkerProcess) {
   };
 }
 
-/** Samples the slots in use until the signal. */
+/** @throws Error that names the program that has ended, where that is why `work` fails; else what `work` throws. */
+async function namingWhatEnded<Result>(
+  stack: RunningStack,
+  worker: WorkerProcess,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  try {
+    return await work();
+  } catch (cause) {
+    // A connection is reset a moment before the end of the program is known.
+    const gone = await poll(() => Promise.resolve(endedOf(stack, worker)), END_OPTIONS);
+    if (gone === undefined) throw cause;
+    throw new Error(`The bench cannot go on, because this has ended: ${gone}. Run it again.`, { cause });
+  }
+}
+
+/** Parts and worker that do not run, with their logs; undefined: all run. */
+function endedOf(stack: RunningStack, worker: WorkerProcess): string | undefined {
+  const parts = stack.partNames().map((name) => stack.part(name));
+  const gone = parts.filter((part) => part.pid() === undefined).map(({ name, logFile }) => `${name} (${logFile})`);
+  if (worker.ended() !== undefined) gone.push(`the worker: ${worker.ended()} (${worker.logFile})`);
+  return gone.length === 0 ? undefined : gone.join(', ');
+}
+
+/** Samples the slots in use until the signal. A sample that fails is left out: the largest of many is wanted. */
 async function mostActivities({ sdkMetricsUrl }: WorkerProcess, signal: AbortSignal): Promise<number> {
   const labels = { task_queue: taskQueueOf(MANAGEMENT_CLUSTER), worker_type: 'ActivityWorker' };
   let most = 0;
   while (!signal.aborted) {
-    const metrics = await scrape(sdkMetricsUrl);
-    most = Math.max(most, metrics.value('temporal_worker_task_slots_used', labels) ?? 0);
+    const metrics = await scrape(sdkMetricsUrl).catch(() => undefined);
+    most = Math.max(most, metrics?.value('temporal_worker_task_slots_used', labels) ?? 0);
     await sleep(SAMPLE_MS, undefined, { signal }).catch(() => undefined);
   }
   return most;

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { SampleCluster } from '../local/stack/management-cluster/sample-cluster.ts';
 import type { Stack } from '../local/stack/stack.ts';
 import { KubernetesClient } from '../src/kubernetes/api/client.ts';
@@ -6,6 +7,8 @@ import { loadKubeConfig } from '../src/kubernetes/api/kube-config.ts';
 const CERTIFICATE_REQUESTS_PATH = '/apis/certman.managed.openshift.io/v1alpha1/certificaterequests';
 /** Of the watch, while nothing is waited for. */
 const SILENCE_MS = 600_000;
+/** Before it goes on after a watch that failed, as where a connection is refused. */
+const PAUSE_MS = 500;
 /** No machine takes so long from one certificate to the next. */
 const STALL_MS = 120_000;
 
@@ -65,23 +68,37 @@ export class ReadyWatch {
     await this.#client.close();
   }
 
+  /** Goes on from where it was when a watch ends or fails; an API server that stays away is a stall. */
   async #read(resourceVersion: string): Promise<void> {
-    const path = `${CERTIFICATE_REQUESTS_PATH}?watch=true&resourceVersion=${resourceVersion}&timeoutSeconds=1200`;
-    try {
-      for await (const line of this.#client.openStream(path, this.#ended.signal, { silenceMs: SILENCE_MS })) {
-        // Parsing every object would add load of the bench.
-        if (!line.includes('"issued":true')) continue;
-        const namespace = /"namespace":"([^"]+)"/.exec(line)?.[1];
-        if (namespace === undefined || this.#ready.has(namespace)) continue;
-        const at = performance.now();
-        this.#ready.set(namespace, at);
-        this.#waiters.get(namespace)?.resolve(at);
-        this.#waiters.delete(namespace);
-        this.#progressed();
+    const { signal } = this.#ended;
+    let noted = '';
+    for (let from = resourceVersion; !signal.aborted; ) {
+      const path = `${CERTIFICATE_REQUESTS_PATH}?watch=true&resourceVersion=${from}&timeoutSeconds=1200`;
+      try {
+        for await (const line of this.#client.openStream(path, signal, { silenceMs: SILENCE_MS })) {
+          from = /"resourceVersion":"(\d+)"/.exec(line)?.[1] ?? from;
+          this.#observe(line);
+        }
+      } catch (error) {
+        if (signal.aborted) return;
+        const why = error instanceof Error ? error.message : String(error);
+        if (why !== noted) process.stderr.write(`The watch of CertificateRequests is tried again after: ${why}\n`);
+        noted = why;
+        await sleep(PAUSE_MS, undefined, { signal }).catch(() => undefined);
       }
-    } catch (error) {
-      if (!this.#ended.signal.aborted) throw error;
     }
+  }
+
+  #observe(line: string): void {
+    // Parsing every object would add load of the bench.
+    if (!line.includes('"issued":true')) return;
+    const namespace = /"namespace":"([^"]+)"/.exec(line)?.[1];
+    if (namespace === undefined || this.#ready.has(namespace)) return;
+    const at = performance.now();
+    this.#ready.set(namespace, at);
+    this.#waiters.get(namespace)?.resolve(at);
+    this.#waiters.delete(namespace);
+    this.#progressed();
   }
 
   #progressed(): void {
