@@ -229,8 +229,9 @@ async function startSleepers(client: Client, clusters: number, progress: (text: 
   await sleep(PAUSE_BEFORE_LAST_MS);
   await start(clusters);
   const visible = async (): Promise<true | undefined> => {
-    const { count } = await client.workflow.count(runningClustersQuery(MANAGEMENT_CLUSTER));
-    return count >= clusters ? true : undefined;
+    // Those at rest are counted as of some seconds ago.
+    const { clusters: listed, atRest = 0 } = await attentionFromTemporal(client, MANAGEMENT_CLUSTER);
+    return listed.length + atRest >= clusters ? true : undefined;
   };
   if ((await poll(visible, { timeoutMs: VISIBLE_WITHIN_MS, intervalMs: 500 })) === undefined)
     throw new Error(`not within ${VISIBLE_WITHIN_MS / 1000} s: visibility knows ${clusters} workflows`);
