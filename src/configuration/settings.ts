@@ -323,7 +323,7 @@ const WORKER = {
       'Workflow tasks that one worker has at a time. It runs one after the other, and Temporal repeats one that it has for 10 seconds.',
   }),
   maxCachedWorkflows: optional('CERTMAN_MAX_CACHED_WORKFLOWS', wholeNumber(0, 100_000), {
-    whenUnset: "as many as fit into a twelfth of the container's memory limit, 100 to 500; without a limit 500",
+    whenUnset: "as many as fit into a sixteenth of the container's memory limit, 100 to 500; without a limit 500",
     example: '2000',
     meaning: 'Workflows that one worker keeps in memory, some 0.25 MB each; sleeping workflows need not be cached.',
   }),

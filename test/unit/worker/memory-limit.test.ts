@@ -18,9 +18,9 @@ describe('the memory limit', () => {
 test.each([
   [undefined, 500],
   [128 * MIB, 100],
-  [512 * MIB, 170],
-  [768 * MIB, 256],
-  [1024 * MIB, 341],
+  [512 * MIB, 128],
+  [768 * MIB, 192],
+  [1024 * MIB, 256],
   [8192 * MIB, 500],
 ])('with a limit of %d bytes, %d workflows are cached', (limit, workflows) => {
   expect(cachedWorkflowsFor(limit)).toBe(workflows);
