@@ -22,7 +22,7 @@ import type { EventDetails } from '../kubernetes/objects/events.ts';
 import type { ObservedRequest } from '../kubernetes/objects/observed-request.ts';
 import { involvedObjectOf } from '../kubernetes/objects/primary-object.ts';
 import { CERTIFICATE_REQUESTS } from '../kubernetes/objects/resources.ts';
-import { isSameServed, writeServedCondition } from '../kubernetes/objects/served-condition.ts';
+import { isSameServed, type UnprobedRequest, writeServedCondition } from '../kubernetes/objects/served-condition.ts';
 import { toRfc3339 } from '../kubernetes/objects/timestamp.ts';
 import { KeyedRateLimiter } from '../rate-limit/gcra.ts';
 import { SERVED_RESTORATIONS_PER_CERTIFICATE } from '../rate-limit/limits.ts';
@@ -210,9 +210,23 @@ async function write(
 ): Promise<boolean> {
   const { namespace, name, uid } = request;
   // As it is after the probe: another writer may have removed it meanwhile, while the next one was due already.
-  const current = cache.requests.get(request);
-  if (isSameServed(current?.uid === uid ? current.served : request.served, condition)) return false;
-  return await writeServedCondition(kubernetes, { namespace, name, uid, serialNumber }, condition);
+  const cached = cache.requests.get(request);
+  const current = cached?.uid === uid ? cached : request;
+  if (isSameServed(current.served, condition)) return false;
+  return await writeServedCondition(
+    kubernetes,
+    { namespace, name, uid, serialNumber },
+    condition,
+    unprobedOf(current, serialNumber),
+  );
+}
+
+function unprobedOf(
+  { served, serialNumber, resourceVersion, generation }: ObservedRequest,
+  probed: string,
+): UnprobedRequest | undefined {
+  const isUnprobed = served === undefined && serialNumber === probed && resourceVersion !== undefined;
+  return isUnprobed ? { resourceVersion, generation } : undefined;
 }
 
 /** What happens with a certificate is an Event once, and the lag of a certificate that certman installed is measured once. */

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { sharedText } from '../../cache/shared-values.ts';
 import { changeDigestOf } from '../../certificates/digest.ts';
 import type { ServedCondition } from '../../certificates/served.ts';
+import { isFailure } from '../../failures/failure.ts';
 import type { KubernetesApi } from '../api/kubernetes-api.ts';
 import { patchIfUnchanged } from '../api/patch-if-unchanged.ts';
 import { retryOnConflict } from '../api/retry-on-conflict.ts';
@@ -12,6 +13,7 @@ import { toRfc3339 } from './timestamp.ts';
 export const SERVED = 'Served';
 
 const MAX_ATTEMPTS = 4;
+const OF_STATUS = { subresource: 'status' } as const;
 
 const conditionSchema = z.looseObject({
   type: z.string(),
@@ -57,6 +59,12 @@ export interface ServedTarget {
   readonly serialNumber: string;
 }
 
+/** A request that is known to have the certificate, and no condition `Served`. */
+export interface UnprobedRequest {
+  readonly resourceVersion: string;
+  readonly generation?: number | undefined;
+}
+
 /** Whether the observed condition says the same already. */
 export function isSameServed(
   observed: ObservedServed | undefined,
@@ -67,14 +75,19 @@ export function isSameServed(
 
 /**
  * Writes the condition `Served` of a CertificateRequest, or removes it, and leaves all other fields as they are.
+ * @param unprobed where the request is known to be that: it is read only when it has changed since.
  * @returns false, with nothing written, when the request is gone or has another certificate.
  * @throws CertmanError `kubernetes/…`
  */
 export async function writeServedCondition(
   kubernetes: KubernetesApi,
-  { namespace, name, uid, serialNumber }: ServedTarget,
+  target: ServedTarget,
   condition: ServedCondition | undefined,
+  unprobed?: UnprobedRequest,
 ): Promise<boolean> {
+  if (unprobed !== undefined && condition !== undefined && (await append(kubernetes, target, condition, unprobed)))
+    return true;
+  const { namespace, name, uid, serialNumber } = target;
   return await retryOnConflict(MAX_ATTEMPTS, async () => {
     const found = await kubernetes.get(CERTIFICATE_REQUESTS, { namespace, name });
     const status = statusSchema.safeParse(found?.['status']).data;
@@ -82,9 +95,30 @@ export async function writeServedCondition(
     if (found?.metadata.uid !== uid || status?.serialNumber !== serialNumber) return false;
     const conditions = withServed(status.conditions, condition, new Date(), found.metadata.generation);
     const fields = { '/status/conditions': conditions };
-    const options = { subresource: 'status' } as const;
-    return (await patchIfUnchanged(kubernetes, CERTIFICATE_REQUESTS, found.metadata, fields, options)) !== undefined;
+    return (await patchIfUnchanged(kubernetes, CERTIFICATE_REQUESTS, found.metadata, fields, OF_STATUS)) !== undefined;
   });
+}
+
+/** @returns false where the request is not as it is known, so that it has to be read. */
+async function append(
+  kubernetes: KubernetesApi,
+  { namespace, name, uid }: ServedTarget,
+  condition: ServedCondition,
+  { resourceVersion, generation }: UnprobedRequest,
+): Promise<boolean> {
+  const [served] = withServed([], condition, new Date(), generation);
+  const operations = [
+    { op: 'test', path: '/metadata/uid', value: uid },
+    { op: 'test', path: '/metadata/resourceVersion', value: resourceVersion },
+    { op: 'add', path: '/status/conditions/-', value: served },
+  ] as const;
+  try {
+    return (await kubernetes.patch(CERTIFICATE_REQUESTS, { namespace, name }, operations, OF_STATUS)) !== undefined;
+  } catch (error) {
+    // Invalid: a status without a list of conditions.
+    if (isFailure(error, 'kubernetes/conflict') || isFailure(error, 'kubernetes/invalid')) return false;
+    throw error;
+  }
 }
 
 type Condition = z.infer<typeof conditionSchema>;

@@ -65,10 +65,22 @@ const api = {
     return Promise.resolve(object);
   },
   patch: (_resource, _key, operations) => {
+    if (stored === undefined) return Promise.resolve(undefined);
+    const { metadata, status } = stored as typeof stored & { readonly status: { readonly conditions?: object[] } };
+    const actual = new Map<string, unknown>(
+      Object.entries(metadata).map(([name, value]) => [`/metadata/${name}`, value]),
+    );
+    const isOther = operations.some((one) => one.op === 'test' && actual.get(one.path) !== one.value);
+    const change = operations.at(-1);
+    const value = change !== undefined && 'value' in change ? change.value : undefined;
+    const isAppended = change?.path === '/status/conditions/-';
+    if (isOther || (isAppended && status.conditions === undefined)) {
+      return Promise.reject(new CertmanError({ code: 'kubernetes/conflict', message: 'it is not as it was' }));
+    }
     patches += 1;
-    const [, change] = operations;
-    const conditions = change !== undefined && 'value' in change ? change.value : undefined;
-    stored = stored && { ...stored, status: { ...(stored['status'] as object), conditions } };
+    const conditions = isAppended ? [...(status.conditions ?? []), value] : value;
+    const resourceVersion = String(Number(metadata.resourceVersion) + 1);
+    stored = { ...stored, metadata: { ...metadata, resourceVersion }, status: { ...status, conditions } };
     return Promise.resolve(stored);
   },
 } as Partial<KubernetesApi> as KubernetesApi;
@@ -434,7 +446,8 @@ describe('the sweep of what clusters serve', () => {
 
   test('writes nothing to a request that has another certificate by then, or is another one', async () => {
     setRequest(issued.status);
-    stored = stored && { ...stored, status: { ...(stored['status'] as object), serialNumber: '99' } };
+    const metadata = { name: 'c1-primary', uid: 'u', ...stored?.metadata, resourceVersion: '2' };
+    stored = stored && { ...stored, metadata, status: { ...(stored['status'] as object), serialNumber: '99' } };
     await pollOnce(setUp());
     expect(patches).toBe(0);
     expect(events).toEqual([]);
