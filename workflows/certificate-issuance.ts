@@ -28,6 +28,7 @@ import { counted } from '../src/failures/counted.ts';
 import { type FailureCode, type FailureInfo, failureInfo } from '../src/failures/failure.ts';
 import { placeOrder, proveOrder, withdrawTxtRecords } from './activities.ts';
 import { failureIn, lastHeartbeatDetailsIn } from './failures.ts';
+import { hasPatch } from './has-patch.ts';
 import { FulfillmentSteps } from './issuance/fulfillment-steps.ts';
 import { IssuanceState } from './issuance/issuance-state.ts';
 import { CombinedSteps, type OrderSteps } from './issuance/order-steps.ts';
@@ -77,7 +78,7 @@ export async function certificateIssuance(input: CertificateIssuanceInput): Prom
 }
 
 function stepsOf(state: IssuanceState): OrderSteps {
-  if (patched(FULFILL_ORDER)) return new FulfillmentSteps(state);
+  if (hasPatch(FULFILL_ORDER, state.input.patches)) return new FulfillmentSteps(state);
   return patched(COMPLETE_ORDER_PATCH) ? new CombinedSteps(state) : new SeparateSteps(state);
 }
 

@@ -49,6 +49,8 @@ export interface CertificateIssuanceInput {
   readonly returnReplaced?: true;
   /** As for `completeOrder`: the renewal follows the window (policy `ari`). */
   readonly returnWindow?: true;
+  /** Patches that the run has without a marker; absent: of an earlier version. */
+  readonly patches?: readonly string[] | undefined;
 }
 
 /** Result of `certificateIssuance`. */

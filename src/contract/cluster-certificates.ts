@@ -118,6 +118,8 @@ export interface ClusterCertificatesInput {
   readonly cluster: ClusterView;
   /** Set by continue-as-new only. */
   readonly carried?: CarriedState;
+  /** Those of `givenPatches` that the run has without a marker, and its next runs; absent: of an earlier version. */
+  readonly patches?: readonly string[] | undefined;
 }
 
 /** State of a run that the next run continues with. */

@@ -88,6 +88,21 @@ export const PATCHES = [
   ALSO_PUBLISHED,
 ] as const satisfies readonly string[];
 
+const GIVEN_PATCHES: readonly string[] = [FIRST_TASK, FULFILL_ORDER];
+
+/**
+ * Those that the run of a new cluster, and its orders, have by their input. Each asked for by a marker is two events more, and a
+ * write to Temporal's visibility. @param heldBack `CERTMAN_HELD_BACK_PATCHES`.
+ */
+export function givenPatches(heldBack: readonly string[] = []): readonly string[] {
+  return GIVEN_PATCHES.filter((name) => !heldBack.includes(name));
+}
+
+/** Those among them that are of orders. */
+export function patchesOfOrders(given: readonly string[] | undefined): readonly string[] | undefined {
+  return given?.filter((name) => name === FULFILL_ORDER);
+}
+
 /** Lower-case words joined by hyphens. @returns undefined when the text does not have that form. */
 export function parsePatchId(text: string): string | undefined {
   return /^[a-z0-9]+(-[a-z0-9]+)*$/.test(text) ? text : undefined;

@@ -1,5 +1,5 @@
 /** SQL visibility has room for 10 Keyword attributes (255 characters) and 3 of each other type per namespace. */
-import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
+import { defineSearchAttributeKey, type SearchAttributePair, SearchAttributeType } from '@temporalio/common';
 
 /** State of a cluster's most urgent bundle (`CertificateState`). */
 export const CertState = defineSearchAttributeKey('CertState', SearchAttributeType.KEYWORD);
@@ -20,6 +20,14 @@ export const CertRenewAt = defineSearchAttributeKey('CertRenewAt', SearchAttribu
 
 /** What needs attention or was requested beside that (`Also`), as `<bundle>: <reason>`; absent: nothing. */
 export const CertAlso = defineSearchAttributeKey('CertAlso', SearchAttributeType.KEYWORD_LIST);
+
+/** Of every namespace: the patches of a run. sdk-core replaces it by those of the run's markers where there are any. */
+const ChangeVersion = defineSearchAttributeKey('TemporalChangeVersion', SearchAttributeType.KEYWORD_LIST);
+
+/** What a run is started with, so that it is found by the patches of its input. */
+export function patchAttribute(patches: readonly string[] = []): SearchAttributePair[] {
+  return patches.length === 0 ? [] : [{ key: ChangeVersion, value: [...patches] }];
+}
 
 /** All of them, for registration. */
 export const SEARCH_ATTRIBUTES = [

@@ -18,8 +18,9 @@ import { gateOf } from '../clusters/gate.ts';
 import { type ClusterCertificatesInput, clusterGone, clusterObserved } from '../contract/cluster-certificates.ts';
 import { clusterMemo, VIEW_DIGEST, viewDigestIn } from '../contract/cluster-memo.ts';
 import { certClusterOf, clusterWorkflowId } from '../contract/ids.ts';
+import { givenPatches } from '../contract/patches.ts';
 import { fairnessOf } from '../contract/priorities.ts';
-import { CertCluster, CertReason, CertState } from '../contract/search-attributes.ts';
+import { CertCluster, CertReason, CertState, patchAttribute } from '../contract/search-attributes.ts';
 import { CertmanError, isFailure } from '../failures/failure.ts';
 import { backoffDelay, pause } from '../kubernetes/api/backoff.ts';
 import type { Metrics } from '../observability/metrics.ts';
@@ -71,6 +72,8 @@ export interface ClusterWorkflowClientOptions {
   readonly taskQueue: string;
   readonly signal: AbortSignal;
   readonly metrics: Pick<Metrics, 'workflowListFailures'>;
+  /** Patches that new workflows start without. */
+  readonly heldBackPatches?: readonly string[] | undefined;
 }
 
 /** Methods throw `SignalRejected`, CertmanError `temporal/unreachable` after some attempts, or the signal's reason. */
@@ -210,7 +213,8 @@ export class ClusterWorkflowClient {
 
   #startOptions(view: ClusterView, evenIfCompleted: boolean) {
     const { identity } = view;
-    const input: ClusterCertificatesInput = { cluster: view };
+    const patches = givenPatches(this.#options.heldBackPatches);
+    const input: ClusterCertificatesInput = { cluster: view, patches };
     return {
       workflowId: clusterWorkflowId(identity),
       taskQueue: this.#options.taskQueue,
@@ -220,6 +224,7 @@ export class ClusterWorkflowClient {
       typedSearchAttributes: [
         { key: CertCluster, value: certClusterOf(identity) },
         { key: CertState, value: gateOf(view).kind === 'decommission' ? 'Decommissioning' : 'Pending' },
+        ...patchAttribute(patches),
       ],
       memo: { ...clusterMemo(view) },
       priority: fairnessOf(identity),

@@ -39,6 +39,8 @@ export interface ControllerSettings {
   readonly resyncIntervalMs: number;
   /** Name of this worker's pod, for logs. */
   readonly workerName: string;
+  /** Patches that new workflows start without; absent: none. */
+  readonly heldBackPatches?: readonly string[] | undefined;
 }
 
 /** The issuers of the management cluster, and the rule of their canaries. */

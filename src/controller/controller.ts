@@ -65,7 +65,7 @@ export async function runController(
   { resumeFrom, taskQueue, signal: aborted, onStart }: ControllerRun,
 ): Promise<WatchCheckpoint> {
   const { settings, logger, client, crlSource, source, metrics, exposeFleet } = dependencies;
-  const { managementCluster } = settings;
+  const { managementCluster, heldBackPatches } = settings;
   const failed = new AbortController();
   const signal = AbortSignal.any([aborted, failed.signal]);
   const onError = (error: unknown): void => {
@@ -73,7 +73,14 @@ export async function runController(
   };
 
   const queue = new KeyedWorkQueue(MAX_CONCURRENT_SIGNALS, MAX_PENDING_SIGNALS, MAX_CONCURRENT_LIST_SIGNALS);
-  const workflows = new ClusterWorkflowClient({ client, managementCluster, taskQueue, signal, metrics });
+  const workflows = new ClusterWorkflowClient({
+    client,
+    managementCluster,
+    taskQueue,
+    signal,
+    metrics,
+    heldBackPatches,
+  });
   const kubernetes = dependencies.kubernetes.withSignal(signal);
   const shared = { ...dependencies, kubernetes, queue, workflows, signal };
   const cache = new ControllerCache();

@@ -317,6 +317,7 @@ export function composeActivities(
           standaloneRequests: configuration.standaloneRequests,
           caChangeAllowedTo,
           renewalPolicy,
+          heldBackPatches: configuration.heldBackPatches,
         },
       }),
     },

@@ -11,6 +11,7 @@ import {
 } from '../../src/contract/cluster-certificates.ts';
 import { clusterMemo } from '../../src/contract/cluster-memo.ts';
 import { clusterWorkflowId } from '../../src/contract/ids.ts';
+import { givenPatches } from '../../src/contract/patches.ts';
 import { revocationRequested } from '../../src/contract/revocation-request.ts';
 import { TemporalWorker } from '../../src/worker/temporal-worker.ts';
 import type { clusterCertificates } from '../../workflows/cluster-certificates.ts';
@@ -69,7 +70,7 @@ function start({ env, taskQueue }: WorkflowHarness, view: ClusterView) {
   return env.client.workflow.start<typeof clusterCertificates>('clusterCertificates', {
     workflowId: clusterWorkflowId(view.identity),
     taskQueue,
-    args: [{ cluster: view }],
+    args: [{ cluster: view, patches: givenPatches() }],
     memo: clusterMemo(view),
     workflowTaskTimeout: TASK_TIMEOUT_MS,
   });

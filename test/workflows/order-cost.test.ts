@@ -33,20 +33,20 @@ async function issue(harness: WorkflowHarness): Promise<ClusterView> {
   return view;
 }
 
-test('an order has 19 events and two activities, and the run of its cluster 21 and none', async () => {
+test('an order has 17 events and two activities, and the run of its cluster 19 and none', async () => {
   await withHarness(async (harness) => {
     harness.doubles.reportsIssued = true;
     const { identity } = await issue(harness);
     const order = await costOf(harness, issuanceWorkflowId(identity, 'primary', 1));
-    expect(order).toMatchObject({ events: 19, tasks: 3, activities: ['placeOrder', 'fulfillOrder'] });
+    expect(order).toMatchObject({ events: 17, tasks: 3, activities: ['placeOrder', 'fulfillOrder'] });
     const cluster = await costOf(harness, clusterWorkflowId(identity));
-    expect(cluster).toMatchObject({ events: 21, tasks: 3, activities: [] });
+    expect(cluster).toMatchObject({ events: 19, tasks: 3, activities: [] });
     expect(order.bytes + cluster.bytes).toBeLessThanOrEqual(MAX_BYTES);
     expect(harness.doubles.reports.map(({ state, event }) => [state, event?.reason])).toEqual([['Ready', 'Issued']]);
   });
 });
 
-test('a renewal is reported with its certificate, too', async () => {
+test('a renewal is reported with its certificate, too, and the next run costs five events', async () => {
   await withHarness(async (harness) => {
     harness.doubles.reportsIssued = true;
     const view = await issue(harness);
@@ -55,6 +55,8 @@ test('a renewal is reported with its certificate, too', async () => {
     await harness.untilAsleep(view);
     expect(harness.doubles.countOf('reportStatus')).toBe(0);
     expect(harness.doubles.reports.map(({ event }) => event?.reason)).toEqual(['Issued', 'Renewed']);
+    // The run that it continued as: without a marker, it starts, sleeps, and is one task.
+    expect(await costOf(harness, clusterWorkflowId(view.identity))).toMatchObject({ events: 5, tasks: 1 });
   });
 });
 

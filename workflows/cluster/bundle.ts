@@ -30,6 +30,8 @@ export interface ClusterContext {
   /** Decommissioning, or claimed by another workflow: bundles are not renewed any more. */
   readonly stopping: boolean;
   readonly released: boolean;
+  /** Patches of the run's input. */
+  readonly patches: readonly string[] | undefined;
   gate(): Gate;
   /** Applies the bundle's CertificateRequest and reads its Secret. */
   observe(bundle: Bundle): Promise<RequestObservation>;

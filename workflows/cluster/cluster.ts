@@ -27,6 +27,7 @@ import { ALSO_PUBLISHED, BUNDLES_TOGETHER, FIRST_TASK } from '../../src/contract
 import type { RenewalWithdrawal } from '../../src/contract/renewal-withdrawal.ts';
 import type { RevocationRequest } from '../../src/contract/revocation-request.ts';
 import type { RateLimitState } from '../../src/rate-limit/exact-set-limit.ts';
+import { hasPatch } from '../has-patch.ts';
 import { Bundle, type ClusterContext } from './bundle.ts';
 import { acceptCampaign, withdrawCampaigns } from './campaigns.ts';
 import { Changes } from './changes.ts';
@@ -73,14 +74,19 @@ export class ClusterCertificates implements ClusterContext {
   #forgottenRenewals = 0;
   /** `all` is undefined where the run may not have published what it has beside the main ones. */
   #published: { readonly main: string; readonly all: string | undefined } | undefined;
+  readonly patches: readonly string[] | undefined;
   /** Whether it is observed inside its first workflow task. */
-  readonly #inFirstTask = patched(FIRST_TASK);
+  readonly #inFirstTask: boolean;
   /** Undefined in a run that started before it. */
-  readonly #together = this.#inFirstTask || patched(BUNDLES_TOGETHER) ? new ObserveTogether(this) : undefined;
+  readonly #together: ObserveTogether | undefined;
   readonly #isNew: boolean;
   #publishing = false;
 
-  constructor({ cluster, carried }: ClusterCertificatesInput) {
+  constructor({ cluster, carried, patches }: ClusterCertificatesInput) {
+    // Any client of the namespace can start a run.
+    this.patches = Array.isArray(patches) ? patches : undefined;
+    this.#inFirstTask = hasPatch(FIRST_TASK, this.patches);
+    this.#together = this.#inFirstTask || patched(BUNDLES_TOGETHER) ? new ObserveTogether(this) : undefined;
     this.view = cluster;
     this.#isNew = carried === undefined;
     this.#gone = carried?.gone ?? false;
@@ -321,6 +327,7 @@ export class ClusterCertificates implements ClusterContext {
         gone: this.#gone,
         decommissionStarted: this.decommissionStarted,
       },
+      patches: this.patches,
     };
   }
 

@@ -15,8 +15,15 @@ import type { CertificateIssuanceInput, CertificateIssuanceResult } from '../../
 import { termsOf } from '../../src/contract/evaluation.ts';
 import { certClusterOf, issuanceWorkflowId } from '../../src/contract/ids.ts';
 import { issuedEvent, issuedFacts } from '../../src/contract/issued.ts';
+import { patchesOfOrders } from '../../src/contract/patches.ts';
 import { PRIORITIES } from '../../src/contract/priorities.ts';
-import { CertCluster, CertNameSet, CertNames, CertReason } from '../../src/contract/search-attributes.ts';
+import {
+  CertCluster,
+  CertNameSet,
+  CertNames,
+  CertReason,
+  patchAttribute,
+} from '../../src/contract/search-attributes.ts';
 import { type FailureInfo, failureInfo, isTurn } from '../../src/failures/failure.ts';
 import { type ExactSet, lastLifetimeMs, orderAllowedAt, recordIssuance } from '../../src/rate-limit/exact-set-limit.ts';
 import { certificateIssuance } from '../certificate-issuance.ts';
@@ -62,6 +69,7 @@ export async function orderCertificate(
           { key: CertNames, value: dnsNames.slice(0, 10) },
           { key: CertNameSet, value: nameSetDigest(dnsNames) },
           { key: CertReason, value: cause.reason },
+          ...patchAttribute(input.patches),
         ],
         // If an operator terminates the cluster's workflow, the order still withdraws its TXT records.
         parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
@@ -145,6 +153,7 @@ function issuanceInput(
     returnWindow: followsWindow(termsOf(observation, Date.now())) ? true : undefined,
     urgent: isUrgent(record, cause.reason) || isRevokedSoon(bundle, cause.reason) ? true : undefined,
     moreUrgentAt: moreUrgentAt(record),
+    patches: patchesOfOrders(cluster.patches),
   };
 }
 

@@ -8,13 +8,17 @@ import type { History } from './history-json.ts';
  */
 export const UNHANDLED_COMMAND = 1;
 
-/** Ids of the run's `patched` markers. */
+/** Patches of the run: those of its input, and the ids of its `patched` markers. */
 export function patchesIn({ events }: History): readonly string[] {
-  return (events ?? []).flatMap((event) => {
+  const started = events?.[0]?.workflowExecutionStartedEventAttributes;
+  const [payload] = started?.input?.payloads ?? [];
+  const input = payload && defaultPayloadConverter.fromPayload<{ readonly patches?: readonly string[] }>(payload);
+  const marked = (events ?? []).flatMap((event) => {
     const fields = event.upsertWorkflowSearchAttributesEventAttributes?.searchAttributes?.indexedFields;
     const versions = fields?.['TemporalChangeVersion'];
     return versions === undefined ? [] : defaultPayloadConverter.fromPayload<string[]>(versions);
   });
+  return [...(input?.patches ?? []), ...marked];
 }
 
 /** Messages of the run's failed workflow tasks: defects of the workflow code, or code that does not fit the history. */

@@ -8,6 +8,7 @@ import type { ClusterView } from '../../../src/clusters/cluster-view.ts';
 import { type ClusterStatus, clusterObserved, clusterStatus } from '../../../src/contract/cluster-certificates.ts';
 import { clusterMemo } from '../../../src/contract/cluster-memo.ts';
 import { clusterWorkflowId } from '../../../src/contract/ids.ts';
+import { givenPatches } from '../../../src/contract/patches.ts';
 import { fairnessOf } from '../../../src/contract/priorities.ts';
 import { createMetrics } from '../../../src/observability/metrics.ts';
 import { issuanceSinks } from '../../../src/observability/tracing/tracing.ts';
@@ -222,7 +223,7 @@ function startCluster(env: TestWorkflowEnvironment, taskQueue: string, view: Clu
   return env.client.workflow.signalWithStart<typeof clusterCertificates, [ClusterView]>('clusterCertificates', {
     workflowId: clusterWorkflowId(view.identity),
     taskQueue,
-    args: [{ cluster: view }],
+    args: [{ cluster: view, patches: givenPatches() }],
     signal: clusterObserved,
     signalArgs: [view],
     memo: clusterMemo(view),

@@ -11,6 +11,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { ClusterView } from '../../../src/clusters/cluster-view.ts';
 import { dependencyChanged } from '../../../src/contract/cluster-certificates.ts';
 import { clusterWorkflowId } from '../../../src/contract/ids.ts';
+import { FIRST_TASK, FULFILL_ORDER } from '../../../src/contract/patches.ts';
 import { ClusterWorkflowClient, listExecutions } from '../../../src/controller/cluster-workflow-client.ts';
 import { RenewableConnection } from '../../../src/worker/renewable-connection.ts';
 import { clientWithLists, execution } from '../../support/temporal/client-with-lists.ts';
@@ -130,7 +131,8 @@ test('a namespace that Temporal does not find for a moment ends nothing; for lon
 });
 
 /** A client whose server has these workflows. @param connection default: one that no worker shares. */
-function clientOf(running: ReadonlySet<string>, connection: object = {}) {
+function clientOf(running: ReadonlySet<string>, connection: object = {}, heldBackPatches?: readonly string[]) {
+  const options: WorkflowOptions[] = [];
   const eager: boolean[] = [];
   const starts: string[] = [];
   const signals: string[] = [];
@@ -141,7 +143,9 @@ function clientOf(running: ReadonlySet<string>, connection: object = {}) {
     withDeadline: call,
     withAbortSignal: call,
     workflow: {
-      start: (type: string, { workflowId, requestEagerStart, priority }: WorkflowOptions) => {
+      start: (type: string, started: WorkflowOptions) => {
+        const { workflowId, requestEagerStart, priority } = started;
+        options.push(started);
         fairnessKeys.add(priority?.fairnessKey);
         starts.push(workflowId);
         eager.push(requestEagerStart === true);
@@ -149,7 +153,9 @@ function clientOf(running: ReadonlySet<string>, connection: object = {}) {
           ? Promise.reject(new WorkflowExecutionAlreadyStartedError('it runs', workflowId, type))
           : Promise.resolve();
       },
-      signalWithStart: (_type: string, { workflowId, priority }: WorkflowOptions) => {
+      signalWithStart: (_type: string, started: WorkflowOptions) => {
+        const { workflowId, priority } = started;
+        options.push(started);
         fairnessKeys.add(priority?.fairnessKey);
         signals.push(workflowId);
         return Promise.resolve();
@@ -162,8 +168,9 @@ function clientOf(running: ReadonlySet<string>, connection: object = {}) {
     taskQueue: 'certman/hive',
     signal: new AbortController().signal,
     metrics: { workflowListFailures: { inc: () => undefined } as never },
+    heldBackPatches,
   });
-  return { workflows, starts, signals, eager, fairnessKeys };
+  return { options, workflows, starts, signals, eager, fairnessKeys };
 }
 
 function fleetOf(count: number): readonly ClusterView[] {
@@ -219,3 +226,33 @@ test.each([
 function connectionOfWorker(): NativeConnection {
   return { [InternalConnectionLikeSymbol]: { supportsEagerStart: true } } as unknown as NativeConnection;
 }
+
+/** Patches in the input of a workflow, and in its search attributes. */
+function patchesOf(started: WorkflowOptions) {
+  const { args, typedSearchAttributes } = started as WorkflowOptions & { readonly args: readonly unknown[] };
+  const [input] = args as [{ readonly patches: readonly string[] }];
+  const pairs = typedSearchAttributes as readonly {
+    readonly key: { readonly name: string };
+    readonly value: unknown;
+  }[];
+  return [input.patches, pairs.find(({ key }) => key.name === 'TemporalChangeVersion')?.value];
+}
+
+test.each([
+  ['nothing is held back', [], [FIRST_TASK, FULFILL_ORDER], [FIRST_TASK, FULFILL_ORDER]],
+  ['one is held back', [FIRST_TASK], [FULFILL_ORDER], [FULFILL_ORDER]],
+  ['all are held back', [FIRST_TASK, FULFILL_ORDER], [], undefined],
+])(
+  'a workflow has its patches by its input, and by its search attribute: %s',
+  async (_what, heldBack, input, found) => {
+    const { workflows, options } = clientOf(new Set(), {}, heldBack);
+    for (const view of fleetOf(1)) {
+      await workflows.startOrSignalObserved(view);
+      await workflows.signalObserved(view);
+    }
+    expect(options.map(patchesOf)).toEqual([
+      [input, found],
+      [input, found],
+    ]);
+  },
+);

@@ -10,6 +10,7 @@ import {
 } from '../../../../src/contract/cluster-certificates.ts';
 import { clusterMemo } from '../../../../src/contract/cluster-memo.ts';
 import { clusterWorkflowId } from '../../../../src/contract/ids.ts';
+import { givenPatches } from '../../../../src/contract/patches.ts';
 import type { clusterCertificates } from '../../../../workflows/cluster-certificates.ts';
 import { eventually } from '../../vitest/eventually.ts';
 import { type ActivityDoubles, activityFailure } from '../../workflows/activity-doubles.ts';
@@ -39,7 +40,7 @@ export function startCluster({ client, taskQueue }: ScenarioContext, view: Clust
   return client.workflow.signalWithStart<typeof clusterCertificates, [ClusterView]>('clusterCertificates', {
     workflowId: idOf(view),
     taskQueue,
-    args: [{ cluster: view }],
+    args: [{ cluster: view, patches: givenPatches() }],
     signal: clusterObserved,
     signalArgs: [view],
     memo: clusterMemo(view),
