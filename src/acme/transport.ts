@@ -90,6 +90,8 @@ export class AcmeTransport {
         signal: limit.signal,
         headers: { 'user-agent': userAgent, ...(body && { 'content-type': 'application/jose+json' }) },
         body: body ?? null,
+        // undici otherwise closes the connection after a HEAD request, by which nonces are fetched.
+        reset: false,
       });
       const headers = firstValues(answer.headers);
       const text = await answer.body.text();
