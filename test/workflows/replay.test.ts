@@ -4,13 +4,13 @@
  */
 import type { WorkflowBundle, WorkflowBundleOption } from '@temporalio/worker';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { FIRST_TASK, FULFILL_ORDER, PATCHES } from '../../src/contract/patches.ts';
+import { FIRST_TASK, FULFILL_ORDER, givenPatches, PATCHES } from '../../src/contract/patches.ts';
 import { TemporalWorker } from '../../src/worker/temporal-worker.ts';
 import { loadEncodingWorkflowCode } from '../../src/worker/workflow-code.ts';
 import { bundleWorkflows, type WorkflowVersion } from '../support/replay/bundle-workflows.ts';
 import { NEWEST_SHAPE, type RecordedHistory, recordedHistories, SHAPES } from '../support/replay/recorded-histories.ts';
 import { SCENARIOS } from '../support/replay/scenarios/index.ts';
-import { patchesIn, workflowTasksOfLocalActivities } from '../support/temporal/history-events.ts';
+import { patchesIn, withInput, workflowTasksOfLocalActivities } from '../support/temporal/history-events.ts';
 import { installQuietRuntime } from '../support/temporal/quiet-runtime.ts';
 import { workflowBundle } from '../support/temporal/workflow-bundle.ts';
 
@@ -103,6 +103,15 @@ describe.each([...SHAPES])('of the shape %s', (shape) => {
     const text = JSON.stringify(of(shape).map(({ history }) => history));
     expect(text).not.toMatch(/stackTrace":"[^"]|file:\/\/|\/home\/|\/root\/|@[\w-]+"/);
   });
+});
+
+test('a history of an earlier worker replays where the input has the patches that it has markers of', async () => {
+  const marked = of('2026-11-in-first-task').flatMap(({ history, ...one }) => {
+    const patches = givenPatches().filter((patch) => patchesIn(history).includes(patch));
+    return patches.length === 0 ? [] : [{ ...one, patches, history: withInput(history, { patches }) }];
+  });
+  expect(new Set(marked.flatMap(({ patches }) => patches))).toEqual(new Set(givenPatches()));
+  expect(await replayErrors(workflowBundle(), marked)).toEqual(new Map());
 });
 
 test('the listed patches are those that the workflows of some shape ask for', () => {

@@ -21,6 +21,20 @@ export function patchesIn({ events }: History): readonly string[] {
   return [...(input?.patches ?? []), ...marked];
 }
 
+/** The same history of a run whose input has these fields as well. */
+export function withInput(history: History, fields: Readonly<Record<string, unknown>>): History {
+  const [first, ...events] = history.events ?? [];
+  const started = first?.workflowExecutionStartedEventAttributes;
+  const [payload, ...others] = started?.input?.payloads ?? [];
+  if (payload === undefined) throw new Error('The history does not begin with an input');
+  const input = defaultPayloadConverter.toPayload({
+    ...defaultPayloadConverter.fromPayload<object>(payload),
+    ...fields,
+  });
+  const workflowExecutionStartedEventAttributes = { ...started, input: { payloads: [input, ...others] } };
+  return { ...history, events: [{ ...first, workflowExecutionStartedEventAttributes }, ...events] } as History;
+}
+
 /** Messages of the run's failed workflow tasks: defects of the workflow code, or code that does not fit the history. */
 export function failedTasksIn({ events }: History): readonly string[] {
   return (events ?? []).flatMap((event) => {
