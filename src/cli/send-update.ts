@@ -40,7 +40,9 @@ export async function sendUpdate<Result>(
   await answers();
   const updateId = randomUUID();
   // Its handle names the run: the SDK's executeUpdate polls the latest one, which may be the run after a renewal.
-  const accepted = await askWorker(client, () => start({ updateId, waitForStage: 'ACCEPTED' }));
+  const accepted = await askWorker(client, () => start({ updateId, waitForStage: 'ACCEPTED' })).catch((error) => {
+    throw isUnavailable(error) ? unknownOutcome(error, 'The request was sent, and may still be carried out.') : error;
+  });
   try {
     return await resultOf(client, accepted, answers);
   } catch (error) {
@@ -67,23 +69,25 @@ async function resultOf<Result>(
     } catch (error) {
       if (!isUnavailable(error)) throw error;
       failed = Date.now() < until ? failed + 1 : 0;
-      if (failed >= MAX_FAILED_POLLS) throw unknownOutcome(error);
+      if (failed >= MAX_FAILED_POLLS) throw unknownOutcome(error, GOES_ON);
     }
     try {
       await answers();
     } catch (error) {
-      throw isUnavailable(error) ? unknownOutcome(error) : error;
+      throw isUnavailable(error) ? unknownOutcome(error, GOES_ON) : error;
     }
     if (failed > 0) await sleep(PAUSE_MS);
   }
 }
 
-/** The workflow goes on with it. */
-function unknownOutcome(error: unknown): CertmanError {
+const GOES_ON = 'The workflow has accepted the request, and goes on with it.';
+
+/** @param what of the request, in a sentence. */
+function unknownOutcome(error: unknown, what: string): CertmanError {
   const { message, info } = unreachable(error);
   return new CertmanError({
     code: 'temporal/unreachable',
-    message: `${message} The workflow has accepted the request, and goes on with it.`,
+    message: `${message} ${what}`,
     remedy: info.remedy,
     cause: error,
   });

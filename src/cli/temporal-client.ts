@@ -1,5 +1,11 @@
 import { hostname, userInfo } from 'node:os';
-import { Client, type Connection, isGrpcServiceError, ServiceError } from '@temporalio/client';
+import {
+  Client,
+  type Connection,
+  isGrpcServiceError,
+  ServiceError,
+  WorkflowUpdateRPCTimeoutOrCancelledError,
+} from '@temporalio/client';
 import { loadSettings, loadTemporal } from '../configuration/load-configuration.ts';
 import { CertmanError } from '../failures/failure.ts';
 import { createDataConverter } from '../payloads/data-converter.ts';
@@ -88,9 +94,10 @@ const UNAVAILABLE_CODES: ReadonlySet<number> = new Set([
 /** Of matching, in `details`: https://github.com/temporalio/temporal/blob/v1.29.1/service/matching/matcher.go */
 const NO_POLLER = /no poller seen/;
 
-/** @returns nothing of any other error. */
+/** @returns nothing of any other error. The SDK has an error of its own for updates that time out. */
 function grpcStatusOf(error: unknown): { readonly code?: number; readonly details?: string } {
-  const cause = error instanceof ServiceError ? error.cause : error;
+  const isOfSdk = error instanceof ServiceError || error instanceof WorkflowUpdateRPCTimeoutOrCancelledError;
+  const cause = isOfSdk ? error.cause : error;
   return isGrpcServiceError(cause) ? { code: Number(cause.code), details: cause.details } : {};
 }
 

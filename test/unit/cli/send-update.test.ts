@@ -5,6 +5,7 @@ import {
   ServiceError,
   WorkflowUpdateFailedError,
   type WorkflowUpdateHandle,
+  WorkflowUpdateRPCTimeoutOrCancelledError,
 } from '@temporalio/client';
 import { beforeEach, expect, test, vi } from 'vitest';
 import { sendUpdate } from '../../../src/cli/send-update.ts';
@@ -14,6 +15,8 @@ vi.mock('node:timers/promises', async (original) => ({
   ...(await original<object>()),
   setTimeout: () => Promise.resolve(),
 }));
+
+const DEADLINE_EXCEEDED = 4;
 
 const client: Pick<Client, 'withDeadline'> = { withDeadline: (_deadline, call) => call() };
 const noWorker = new CertmanError({ code: 'temporal/unreachable', message: 'No worker answers.', remedy: 'doctor' });
@@ -26,13 +29,15 @@ beforeEach(() => {
   asked = 0;
 });
 
-function failed(code: number): ServiceError {
-  return new ServiceError('Workflow Update Poll failed', {
-    cause: Object.assign(new Error('grpc'), { code, details: '', metadata: {} }),
-  });
+/** As the SDK has them: temporal-connection.test.ts. */
+function failed(code: number): Error {
+  const cause = Object.assign(new Error('grpc'), { code, details: '', metadata: {} });
+  return code === DEADLINE_EXCEEDED
+    ? new WorkflowUpdateRPCTimeoutOrCancelledError('Deadline exceeded', { cause })
+    : new ServiceError('Workflow Update Poll failed', { cause });
 }
 
-const late = (): Promise<never> => Promise.reject(failed(4));
+const late = (): Promise<never> => Promise.reject(failed(DEADLINE_EXCEEDED));
 
 /** @param sends what becomes of sending it, once each, before it is accepted. @param polls then, of polls; the last repeats. */
 function send(
@@ -57,6 +62,14 @@ test('is sent again under the same id until a worker has accepted it', async () 
   expect(await send({ sends: [late, late], polls: [() => Promise.resolve('done')] })).toBe('done');
   expect(sent).toHaveLength(3);
   expect(new Set(sent).size).toBe(1);
+});
+
+test('that no worker has accepted may still be carried out', async () => {
+  const unavailable = () => Promise.reject(failed(14));
+  await expect(send({ sends: [unavailable], polls: [] })).rejects.toMatchObject({
+    code: 'temporal/unreachable',
+    message: 'Temporal does not respond. The request was sent, and may still be carried out.',
+  });
 });
 
 test('has its result waited for as long as a worker answers', async () => {

@@ -2,14 +2,14 @@
 import { once } from 'node:events';
 import { createServer as createHttp2Server } from 'node:http2';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
-import { isGrpcServiceError } from '@temporalio/client';
+import { Client } from '@temporalio/client';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { freePort } from '../../../local/stack/process/ports.ts';
+import { isDeadlineExceeded, isSlow, isUnavailable } from '../../../src/cli/temporal-client.ts';
 import { connectToTemporal } from '../../../src/cli/temporal-connection.ts';
 import { WAIT_TIMEOUT_MS } from '../../support/vitest/timeouts.ts';
 
 const UNIMPLEMENTED = 12;
-const DEADLINE_EXCEEDED = 4;
 const LIMITS = { refusedMs: 200, connectMs: WAIT_TIMEOUT_MS, requestMs: 200 };
 
 /** It accepts connections, and speaks HTTP/2 on them once it serves. It answers GetSystemInfo alone, as a server that has none. */
@@ -46,7 +46,9 @@ afterEach(() => {
 const address = (): string => `127.0.0.1:${(server.address() as AddressInfo).port}`;
 
 test('gives up early where connections are refused', async () => {
+  const began = performance.now();
   await expect(connectToTemporal({ address: `127.0.0.1:${await freePort()}` }, LIMITS)).rejects.toThrow();
+  expect(performance.now() - began).toBeLessThan(LIMITS.connectMs);
 });
 
 test('waits for a server that is slow', async () => {
@@ -67,11 +69,17 @@ test('gives up a server that accepts connections and never answers', async () =>
   await expect(connectToTemporal({ address: address() }, limits)).rejects.toThrow();
 });
 
-test('ends a request that is not answered', async () => {
+const REQUESTS: Readonly<Record<string, (client: Client) => Promise<unknown>>> = {
+  'of the service': (client) => client.connection.workflowService.describeNamespace({ namespace: 'default' }),
+  'for a query': (client) => client.workflow.getHandle('w').query('q'),
+  'for an update': (client) => client.workflow.getHandle('w').startUpdate('u', { waitForStage: 'ACCEPTED' }),
+  'for the result of an update': (client) => client.workflow.getHandle('w').getUpdateHandle('id').result(),
+};
+
+test.each(Object.keys(REQUESTS))('a request %s that is not answered ends, as of a slow server', async (name) => {
   serve();
   const connection = await connectToTemporal({ address: address() }, LIMITS);
-  const answer = connection.workflowService.describeNamespace({ namespace: 'default' });
-  const error = await answer.catch((failure: unknown) => failure);
-  expect(isGrpcServiceError(error) && Number(error.code)).toBe(DEADLINE_EXCEEDED);
+  const error = await REQUESTS[name]?.(new Client({ connection })).catch((failure: unknown) => failure);
+  expect([isDeadlineExceeded, isSlow, isUnavailable].map((is) => is(error))).toEqual([true, true, true]);
   await connection.close();
 });
