@@ -76,6 +76,7 @@ export class ReadyWatch {
       const path = `${CERTIFICATE_REQUESTS_PATH}?watch=true&resourceVersion=${from}&timeoutSeconds=1200`;
       try {
         for await (const line of this.#client.openStream(path, signal, { silenceMs: SILENCE_MS })) {
+          if (line.startsWith('{"type":"ERROR"')) throw new Error(line.slice(0, 300));
           from = /"resourceVersion":"(\d+)"/.exec(line)?.[1] ?? from;
           this.#observe(line);
         }

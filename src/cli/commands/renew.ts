@@ -114,9 +114,13 @@ async function printProgress(client: Client, handle: WorkflowHandle, signal: Abo
   const { describeProgress } = await import('../issuance-progress.ts');
   const { isUnavailable } = await import('../temporal-client.ts');
   let printed = '';
+  // The SDK never removes its listeners: each question has a signal of its own.
+  let question = new AbortController();
+  signal.addEventListener('abort', () => question.abort(), { once: true });
   while (!signal.aborted) {
     try {
-      const progress = await client.withAbortSignal(signal, () => describeProgress(client, handle));
+      question = new AbortController();
+      const progress = await client.withAbortSignal(question.signal, () => describeProgress(client, handle));
       if (progress !== printed && progress !== '' && !signal.aborted) note(progress);
       printed = progress;
     } catch (error) {

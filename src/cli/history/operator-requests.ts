@@ -77,7 +77,9 @@ export class OperatorRequests {
   ): Promise<readonly OperatorRequest[]> {
     const found: OperatorRequest[] = [];
     let earliest = orderedAt.getTime();
-    for (let run: string | undefined = runId; run && earliest >= since; ) {
+    let run: string | undefined = runId;
+    // Bounded: Temporal says which run another one continues.
+    for (let runs = 0; run && earliest >= since && runs <= this.#maxRuns; runs += 1) {
       const { requests, previous, startedAt, isUnread }: RequestsOfRun = await this.#readOnce(workflowId, run);
       if (isUnread) this.#unreadBefore = Math.max(this.#unreadBefore ?? 0, earliest);
       const earlier = requests.filter(({ at }) => at <= orderedAt.getTime());

@@ -42,7 +42,7 @@ describe('wrong use', () => {
 
 describe('certman config', () => {
   it('prints the settings as docs/configuration.md has them', async () => {
-    expect((await expectExit(run(['config', '--markdown']))).output).toBe(settingsAsMarkdown());
+    expect((await expectExit(run(['config', '--markdown']))).stdout).toBe(settingsAsMarkdown());
   });
 
   it('says that all settings are valid', async () => {

@@ -241,6 +241,11 @@ describe('who asked', () => {
       expect(requests.unreadBefore).toBeUndefined();
     });
 
+    it('and not for ever, where runs continue one another', async () => {
+      histories.set('loop', [{ workflowExecutionStartedEventAttributes: { continuedExecutionRunId: 'loop' } }]);
+      expect(await before(reader().requests, 'alice', 'loop')).toEqual([]);
+    });
+
     it('and it says where it stopped, by the bound or a failure', async () => {
       const bounded = reader(3).requests;
       expect(await before(bounded, 'alice', 'r9')).toEqual(['bob@laptop']);
