@@ -8,7 +8,7 @@ export interface ProxiedApiServer {
   readonly proxy: FaultProxy;
   /** As the given user, through the proxy. */
   readonly api: KubernetesClient;
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 export async function startApiServerProxy(config: KubeConfig): Promise<ProxiedApiServer> {
