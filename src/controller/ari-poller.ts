@@ -41,8 +41,13 @@ export function ariPollClient(context: ControllerContext): PollClient<PolledCert
     const recent = recentSignals.get(keyOf(current));
     const suggestedWindow = recent?.certId === certId ? recent : current.suggestedWindow;
     const { policy } = renewalPolicyOf(current, settings.renewalPolicy);
+    const { renewBeforeDays } = current;
     const plannedFor = current.renewalAt === undefined ? undefined : new Date(current.renewalAt).toISOString();
-    const known = { renewalTime: plannedFor, suggestedWindow, followsWindow: followsWindow({ ...current, policy }) };
+    const known = {
+      renewalTime: plannedFor,
+      suggestedWindow,
+      followsWindow: followsWindow({ renewBeforeDays, policy }),
+    };
     if (current.certId !== certId || !changesRenewalTime(window, known, Date.now())) return true;
     // Of a renewal that follows it, the first window is no change, unless the CA wants it now.
     const isFirst = known.followsWindow && suggestedWindow?.certId !== certId && isAhead(window);

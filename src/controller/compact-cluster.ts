@@ -9,7 +9,7 @@ type CommonFields = Pick<
 
 const commonFields = new SharedValues<CommonFields>({ maxKeyLength: 512 });
 
-/** A cached cluster in less memory. */
+/** A cached cluster in less memory. Not to be spread: most of its fields are getters. */
 export class CompactCluster implements CachedCluster {
   readonly namespace: string;
   readonly name: string;

@@ -84,10 +84,10 @@ export class WorkflowResync {
   }
 
   /** After a takeover, nothing else shows that one has a workflow whose gate was closed before it got the finalizer. */
-  #markServed({ uid, ...name }: CachedCluster): void {
+  #markServed(cluster: CachedCluster): void {
     const { cache } = this.#context;
-    const cached = cache.getCluster(name);
-    if (cached?.uid === uid && !cached.served) cache.setServed(cached);
+    const cached = cache.getCluster(cluster);
+    if (cached?.uid === cluster.uid && !cached.served) cache.setServed(cached);
   }
 
   /** @returns 1 if there was a difference and Temporal took the signal. */

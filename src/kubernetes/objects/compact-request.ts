@@ -37,7 +37,10 @@ const commonFields = new SharedValues<CommonFields>({ maxKeyLength: 1_024 });
 /** Of a list; one that has it is kept as a list. */
 const NAME_SEPARATOR = '\n';
 
-/** A CertificateRequest as it was observed, in a third of the memory: the controller keeps all. */
+/**
+ * A CertificateRequest as it was observed, in a third of the memory: the controller keeps all. Not to be spread: most of its
+ * fields are getters.
+ */
 export class CompactRequest implements ObservedRequest {
   readonly namespace: string;
   readonly name: string;

@@ -10,7 +10,10 @@ interface CommonFields extends Pick<ObservedSecret, 'ownsData' | 'watched'> {
 
 const commonFields = new SharedValues<CommonFields>();
 
-/** A certificate's Secret as it was observed, in half of the memory: the controller keeps all. */
+/**
+ * A certificate's Secret as it was observed, in half of the memory: the controller keeps all. Not to be spread: some of its
+ * fields are getters.
+ */
 export class CompactSecret implements ObservedSecret {
   readonly namespace: string;
   readonly name: string;
