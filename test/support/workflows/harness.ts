@@ -162,10 +162,11 @@ async function eventsOf(env: TestWorkflowEnvironment, workflowId: string): Promi
   return events ?? [];
 }
 
+/** The first task of a run that another one continued as is scheduled after its start. */
 function hasNoPendingTask(events: readonly HistoryEvent[]): boolean {
   const begun = events.findLastIndex((event) => event.workflowTaskScheduledEventAttributes);
   const ended = events.findLastIndex((event) => event.workflowTaskCompletedEventAttributes);
-  return ended >= begun;
+  return begun !== -1 && ended >= begun;
 }
 
 function isClosed(events: readonly HistoryEvent[]): boolean {
