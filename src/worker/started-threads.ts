@@ -34,10 +34,17 @@ export async function endThreads(threads: readonly Thread[]): Promise<void> {
 }
 
 /**
- * CPU time of threads since they have started, in milliseconds; pending while one of them gets no core.
+ * CPU time of threads since they have started, in milliseconds; pending while one of them gets no core. Before Node.js 24.6, which
+ * cannot say it, the time that passes: as if they ran all the time.
  * @throws Error `ERR_WORKER_NOT_RUNNING` where one has ended.
  */
-export async function cpuMsOf(threads: readonly Thread[]): Promise<number> {
-  const usages = await Promise.all(threads.map((thread) => thread.cpuUsage()));
-  return usages.reduce((sum, { user, system }) => sum + (user + system) / 1_000, 0);
+export async function cpuMsOf(threads: readonly Partial<Pick<Thread, 'cpuUsage'>>[]): Promise<number> {
+  const times = await Promise.all(threads.map(cpuMs));
+  return times.reduce((sum, ms) => sum + ms, 0);
+}
+
+async function cpuMs(thread: Partial<Pick<Thread, 'cpuUsage'>>): Promise<number> {
+  if (thread.cpuUsage === undefined) return performance.now();
+  const { user, system } = await thread.cpuUsage();
+  return (user + system) / 1_000;
 }

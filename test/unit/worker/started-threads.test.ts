@@ -1,6 +1,7 @@
 import { Worker as Thread } from 'node:worker_threads';
 import { afterEach, expect, test } from 'vitest';
-import { endThreads, withStartedThreads } from '../../../src/worker/started-threads.ts';
+import { cpuMsOf, endThreads, withStartedThreads } from '../../../src/worker/started-threads.ts';
+import { eventually } from '../../support/vitest/eventually.ts';
 
 const started: Thread[] = [];
 
@@ -40,4 +41,34 @@ test('a start that fails leaves no thread', async () => {
 
 test('a start without a thread is an error, since what it starts could not be ended', async () => {
   await expect(withStartedThreads(async () => undefined)).rejects.toThrow('No thread was started');
+});
+
+test('the CPU time of threads is that of each, together', async () => {
+  const cpuUsage = async () => ({ user: 3_000, system: 500 });
+  expect(await cpuMsOf([{ cpuUsage }, { cpuUsage }])).toBe(7);
+});
+
+test('a thread that does not return has CPU time', async () => {
+  const thread = new Thread('for (;;);', { eval: true });
+  started.push(thread);
+  await eventually(
+    'it has run for a while',
+    () => cpuMsOf([thread]),
+    (cpuMs) => cpuMs > 50,
+  );
+});
+
+test('a thread whose CPU time Node.js cannot say counts as one that runs all the time', async () => {
+  const before = await cpuMsOf([{}]);
+  await eventually(
+    'time has passed',
+    () => cpuMsOf([{}]),
+    (cpuMs) => cpuMs >= before + 10,
+  );
+});
+
+test('a thread that has ended has no CPU time', async () => {
+  const thread = startThread();
+  await endThreads([thread]);
+  await expect(cpuMsOf([thread])).rejects.toThrow();
 });
