@@ -22,7 +22,13 @@ import {
   type IssuanceFailureContext,
 } from '../src/contract/certificate-issuance.ts';
 import { reportIssuanceEnd } from '../src/contract/issuance-sinks.ts';
-import { COMPLETE_ORDER_PATCH, FULFILL_ORDER, PERSISTENT_RECORDS, STAGING_PROOF } from '../src/contract/patches.ts';
+import {
+  COMPLETE_ORDER_PATCH,
+  FULFILL_ORDER,
+  PERSISTENT_RECORDS,
+  patchesOfInput,
+  STAGING_PROOF,
+} from '../src/contract/patches.ts';
 import { PRIORITIES } from '../src/contract/priorities.ts';
 import { counted } from '../src/failures/counted.ts';
 import { type FailureCode, type FailureInfo, failureInfo } from '../src/failures/failure.ts';
@@ -78,7 +84,7 @@ export async function certificateIssuance(input: CertificateIssuanceInput): Prom
 }
 
 function stepsOf(state: IssuanceState): OrderSteps {
-  if (hasPatch(FULFILL_ORDER, state.input.patches)) return new FulfillmentSteps(state);
+  if (hasPatch(FULFILL_ORDER, patchesOfInput(state.input.patches))) return new FulfillmentSteps(state);
   return patched(COMPLETE_ORDER_PATCH) ? new CombinedSteps(state) : new SeparateSteps(state);
 }
 

@@ -88,6 +88,10 @@ export const PATCHES = [
   ALSO_PUBLISHED,
 ] as const satisfies readonly string[];
 
+/**
+ * Patches that every version knows which may run beside this one, or before it during an upgrade: one that does not would run a
+ * new cluster without the patch, and leave no marker that says so.
+ */
 const GIVEN_PATCHES: readonly string[] = [FIRST_TASK, FULFILL_ORDER];
 
 /**
@@ -96,6 +100,14 @@ const GIVEN_PATCHES: readonly string[] = [FIRST_TASK, FULFILL_ORDER];
  */
 export function givenPatches(heldBack: readonly string[] = []): readonly string[] {
   return GIVEN_PATCHES.filter((name) => !heldBack.includes(name));
+}
+
+/**
+ * What a run takes over of its input's patches: any client of the namespace can start a run, and a patch that only a later version
+ * gives is asked for by its marker. @returns undefined where the input has none, as that of an earlier version.
+ */
+export function patchesOfInput(given: unknown): readonly string[] | undefined {
+  return Array.isArray(given) ? GIVEN_PATCHES.filter((name) => given.includes(name)) : undefined;
 }
 
 /** Those among them that are of orders. */

@@ -23,7 +23,7 @@ import type {
   RequestClaim,
 } from '../../src/contract/cluster-certificates.ts';
 import { VIEW_DIGEST, viewDigestIn } from '../../src/contract/cluster-memo.ts';
-import { ALSO_PUBLISHED, BUNDLES_TOGETHER, FIRST_TASK } from '../../src/contract/patches.ts';
+import { ALSO_PUBLISHED, BUNDLES_TOGETHER, FIRST_TASK, patchesOfInput } from '../../src/contract/patches.ts';
 import type { RenewalWithdrawal } from '../../src/contract/renewal-withdrawal.ts';
 import type { RevocationRequest } from '../../src/contract/revocation-request.ts';
 import type { RateLimitState } from '../../src/rate-limit/exact-set-limit.ts';
@@ -83,8 +83,7 @@ export class ClusterCertificates implements ClusterContext {
   #publishing = false;
 
   constructor({ cluster, carried, patches }: ClusterCertificatesInput) {
-    // Any client of the namespace can start a run.
-    this.patches = Array.isArray(patches) ? patches : undefined;
+    this.patches = patchesOfInput(patches);
     this.#inFirstTask = hasPatch(FIRST_TASK, this.patches);
     this.#together = this.#inFirstTask || patched(BUNDLES_TOGETHER) ? new ObserveTogether(this) : undefined;
     this.view = cluster;
