@@ -89,6 +89,12 @@ export const PATCHES = [
 ] as const satisfies readonly string[];
 
 /**
+ * Not a marker. Held back, new clusters have all patches by markers, as with versions before it: those continue no run that has
+ * a patch by its input alone.
+ */
+export const PATCHES_IN_INPUT = 'patches-in-input';
+
+/**
  * Patches that every version knows which may run beside this one, or before it during an upgrade: one that does not would run a
  * new cluster without the patch, and leave no marker that says so.
  */
@@ -99,6 +105,7 @@ const GIVEN_PATCHES: readonly string[] = [FIRST_TASK, FULFILL_ORDER];
  * write to Temporal's visibility. @param heldBack `CERTMAN_HELD_BACK_PATCHES`.
  */
 export function givenPatches(heldBack: readonly string[] = []): readonly string[] {
+  if (heldBack.includes(PATCHES_IN_INPUT)) return [];
   return GIVEN_PATCHES.filter((name) => !heldBack.includes(name));
 }
 
@@ -120,9 +127,9 @@ export function parsePatchId(text: string): string | undefined {
   return /^[a-z0-9]+(-[a-z0-9]+)*$/.test(text) ? text : undefined;
 }
 
-/** Those of the names that no workflow code of this version asks for. */
+/** Those of the names that this version cannot hold back. */
 export function unknownPatches(names: readonly string[]): readonly string[] {
-  const known: readonly string[] = PATCHES;
+  const known: readonly string[] = [...PATCHES, PATCHES_IN_INPUT];
   return names.filter((name) => !known.includes(name));
 }
 

@@ -4,6 +4,7 @@ import {
   FULFILL_ORDER,
   givenPatches,
   PATCHES,
+  PATCHES_IN_INPUT,
   patchesOfInput,
   unknownPatches,
 } from '../../../src/contract/patches.ts';
@@ -12,6 +13,7 @@ test.each([
   ['nothing', [], [FIRST_TASK, FULFILL_ORDER]],
   ['one of them', [FULFILL_ORDER], [FIRST_TASK]],
   ['a patch that no input has', ['order-moved'], [FIRST_TASK, FULFILL_ORDER]],
+  ['that inputs have patches', [PATCHES_IN_INPUT], []],
 ])('with %s held back, a new cluster is given the others', (_what, heldBack, given) => {
   expect(givenPatches(heldBack)).toEqual(given);
 });
@@ -30,6 +32,6 @@ test.each([
 });
 
 test('what can be held back is known, and nothing else', () => {
-  expect(unknownPatches(PATCHES)).toEqual([]);
+  expect(unknownPatches([...PATCHES, PATCHES_IN_INPUT])).toEqual([]);
   expect(unknownPatches(['misspelled'])).toEqual(['misspelled']);
 });
