@@ -8,7 +8,7 @@ import {
   DNS_ZONES,
   SECRETS,
 } from '../kubernetes/objects/resources.ts';
-import { STAGING_LABEL } from '../kubernetes/objects/staging-secret.ts';
+import { NOT_STAGING_SELECTOR } from '../kubernetes/objects/secret-ownership.ts';
 import { ariPollClient } from './ari-poller.ts';
 import { runCanaryWatch } from './canary-watch.ts';
 import { certificateRequestHandler } from './certificate-request-handler.ts';
@@ -194,8 +194,7 @@ function informedResources(
     {
       resource: SECRETS,
       namespaces,
-      // Two of the three events of an issuance, which concern no cluster.
-      labelSelector: `${STAGING_LABEL}!=true`,
+      labelSelector: NOT_STAGING_SELECTOR,
       after: primaries,
       resumeMode: 'watch',
       metadataOnly: true,

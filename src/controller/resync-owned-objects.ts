@@ -5,6 +5,7 @@ import { type Drift, driftOf } from '../kubernetes/objects/drift.ts';
 import { listCertificateRequests, type ObservedRequest } from '../kubernetes/objects/observed-request.ts';
 import { type ObservedSecret, observeSecret } from '../kubernetes/objects/observed-secret.ts';
 import { SECRETS } from '../kubernetes/objects/resources.ts';
+import { NOT_STAGING_SELECTOR } from '../kubernetes/objects/secret-ownership.ts';
 import type { CacheFreshness } from './cache-freshness.ts';
 import { keyOf, NamespacedMap, type NamespacedName, nameOf, requestsIn } from './controller-cache.ts';
 import type { ControllerContext } from './controller-context.ts';
@@ -128,7 +129,9 @@ export class OwnedObjectsResync {
     const names = served.map(([cluster, { secretName: name }]) => ({ namespace: cluster.namespace, name }));
     const wanted = new Set(names.map(keyOf));
     const secrets = new NamespacedMap<ObservedSecret>();
-    for await (const object of kubernetes.list(SECRETS, { namespace, metadataOnly: true })) {
+    // As they are watched: what this leaves out is missing, and no change of it would be seen.
+    const options = { namespace, metadataOnly: true, labelSelector: NOT_STAGING_SELECTOR };
+    for await (const object of kubernetes.list(SECRETS, options)) {
       const name = nameOf(object);
       if (!wanted.has(keyOf(name))) continue;
       const cached = cache.secrets.get(name);

@@ -6,8 +6,8 @@ import type { ViewSettings } from './asked-for.ts';
 import { readBundleOwner } from './bundle-owner.ts';
 import { isStandalone } from './primary-object.ts';
 import { CERTIFICATE_REQUESTS, FINALIZER, SECRETS } from './resources.ts';
-import { ownerOf } from './secret-ownership.ts';
-import { STAGING_LABEL, stagingSecretName } from './staging-secret.ts';
+import { ownerOf, STAGING_LABEL } from './secret-ownership.ts';
+import { stagingSecretName } from './staging-secret.ts';
 
 const MAX_ATTEMPTS = 5;
 

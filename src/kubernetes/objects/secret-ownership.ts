@@ -17,6 +17,11 @@ export const REQUEST_LABEL = 'certificate_request';
  */
 export const ADOPT_ANNOTATION = 'certman.managed.openshift.io/adopt-by';
 
+/** Label on the Secret that holds a key whose certificate is not installed yet. */
+export const STAGING_LABEL = 'certman.managed.openshift.io/staging';
+/** Selects all Secrets but those: two of the three events of an issuance, which concern no cluster. */
+export const NOT_STAGING_SELECTOR = `${STAGING_LABEL}!=true`;
+
 /** Source: https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set */
 const MAX_LABEL_LENGTH = 63;
 const MAX_ATTEMPTS = 3;
@@ -93,7 +98,8 @@ export interface Adopter {
 }
 
 /**
- * Adds label and owner reference to an orphaned Secret, or to that of a request that is gone.
+ * Adds label and owner reference to an orphaned Secret, or to that of a request that is gone. Removes {@link STAGING_LABEL},
+ * with which no change of the Secret is seen.
  * @returns the Secret's metadata, now the request's.
  * @throws CertmanError `kubernetes/ownedByOther` when it is foreign, or orphaned and not given to the standalone request;
  * `kubernetes/conflict` when `found` is outdated, or the request is gone or was created anew.
@@ -105,7 +111,7 @@ export async function adoptSecret(
 ): Promise<ObjectMeta> {
   const { namespace } = request;
   const ownership = secretOwnershipOf(found, request);
-  if (ownership.kind === 'owned') return found;
+  if (ownership.kind === 'owned' && found.labels?.[STAGING_LABEL] !== 'true') return found;
   if (ownership.kind === 'foreign') {
     const { owner, request: name } = ownership;
     const abandoned =
@@ -123,7 +129,7 @@ export async function adoptSecret(
   }
   await requireExisting(kubernetes, request, found);
   const owners = (found.ownerReferences ?? []).filter((owner) => !isRequest(owner));
-  const { [REQUEST_LABEL]: _replaced, ...labels } = found.labels ?? {};
+  const { [REQUEST_LABEL]: _replaced, [STAGING_LABEL]: _hides, ...labels } = found.labels ?? {};
   const adopted = await patchIfUnchanged(kubernetes, SECRETS, found, {
     '/metadata/labels': { ...labels, ...requestLabel(request.name) },
     '/metadata/ownerReferences': [...owners, controllerReferenceTo(request)],

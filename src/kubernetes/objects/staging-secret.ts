@@ -6,10 +6,8 @@ import type { KubernetesApi, KubernetesObject, ObjectKey } from '../api/kubernet
 import { MAX_OBJECT_NAME_LENGTH, truncateName } from '../api/resource-path.ts';
 import { SECRETS } from './resources.ts';
 import { encodeSecretText, readSecretText } from './secret-data.ts';
-import { controllerReferenceTo } from './secret-ownership.ts';
+import { controllerReferenceTo, STAGING_LABEL } from './secret-ownership.ts';
 
-/** Label on the Secret that holds a key whose certificate is not installed yet. */
-export const STAGING_LABEL = 'certman.managed.openshift.io/staging';
 /** Annotation on the staging Secret: URL of the order that its key belongs to. */
 export const STAGING_ORDER_ANNOTATION = 'certman.managed.openshift.io/order-url';
 

@@ -2,7 +2,7 @@
 import type { SampleCluster } from '../../../local/stack/management-cluster/sample-cluster.ts';
 import { type KubernetesApi } from '../../../src/kubernetes/api/kubernetes-api.ts';
 import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS, SECRETS } from '../../../src/kubernetes/objects/resources.ts';
-import { STAGING_LABEL } from '../../../src/kubernetes/objects/staging-secret.ts';
+import { STAGING_LABEL } from '../../../src/kubernetes/objects/secret-ownership.ts';
 import { txtRecords } from '../../support/e2e/evidence.ts';
 import type { ChaosContext } from '../context.ts';
 import type { Finding } from './finding.ts';

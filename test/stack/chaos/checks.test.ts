@@ -3,7 +3,7 @@ import { ChangeResourceRecordSetsCommand, Route53Client } from '@aws-sdk/client-
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { clusterWorkflowId, taskQueueOf } from '../../../src/contract/ids.ts';
 import { SECRETS } from '../../../src/kubernetes/objects/resources.ts';
-import { STAGING_LABEL } from '../../../src/kubernetes/objects/staging-secret.ts';
+import { STAGING_LABEL } from '../../../src/kubernetes/objects/secret-ownership.ts';
 import { certificateFindings } from '../../chaos/checks/certificates.ts';
 import { issuedFindings } from '../../chaos/checks/issued.ts';
 import { objectFindings, recordFindings, stagingFindings } from '../../chaos/checks/leftovers.ts';

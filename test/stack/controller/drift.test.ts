@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { CERTIFICATE_REQUESTS, SECRETS } from '../../../src/kubernetes/objects/resources.ts';
+import { STAGING_LABEL } from '../../../src/kubernetes/objects/secret-ownership.ts';
 import { type Cluster, createCluster, waitForEvent, writeIssuedObjects } from '../../support/controller/clusters.ts';
 import { type ControllerRun, QUIET_MS, useControllerHarness } from '../../support/controller/harness.ts';
 import { useManagementCluster } from '../../support/kubernetes/management-cluster.ts';
@@ -56,6 +57,11 @@ const DRIFTS: readonly Drift[] = [
     name: 'the owner reference of the Secret',
     make: (cluster) => patch(cluster, SECRET, { metadata: { ownerReferences: null } }),
     messages: [OWNERSHIP_CHANGED, 'The certificate Secret primary-cert lacks its owner reference.'],
+  },
+  {
+    name: 'the label of a staging Secret, added',
+    make: (cluster) => patch(cluster, SECRET, { metadata: { labels: { [STAGING_LABEL]: 'true' } } }),
+    messages: ['The Secret primary-cert was deleted.', 'The certificate Secret primary-cert is missing.'],
   },
   {
     name: 'the names in the request',

@@ -7,7 +7,7 @@ import { readManifests } from '../../../local/stack/management-cluster/manifests
 import { CERTMAN_SERVICE_ACCOUNT } from '../../../local/stack/management-cluster/service-account.ts';
 import type { JsonPatchOperation, KubernetesObject, ObjectKey } from '../../../src/kubernetes/api/kubernetes-api.ts';
 import { CLUSTER_DEPLOYMENTS, FINALIZER, NAMESPACES, SECRETS } from '../../../src/kubernetes/objects/resources.ts';
-import { STAGING_LABEL } from '../../../src/kubernetes/objects/staging-secret.ts';
+import { STAGING_LABEL } from '../../../src/kubernetes/objects/secret-ownership.ts';
 import { OPERATOR_NAMESPACE, useManagementCluster } from '../../support/kubernetes/management-cluster.ts';
 import { eventually } from '../../support/vitest/eventually.ts';
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { ClusterView } from '../../../src/clusters/cluster-view.ts';
 import { type KubernetesObject } from '../../../src/kubernetes/api/kubernetes-api.ts';
 import { CERTIFICATE_REQUESTS, SECRETS } from '../../../src/kubernetes/objects/resources.ts';
-import { controllerReferenceTo } from '../../../src/kubernetes/objects/secret-ownership.ts';
+import { controllerReferenceTo, STAGING_LABEL } from '../../../src/kubernetes/objects/secret-ownership.ts';
 import { ensureStagingKey, readStagingKey } from '../../../src/kubernetes/objects/staging-secret.ts';
 import { claimTargetSecret } from '../../../src/kubernetes/objects/target-secret.ts';
 import { selfSigned } from '../../support/certificates/self-signed.ts';
@@ -79,6 +79,22 @@ describe('ownership of a Secret', () => {
     expectOwned(after, await getRequest(view));
     expect(after?.['data']).toEqual(secret['data']);
     expect(after?.metadata.annotations).toEqual({ theirs: 'kept' });
+  });
+
+  test('is restored after another labelled it as a staging Secret, which the watch leaves out', async () => {
+    const { view, secret } = await certified();
+    await managementCluster().admin.patch(SECRETS, secretKey(view), [
+      {
+        op: 'add',
+        path: '/metadata/labels',
+        value: { ...secret.metadata.labels, [STAGING_LABEL]: 'true', theirs: 'kept' },
+      },
+    ]);
+    expect(await apply(view)).toMatchObject({ secret: { kind: 'valid' } });
+    const after = await getSecret(view);
+    expectOwned(after, await getRequest(view));
+    expect(after?.metadata.labels).toEqual({ ...secret.metadata.labels, theirs: 'kept' });
+    expect(after?.['data']).toEqual(secret['data']);
   });
 
   test('survives the renewal after it was restored', async () => {
