@@ -1,7 +1,7 @@
 import type { CachedCertificate, CachedCluster } from '../../clusters/cached-cluster.ts';
 import { otherWriteOf } from '../api/managed-fields.ts';
 import type { ObservedRequest } from './observed-request.ts';
-import { type ObservedSecret, ownershipOf } from './observed-secret.ts';
+import { describeGift, isGivenTo, type ObservedSecret, ownershipOf } from './observed-secret.ts';
 import { toRfc3339 } from './timestamp.ts';
 
 /** A renewal or an attempt that is later than this was missed. */
@@ -35,7 +35,7 @@ export function driftOf(objects: OwnedObjects): Drift | undefined {
   if (request === undefined) return drift(`The CertificateRequest ${certificate.requestName} is missing.`);
   // The failure may be this very difference: a scheduled attempt evaluates the rest again.
   const isAttemptScheduled = Date.parse(request.nextAttempt ?? '') > now;
-  for (const check of isAttemptScheduled ? PROTECTION_CHECKS : DRIFT_CHECKS) {
+  for (const check of isAttemptScheduled ? CHECKS_BEFORE_ATTEMPT : DRIFT_CHECKS) {
     const found = check(request, objects);
     if (found !== undefined) return found;
   }
@@ -59,6 +59,14 @@ const PROTECTION_CHECKS: readonly DriftCheck[] = [
   function lacksOwner({ name, owner }, { cluster }) {
     if (cluster === undefined || owner?.uid === cluster.uid) return undefined;
     return drift(`The CertificateRequest ${name} lacks its owner reference.`);
+  },
+];
+
+/** What an attempt that is scheduled need not be waited for. */
+const CHECKS_BEFORE_ATTEMPT: readonly DriftCheck[] = [
+  ...PROTECTION_CHECKS,
+  function isGivenSecret(request, { secret }) {
+    return secret !== undefined && isGivenTo(secret, request) ? drift(describeGift(secret)) : undefined;
   },
 ];
 

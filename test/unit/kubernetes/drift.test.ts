@@ -4,7 +4,7 @@ import { driftOf, type OwnedObjects } from '../../../src/kubernetes/objects/drif
 import { observeRequest } from '../../../src/kubernetes/objects/observed-request.ts';
 import { observeSecret } from '../../../src/kubernetes/objects/observed-secret.ts';
 import { FINALIZER } from '../../../src/kubernetes/objects/resources.ts';
-import { controllerReferenceTo } from '../../../src/kubernetes/objects/secret-ownership.ts';
+import { ADOPT_ANNOTATION, controllerReferenceTo } from '../../../src/kubernetes/objects/secret-ownership.ts';
 
 const CLUSTER = { name: 'c1', uid: 'u1', finalizer: true };
 const NOW = Date.parse('2026-02-01T00:00:00Z');
@@ -73,13 +73,21 @@ function request(change: Change = {}): KubernetesObject {
   };
 }
 
-function secret(change: { labels?: object; owners?: readonly object[]; fields?: readonly object[] } = {}) {
+interface SecretChange {
+  readonly labels?: object;
+  readonly annotations?: object;
+  readonly owners?: readonly object[];
+  readonly fields?: readonly object[];
+}
+
+function secret(change: SecretChange = {}) {
   const data = { 'f:data': { 'f:tls.crt': {}, 'f:tls.key': {} } };
   return observeSecret({
     metadata: {
       name: 'primary-cert',
       namespace: 'ns',
       labels: change.labels ?? { certificate_request: 'c1-primary' },
+      annotations: change.annotations,
       ownerReferences: change.owners ?? [controllerReferenceTo({ name: 'c1-primary', uid: 'r1' })],
       managedFields: change.fields ?? [entry('certman', EARLIER, data)],
     } as KubernetesObject['metadata'],
@@ -202,6 +210,20 @@ describe('drift of a certificate', () => {
     );
     expect(drift({ secret: secret({ owners: [controllerReferenceTo({ name: 'c1-primary', uid: 'r0' })] }) })).toContain(
       'lacks',
+    );
+  });
+
+  test('is a Secret that was given to the request, also while an attempt is scheduled', () => {
+    const status = { ...STATUS, nextAttempt: '2026-02-01T01:00:00Z' };
+    const waiting = observeRequest(request({ status, statusFields: { ...STATUS_FIELDS, 'f:nextAttempt': {} } }));
+    const given = (annotation: string) =>
+      secret({ annotations: { [ADOPT_ANNOTATION]: annotation }, labels: {}, owners: [] });
+    expect(drift({ request: waiting, secret: given('c1-primary') })).toBe(
+      'The Secret primary-cert was given to the CertificateRequest c1-primary.',
+    );
+    expect(drift({ request: waiting, secret: given('c2-primary') })).toBeUndefined();
+    expect(drift({ request: waiting, secret: secret({ annotations: { [ADOPT_ANNOTATION]: 'c1-primary' } }) })).toBe(
+      undefined,
     );
   });
 
