@@ -42,6 +42,13 @@ export class CompactCluster implements CachedCluster {
     return certificates;
   }
 
+  /** As of {@link certificates}, without a list that is made anew. */
+  hasSecret(secretName: string): boolean {
+    const names = this.#certificateNames;
+    for (let at = 2; at < names.length; at += 3) if (names[at] === secretName) return true;
+    return false;
+  }
+
   get kind(): CachedCluster['kind'] {
     return this.#common.kind;
   }
@@ -78,6 +85,12 @@ export class CompactCluster implements CachedCluster {
 /** The cluster, if it is compact, or else a compact one. */
 export function compactCluster(cluster: CachedCluster): CachedCluster {
   return cluster instanceof CompactCluster ? cluster : new CompactCluster(cluster);
+}
+
+/** Whether a certificate of the cluster is in this Secret: asked of each cluster of a namespace, which can be thousands. */
+export function hasSecret(cluster: CachedCluster, secretName: string): boolean {
+  if (cluster instanceof CompactCluster) return cluster.hasSecret(secretName);
+  return cluster.certificates.some((certificate) => certificate.secretName === secretName);
 }
 
 function toCommonFields(cluster: CachedCluster, change: Partial<CommonFields>): CommonFields {

@@ -16,6 +16,7 @@ import {
 } from '../kubernetes/objects/observed-secret.ts';
 import { ACCOUNT_SECRET } from '../kubernetes/objects/operator-settings.ts';
 import { WINDOWS_ENTRY } from '../kubernetes/objects/renewal-windows-config.ts';
+import { hasSecret } from './compact-cluster.ts';
 import { keyOf, NamespacedMap, type NamespacedName, nameOf, requestsIn } from './controller-cache.ts';
 import type { ControllerContext } from './controller-context.ts';
 import type { ResourceEventHandler } from './informer.ts';
@@ -152,10 +153,7 @@ export function secretHandler(
   const roleOf = ({ namespace, name }: NamespacedName): SecretRole | undefined => {
     if (namespace === settings.operatorNamespace && operatorWide.has(name)) return { kind: 'operatorWide' };
     const neighbours = cache.clustersIn(namespace);
-    const certified = neighbours.filter(
-      (cluster) =>
-        cluster.gate !== 'decommission' && cluster.certificates.some(({ secretName }) => secretName === name),
-    );
+    const certified = neighbours.filter((cluster) => cluster.gate !== 'decommission' && hasSecret(cluster, name));
     if (certified.length > 0) return { kind: 'certificate', clusters: certified };
     const clusters = neighbours.filter((cluster) => cluster.credentialsSecret === name);
     return clusters.length > 0 ? { kind: 'credentials', clusters } : undefined;

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { CachedCluster } from '../../../src/clusters/cached-cluster.ts';
-import { CompactCluster } from '../../../src/controller/compact-cluster.ts';
+import { CompactCluster, hasSecret } from '../../../src/controller/compact-cluster.ts';
 
 const text = fc.string({ unit: 'binary', maxLength: 40 });
 const optionalText = fc.option(text, { nil: undefined });
@@ -43,5 +43,24 @@ test('a cached cluster that has become served differs in that alone', () => {
       expect(fieldsOf(cached, served)).toEqual({ ...cached, served: true });
     }),
     { numRuns: 50 },
+  );
+});
+
+test('a cached cluster has the Secrets of its certificates, and no others', () => {
+  fc.assert(
+    fc.property(cluster, text, (cached, other) => {
+      const compact = new CompactCluster(cached);
+      const { certificates } = cached;
+      const texts = certificates.flatMap(({ bundleName, requestName, secretName }) => [
+        bundleName,
+        requestName,
+        secretName,
+      ]);
+      for (const name of [other, ...texts]) {
+        const isOwn = certificates.some(({ secretName }) => secretName === name);
+        expect([hasSecret(compact, name), hasSecret(cached, name)]).toEqual([isOwn, isOwn]);
+      }
+    }),
+    { numRuns: 100 },
   );
 });
