@@ -140,8 +140,9 @@ test('no status write holds up a blocked deletion, nor its release', async () =>
     await harness.start(view);
     await untilReady(harness, view);
     const tried = withoutStatus(harness);
+    const limit = new Date((await harness.env.currentTimeMs()) + DAY_MS);
     harness.doubles.override('revokeCertificates', () =>
-      Promise.reject(activityFailure('acme/accountUnknown', 'the CA does not know the account')),
+      Promise.reject(activityFailure('acme/rateLimited', 'too many revocations', limit)),
     );
     await handleOf(harness, view).signal(clusterObserved, { ...view, deleting: true });
     await until(harness, view, 'recorded', ({ statusWriteError }) => statusWriteError !== undefined);
