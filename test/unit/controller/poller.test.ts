@@ -104,15 +104,15 @@ describe('a subject', () => {
   const start = (client: Partial<PollClient<string>> = {}, nextPollAt = () => Date.now() + 12 * HOUR_MS) =>
     startKeyPoller({ changes: () => changed.splice(0), ...client }, nextPollAt, stop.signal);
 
-  test('is polled after the instant that it was told, not with all that were told the same', async () => {
-    const told = Date.now() + 10 * HOUR_MS;
+  test('is polled after the instant that it was given, not with all that were given the same', async () => {
+    const given = Date.now() + 10 * HOUR_MS;
     changed = Array.from({ length: 100 }, (_, index) => String(index));
-    const { polled } = start({ concurrency: 100 }, () => (Date.now() > told ? Infinity : told));
+    const { polled } = start({ concurrency: 100 }, () => (Date.now() > given ? Infinity : given));
     await vi.advanceTimersByTimeAsync(12 * HOUR_MS);
-    const later = polled.filter((at) => at > told);
+    const later = polled.filter((at) => at > given);
     expect(later).toHaveLength(100);
     expect(Math.max(...later) - Math.min(...later)).toBeGreaterThan(HOUR_MS / 2);
-    expect(Math.max(...later)).toBeLessThan(told + 1.1 * HOUR_MS);
+    expect(Math.max(...later)).toBeLessThan(given + 1.1 * HOUR_MS);
   });
 
   test('that many certificates share is looked up once for all their changes', async () => {
