@@ -15,6 +15,11 @@ export class SharedValues<Value> {
     this.#maxKeyLength = maxKeyLength;
   }
 
+  /** As {@link get}, by the values of all its fields, in their order. */
+  getByFields(value: Value & object): Value {
+    return this.get(JSON.stringify(Object.values(value)), value);
+  }
+
   /** The value that was first given for this key, or the given one for a long key. */
   get(key: string, value: Value): Value {
     if (key.length > this.#maxKeyLength) return value;

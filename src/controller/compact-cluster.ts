@@ -82,11 +82,6 @@ export class CompactCluster implements CachedCluster {
   }
 }
 
-/** The cluster, if it is compact, or else a compact one. */
-export function compactCluster(cluster: CachedCluster): CachedCluster {
-  return cluster instanceof CompactCluster ? cluster : new CompactCluster(cluster);
-}
-
 /** Whether a certificate of the cluster is in this Secret: asked of each cluster of a namespace, which can be thousands. */
 export function hasSecret(cluster: CachedCluster, secretName: string): boolean {
   if (cluster instanceof CompactCluster) return cluster.hasSecret(secretName);
@@ -96,5 +91,5 @@ export function hasSecret(cluster: CachedCluster, secretName: string): boolean {
 function toCommonFields(cluster: CachedCluster, change: Partial<CommonFields>): CommonFields {
   const { kind, gate, reason, finalizer, limitedSupport, served, credentialsSecret, endpoints } = cluster;
   const common = { kind, gate, reason, finalizer, limitedSupport, served, credentialsSecret, endpoints, ...change };
-  return commonFields.get(JSON.stringify(Object.values(common)), common);
+  return commonFields.getByFields(common);
 }

@@ -7,7 +7,7 @@ import { CompactRequest } from '../kubernetes/objects/compact-request.ts';
 import { CompactSecret } from '../kubernetes/objects/compact-secret.ts';
 import type { ObservedRequest } from '../kubernetes/objects/observed-request.ts';
 import type { ObservedSecret } from '../kubernetes/objects/observed-secret.ts';
-import { CompactCluster, compactCluster } from './compact-cluster.ts';
+import { CompactCluster } from './compact-cluster.ts';
 
 /** Name of a namespaced object. */
 export type NamespacedName = Pick<ClusterRef, 'namespace' | 'name'>;
@@ -57,17 +57,15 @@ export function requestsIn(
 /** The cached ClusterDeployments and CertificateRequests; a standalone request is also a cluster of one bundle. */
 export class ControllerCache {
   /** Set and deleted by {@link setCluster} and {@link deleteCluster}, as the standalone ones. */
-  readonly deployments = new NamespacedMap<CachedCluster>({ compact: compactCluster });
-  readonly standalone = new NamespacedMap<CachedCluster>({ compact: compactCluster });
+  readonly deployments = new NamespacedMap<CachedCluster>({ compact: compactBy(CompactCluster) });
+  readonly standalone = new NamespacedMap<CachedCluster>({ compact: compactBy(CompactCluster) });
   readonly malformed = new NamespacedMap<MalformedCluster>();
   readonly requests = new NamespacedMap<ObservedRequest>({
-    compact: (request) => (request instanceof CompactRequest ? request : new CompactRequest(request)),
+    compact: compactBy(CompactRequest),
     onChange: (request) => this.#requestChanged(request),
   });
   /** Those of certificates. One that was there before its cluster may be missing. */
-  readonly secrets = new NamespacedMap<ObservedSecret>({
-    compact: (secret) => (secret instanceof CompactSecret ? secret : new CompactSecret(secret)),
-  });
+  readonly secrets = new NamespacedMap<ObservedSecret>({ compact: compactBy(CompactSecret) });
   /** All are cached: before, a request without an owner reference may be that of a ClusterDeployment. */
   deploymentsKnown = false;
   requestsKnown = false;
@@ -189,6 +187,11 @@ export interface NamespacedMapOptions<Value> {
   readonly compact?: (value: Value) => Value;
   /** Called with the `namespace/name` of what was set or deleted. */
   readonly onChange?: (key: string) => void;
+}
+
+/** The value, if it is compact already, or else a compact one of this class. */
+function compactBy<Value>(Compact: new (value: Value) => NoInfer<Value>): (value: Value) => Value {
+  return (value) => (value instanceof Compact ? value : new Compact(value));
 }
 
 /** Finds the values of one namespace without a scan. Compact where a namespace has a few, as in nearly every fleet. */

@@ -250,5 +250,5 @@ function toCommonFields(observed: ObservedRequest, keyIdentifier: string | undef
     // A part of the certId, which would stay with it.
     keyIdentifier: keyIdentifier === undefined ? undefined : Buffer.from(keyIdentifier).toString(),
   };
-  return commonFields.get(JSON.stringify(Object.values(common)), common);
+  return commonFields.getByFields(common);
 }

@@ -33,7 +33,7 @@ export class CompactSecret implements ObservedSecret {
     this.requestLabel = observed.requestLabel;
     this.requestUid = observed.requestUid;
     this.#resourceVersion = toDigits(observed.resourceVersion);
-    this.#common = commonFields.get(JSON.stringify(Object.values(common)), common);
+    this.#common = commonFields.getByFields(common);
     this.#rare = givenTo === undefined && owners === undefined ? undefined : { givenTo, owners };
     this.#ownTime = toOptionalInteger(dataWrites.ownTime);
     this.#otherTime = toOptionalInteger(dataWrites.otherTime);
