@@ -25,6 +25,7 @@ import { CertmanError, isFailure } from '../failures/failure.ts';
 import { backoffDelay, pause } from '../kubernetes/api/backoff.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import { withTolerantMemos } from '../payloads/data-converter.ts';
+import { GRPC_STATUS } from '../temporal/grpc-status.ts';
 import { keyOf } from './controller-cache.ts';
 import { ListedMemos, runningWorkflowPages } from './workflow-pages.ts';
 
@@ -34,16 +35,19 @@ const CALL_TIMEOUT_MS = 20_000;
 /** Of a fleet whose workflows run, one cluster in so many costs a start in vain. */
 const MAX_SKIPPED_STARTS = 64;
 
-/** The gRPC code. */
-const NOT_FOUND = 5;
-/** gRPC codes of requests that fail however often they are sent: INVALID_ARGUMENT, OUT_OF_RANGE. */
-const NON_RETRYABLE_CODES = new Set([3, 11]);
+/** Requests with these fail however often they are sent. */
+const NON_RETRYABLE_CODES: ReadonlySet<number> = new Set([GRPC_STATUS.INVALID_ARGUMENT, GRPC_STATUS.OUT_OF_RANGE]);
 /**
  * FAILED_PRECONDITION and UNIMPLEMENTED: during a namespace's failover, and what a load balancer's 404 becomes. INTERNAL
  * and DATA_LOSS: of a history that is corrupted, too. They pass, but can be about one workflow only, and then must not
  * stop the controller.
  */
-const REFUSAL_CODES = new Set([9, 12, 13, 15]);
+const REFUSAL_CODES: ReadonlySet<number> = new Set([
+  GRPC_STATUS.FAILED_PRECONDITION,
+  GRPC_STATUS.UNIMPLEMENTED,
+  GRPC_STATUS.INTERNAL,
+  GRPC_STATUS.DATA_LOSS,
+]);
 
 /** Temporal rejected a request about one cluster, at once or after some attempts; other clusters are not affected. */
 export class SignalRejected extends Error {
@@ -270,7 +274,7 @@ export class ClusterWorkflowClient {
  * for some seconds after it could not read the namespace from its store. @returns undefined of any other error.
  */
 function refusalOf(error: unknown): { readonly code: number; readonly details: string } | undefined {
-  if (error instanceof NamespaceNotFoundError) return { code: NOT_FOUND, details: error.message };
+  if (error instanceof NamespaceNotFoundError) return { code: GRPC_STATUS.NOT_FOUND, details: error.message };
   return [error, error instanceof Error && error.cause].find((one) => isGrpcServiceError(one));
 }
 

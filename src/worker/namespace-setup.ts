@@ -3,6 +3,7 @@ import { SEARCH_ATTRIBUTES } from '../contract/search-attributes.ts';
 import { CertmanError } from '../failures/failure.ts';
 import { pause } from '../kubernetes/api/backoff.ts';
 import type { Logger } from '../observability/logging.ts';
+import { GRPC_STATUS } from '../temporal/grpc-status.ts';
 
 /** People look back a month; the counts of issued certificates look back a week. */
 export const MIN_RETENTION_DAYS = 30;
@@ -26,13 +27,6 @@ const CLI_TYPES = { KEYWORD: 'Keyword', DATETIME: 'Datetime', KEYWORD_LIST: 'Key
 const KNOWN_WITHIN_MS = 90_000;
 const KNOWN_POLL_MS = 250;
 
-/** gRPC status codes. Source: https://grpc.io/docs/guides/status-codes/ */
-const INVALID_ARGUMENT = 3;
-const NOT_FOUND = 5;
-const ALREADY_EXISTS = 6;
-const PERMISSION_DENIED = 7;
-const UNIMPLEMENTED = 12;
-
 /** Registers missing ones. @throws CertmanError `configuration/invalid` without the right, or when a type differs. */
 export async function registerSearchAttributes(
   connection: ConnectionLike,
@@ -48,8 +42,8 @@ export async function registerSearchAttributes(
   } catch (error) {
     const code = grpcCode(error);
     // Another worker registered them in the meantime.
-    if (code === ALREADY_EXISTS) return;
-    if (code !== PERMISSION_DENIED && code !== UNIMPLEMENTED) throw error;
+    if (code === GRPC_STATUS.ALREADY_EXISTS) return;
+    if (code !== GRPC_STATUS.PERMISSION_DENIED && code !== GRPC_STATUS.UNIMPLEMENTED) throw error;
     throw new CertmanError({
       code: 'configuration/invalid',
       message: `The Temporal namespace ${namespace} lacks the search attributes ${Object.keys(searchAttributes).join(', ')}, and this worker has no right to register them.`,
@@ -85,7 +79,7 @@ export async function waitForSearchAttributes(
       return;
     } catch (error) {
       // Anything else says nothing about the attributes, and the worker copes with it later.
-      if (grpcCode(error) !== INVALID_ARGUMENT) return;
+      if (grpcCode(error) !== GRPC_STATUS.INVALID_ARGUMENT) return;
       if (performance.now() > deadline) {
         logger.warn(
           { namespace, error },
@@ -117,8 +111,8 @@ export async function missingSearchAttributes(
   } catch (error) {
     // Without the right to list them: adding those that exist answers ALREADY_EXISTS.
     const code = grpcCode(error);
-    if (code === PERMISSION_DENIED || code === UNIMPLEMENTED) return undefined;
-    if (code !== NOT_FOUND) throw error;
+    if (code === GRPC_STATUS.PERMISSION_DENIED || code === GRPC_STATUS.UNIMPLEMENTED) return undefined;
+    if (code !== GRPC_STATUS.NOT_FOUND) throw error;
     throw new CertmanError({
       code: 'configuration/invalid',
       message: `There is no Temporal namespace ${namespace} (setting TEMPORAL_NAMESPACE).`,

@@ -1,5 +1,6 @@
 import type { Client } from '@temporalio/client';
 import { loadTemporal } from '../../configuration/load-configuration.ts';
+import { GRPC_STATUS } from '../../temporal/grpc-status.ts';
 import {
   MIN_RETENTION_DAYS,
   missingSearchAttributes,
@@ -112,11 +113,8 @@ export function namespaceOf(client: Client): string {
   return client.options.namespace;
 }
 
-/** gRPC status code. */
-const NOT_FOUND = 5;
-
 function namespaceFailure(error: unknown, namespace: string): unknown {
-  if (!(error instanceof Error) || !('code' in error) || error.code !== NOT_FOUND) return error;
+  if (!(error instanceof Error) || !('code' in error) || error.code !== GRPC_STATUS.NOT_FOUND) return error;
   return new CheckFailure(
     `There is no Temporal namespace ${namespace} (setting TEMPORAL_NAMESPACE).`,
     `temporal operator namespace create --namespace ${namespace} --retention ${MIN_RETENTION_DAYS}d`,

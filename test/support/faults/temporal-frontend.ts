@@ -1,9 +1,11 @@
 /** Temporal's frontend behind a relay that refuses chosen requests, as in a failover or behind a load balancer. */
+import { GRPC_STATUS } from '../../../src/temporal/grpc-status.ts';
 import type { ExternalRequest } from '../../chaos/relays/exchange.ts';
 import { startGrpcRelay } from '../../chaos/relays/grpc-relay.ts';
 
-/** gRPC statuses of passing faults. Source: https://grpc.io/docs/guides/status-codes/ */
-export const GRPC = { FAILED_PRECONDITION: 9, UNIMPLEMENTED: 12, UNAVAILABLE: 14 } as const;
+const { FAILED_PRECONDITION, UNIMPLEMENTED, UNAVAILABLE } = GRPC_STATUS;
+/** gRPC statuses of passing faults. */
+export const GRPC = { FAILED_PRECONDITION, UNIMPLEMENTED, UNAVAILABLE } as const;
 
 export interface TemporalFrontend {
   /** `host:port` */

@@ -10,6 +10,7 @@ import {
 } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import type { TLSSocket } from 'node:tls';
+import { GRPC_STATUS } from '../../../src/temporal/grpc-status.ts';
 
 /** A TLS frontend of a Temporal server that admits some client certificates or API keys only. */
 export interface SecuredFrontend {
@@ -21,8 +22,6 @@ export interface SecuredFrontend {
   takeSeen(): ReadonlySet<string>;
   close(): Promise<void>;
 }
-
-const UNAUTHENTICATED = 16;
 
 /** @param target `host:port` of the server, without TLS. @param tls PEM of the frontend. */
 export async function startSecuredFrontend(
@@ -78,7 +77,7 @@ export async function startSecuredFrontend(
 const UNAUTHENTICATED_HEADERS = {
   ':status': 200,
   'content-type': 'application/grpc',
-  'grpc-status': UNAUTHENTICATED,
+  'grpc-status': GRPC_STATUS.UNAUTHENTICATED,
   'grpc-message': 'not admitted',
 };
 

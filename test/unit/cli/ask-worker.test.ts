@@ -2,15 +2,13 @@
 import { ServiceError } from '@temporalio/client';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { askWorker } from '../../../src/cli/ask-worker.ts';
+import { GRPC_STATUS } from '../../../src/temporal/grpc-status.ts';
 
 vi.mock('node:timers/promises', async (original) => ({
   ...(await original<object>()),
   setTimeout: (ms: number) => vi.advanceTimersByTimeAsync(ms),
 }));
 
-const DEADLINE_EXCEEDED = 4;
-const FAILED_PRECONDITION = 9;
-const UNAVAILABLE = 14;
 const NO_POLLER = 'no poller seen for task queue recently, worker may be down';
 
 let begin: number;
@@ -57,7 +55,7 @@ function ask(...outcomes: readonly ('answer' | 'late' | Error)[]): Promise<strin
     if (outcome === 'answer') return 'answer';
     if (outcome !== 'late') throw outcome;
     await vi.advanceTimersByTimeAsync(deadline - Date.now());
-    throw failed(DEADLINE_EXCEEDED);
+    throw failed(GRPC_STATUS.DEADLINE_EXCEEDED);
   });
 }
 
@@ -87,7 +85,10 @@ test('one that never answers is given up after a minute, with what to do', async
 });
 
 test('a workflow whose task has failed or timed out is asked again', async () => {
-  const failing = failed(FAILED_PRECONDITION, 'Unable to query workflow due to Workflow Task in failed state.');
+  const failing = failed(
+    GRPC_STATUS.FAILED_PRECONDITION,
+    'Unable to query workflow due to Workflow Task in failed state.',
+  );
   expect(await ask(failing, failing, 'answer')).toBe('answer');
   attempts = [];
   begin = Date.now();
@@ -100,8 +101,8 @@ test('a workflow whose task has failed or timed out is asked again', async () =>
 
 describe('is not asked again', () => {
   test.each([
-    [FAILED_PRECONDITION, NO_POLLER, 'No worker of this management cluster answers.'],
-    [UNAVAILABLE, '', 'Temporal does not respond.'],
+    [GRPC_STATUS.FAILED_PRECONDITION, NO_POLLER, 'No worker of this management cluster answers.'],
+    [GRPC_STATUS.UNAVAILABLE, '', 'Temporal does not respond.'],
     [8, 'namespace rate limit exceeded', 'Temporal refuses requests for now: namespace rate limit exceeded'],
   ])('after gRPC status %i (%s)', async (code, details, message) => {
     await expect(ask(failed(code, details))).rejects.toMatchObject({ code: 'temporal/unreachable', message });

@@ -10,13 +10,12 @@ import {
 import { beforeEach, expect, test, vi } from 'vitest';
 import { sendUpdate } from '../../../src/cli/send-update.ts';
 import { CertmanError } from '../../../src/failures/failure.ts';
+import { GRPC_STATUS } from '../../../src/temporal/grpc-status.ts';
 
 vi.mock('node:timers/promises', async (original) => ({
   ...(await original<object>()),
   setTimeout: () => Promise.resolve(),
 }));
-
-const DEADLINE_EXCEEDED = 4;
 
 const client: Pick<Client, 'withDeadline'> = { withDeadline: (_deadline, call) => call() };
 const noWorker = new CertmanError({ code: 'temporal/unreachable', message: 'No worker answers.', remedy: 'doctor' });
@@ -32,12 +31,12 @@ beforeEach(() => {
 /** As the SDK has them: temporal-connection.test.ts. */
 function failed(code: number): Error {
   const cause = Object.assign(new Error('grpc'), { code, details: '', metadata: {} });
-  return code === DEADLINE_EXCEEDED
+  return code === GRPC_STATUS.DEADLINE_EXCEEDED
     ? new WorkflowUpdateRPCTimeoutOrCancelledError('Deadline exceeded', { cause })
     : new ServiceError('Workflow Update Poll failed', { cause });
 }
 
-const late = (): Promise<never> => Promise.reject(failed(DEADLINE_EXCEEDED));
+const late = (): Promise<never> => Promise.reject(failed(GRPC_STATUS.DEADLINE_EXCEEDED));
 
 /** @param sends what becomes of sending it, once each, before it is accepted. @param polls then, of polls; the last repeats. */
 function send(

@@ -7,9 +7,9 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { freePort } from '../../../local/stack/process/ports.ts';
 import { isDeadlineExceeded, isSlow, isUnavailable } from '../../../src/cli/temporal-client.ts';
 import { connectToTemporal } from '../../../src/cli/temporal-connection.ts';
+import { GRPC_STATUS } from '../../../src/temporal/grpc-status.ts';
 import { WAIT_TIMEOUT_MS } from '../../support/vitest/timeouts.ts';
 
-const UNIMPLEMENTED = 12;
 const LIMITS = { refusedMs: 200, connectMs: WAIT_TIMEOUT_MS, requestMs: 200 };
 
 /** It accepts connections, and speaks HTTP/2 on them once it serves. It answers GetSystemInfo alone, as a server that has none. */
@@ -22,7 +22,7 @@ beforeEach(async () => {
   http2.on('stream', (stream, headers) => {
     stream.on('error', () => undefined);
     if (headers[':path']?.endsWith('/GetSystemInfo') !== true) return;
-    const status = { 'content-type': 'application/grpc', 'grpc-status': String(UNIMPLEMENTED) };
+    const status = { 'content-type': 'application/grpc', 'grpc-status': String(GRPC_STATUS.UNIMPLEMENTED) };
     stream.respond({ ':status': 200, ...status }, { endStream: true });
   });
   let isServing = false;
