@@ -3,7 +3,7 @@
  * on the real parts, and from them a year of a fleet on paper.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Client, Connection } from '@temporalio/client';
+import { Client } from '@temporalio/client';
 import { waitForCertificate, waitForReadyRequest } from '../local/demo/checks.ts';
 import { prepareManagementCluster } from '../local/stack/management-cluster/management-cluster.ts';
 import {
@@ -20,6 +20,7 @@ import { clusterWorkflowId, issuanceWorkflowId } from '../src/contract/ids.ts';
 import { KubernetesClient } from '../src/kubernetes/api/client.ts';
 import { loadKubeConfig } from '../src/kubernetes/api/kube-config.ts';
 import { CLUSTER_DEPLOYMENTS } from '../src/kubernetes/objects/resources.ts';
+import { connect } from '../src/temporal/connect.ts';
 import { scrape } from '../test/support/e2e/prometheus.ts';
 import { type CostPerUnit, costTables, type FleetYear } from './cost-tables.ts';
 import { round } from './statistics.ts';
@@ -81,7 +82,7 @@ async function measure({ clusters, stateDir }: CostBenchOptions): Promise<CostPe
     const managementCluster = await prepareManagementCluster(stack);
     const worker = await startWorker({ stack, managementCluster });
     cleanUps.push(() => worker.stop());
-    const connection = await Connection.connect({ address: stack.temporal.address });
+    const connection = await connect({ address: stack.temporal.address });
     cleanUps.push(() => connection.close());
     const { namespace, metricsUrl } = stack.temporal;
     const client = new Client({ connection, namespace });

@@ -4,7 +4,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { Client, Connection } from '@temporalio/client';
+import { Client } from '@temporalio/client';
 import { TypedSearchAttributes } from '@temporalio/common';
 import proto from '@temporalio/proto';
 import pLimit from 'p-limit';
@@ -30,6 +30,7 @@ import {
   CertState,
 } from '../src/contract/search-attributes.ts';
 import { workflowPages } from '../src/controller/workflow-pages.ts';
+import { connect } from '../src/temporal/connect.ts';
 import { registerSearchAttributes, waitForSearchAttributes } from '../src/worker/namespace-setup.ts';
 import { bundleView, clusterView } from '../test/support/workflows/cluster-views.ts';
 import { type Column, columnsTable } from './markdown-table.ts';
@@ -123,7 +124,7 @@ async function measureStore(
   await rm(stateDir, { recursive: true, force: true });
   await mkdir(stateDir, { recursive: true });
   const { temporal, parts } = await startServer(store, stateDir);
-  const connection = await Connection.connect({ address: temporal.address });
+  const connection = await connect({ address: temporal.address });
   try {
     const client = new Client({ connection, namespace: temporal.namespace });
     const logger = pino({ level: 'silent' });

@@ -1,11 +1,12 @@
-import { Client, Connection } from '@temporalio/client';
+import { Client } from '@temporalio/client';
 import { tsToMs } from '@temporalio/common/lib/time.js';
 import type { Stack } from '../local/stack/stack.ts';
+import { connect } from '../src/temporal/connect.ts';
 import type { History } from '../test/support/temporal/history-json.ts';
 
 /** Most orders at one time of those begun after `since`, from the start of `placeOrder` to the end of the order, by their histories. */
 export async function mostOrdersInFlight({ temporal }: Pick<Stack, 'temporal'>, since: Date): Promise<number> {
-  const connection = await Connection.connect({ address: temporal.address });
+  const connection = await connect({ address: temporal.address });
   try {
     const client = new Client({ connection, namespace: temporal.namespace });
     const query = `WorkflowType = 'certificateIssuance' AND StartTime >= '${since.toISOString()}'`;

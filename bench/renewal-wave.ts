@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { Client, Connection } from '@temporalio/client';
+import { Client } from '@temporalio/client';
 import { prepareManagementCluster } from '../local/stack/management-cluster/management-cluster.ts';
 import { CERTMAN_SERVICE_ACCOUNT } from '../local/stack/management-cluster/service-account.ts';
 import { poll } from '../local/stack/poll.ts';
@@ -18,6 +18,7 @@ import { loadKubeConfig } from '../src/kubernetes/api/kube-config.ts';
 import { listCertificateRequests, type ObservedRequest } from '../src/kubernetes/objects/observed-request.ts';
 import { allowedAt, recordUse } from '../src/rate-limit/gcra.ts';
 import { ROUTE53_REQUESTS_PER_ACCOUNT } from '../src/rate-limit/limits.ts';
+import { connect } from '../src/temporal/connect.ts';
 import { type FaultProxy, startFaultProxy } from '../test/support/faults/fault-proxy.ts';
 import { adoptedRequestNames, createAdoptedFleet } from './adopted-fleet.ts';
 import { figuresTable } from './markdown-table.ts';
@@ -93,7 +94,7 @@ export async function benchRenewalWave({
     progress(`${clusters} clusters created`);
     const kubernetes = new KubernetesClient(loadKubeConfig({ path: stack.kubernetes.adminKubeconfig }));
     cleanUps.push(() => kubernetes.close());
-    const connection = await Connection.connect({ address: stack.temporal.address });
+    const connection = await connect({ address: stack.temporal.address });
     cleanUps.push(() => connection.close());
     const client = new Client({ connection, namespace: stack.temporal.namespace });
     const worker = await startWorker({

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Client, Connection } from '@temporalio/client';
+import { Client } from '@temporalio/client';
 import { waitForCertificate, waitForReadyRequest } from '../local/demo/checks.ts';
 import { identityOf } from '../local/demo/output.ts';
 import { prepareManagementCluster } from '../local/stack/management-cluster/management-cluster.ts';
@@ -19,6 +19,7 @@ import { clusterWorkflowId, issuanceWorkflowId } from '../src/contract/ids.ts';
 import { KubernetesClient } from '../src/kubernetes/api/client.ts';
 import { loadKubeConfig } from '../src/kubernetes/api/kube-config.ts';
 import type { KubernetesApi } from '../src/kubernetes/api/kubernetes-api.ts';
+import { connect } from '../src/temporal/connect.ts';
 import { scrape } from '../test/support/e2e/prometheus.ts';
 import { auditedRequests } from './audit-log.ts';
 import { type DnsRelays, startDnsRelays } from './dns-relays.ts';
@@ -51,7 +52,7 @@ export async function benchRequests(options: { readonly stateDir: string }): Pro
     cleanUps.push(() => relays.close());
     const worker = await startWorker({ stack, managementCluster, environment: relays.environment });
     cleanUps.push(() => worker.stop());
-    const connection = await Connection.connect({ address: stack.temporal.address });
+    const connection = await connect({ address: stack.temporal.address });
     cleanUps.push(() => connection.close());
     const kubernetes = new KubernetesClient(loadKubeConfig({ path: stack.kubernetes.adminKubeconfig }));
     cleanUps.push(() => kubernetes.close());

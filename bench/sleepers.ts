@@ -4,7 +4,7 @@ import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { Client, Connection } from '@temporalio/client';
+import { Client } from '@temporalio/client';
 import { buildProgram } from '../local/image/built-program.ts';
 import { withAdmin } from '../local/stack/management-cluster/clients.ts';
 import { prepareManagementCluster } from '../local/stack/management-cluster/management-cluster.ts';
@@ -14,6 +14,7 @@ import { type RunningStack, startStack } from '../local/stack/stack.ts';
 import { startWorker, type WorkerProcess } from '../local/stack/worker-process.ts';
 import { CertState } from '../src/contract/search-attributes.ts';
 import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS } from '../src/kubernetes/objects/resources.ts';
+import { connect } from '../src/temporal/connect.ts';
 import { scrape } from '../test/support/e2e/prometheus.ts';
 import { frontendRequests } from '../test/support/temporal/action-requests.ts';
 import { createAdoptedFleet } from './adopted-fleet.ts';
@@ -98,7 +99,7 @@ export async function benchSleepers(options: SleepersBenchOptions): Promise<Slee
         if (created % 1_000 === 0 || created === clusters) progress(`${created} clusters created`);
       },
     });
-    const connection = await Connection.connect({ address: stack.temporal.address });
+    const connection = await connect({ address: stack.temporal.address });
     const client = new Client({ connection, namespace: stack.temporal.namespace });
     const emptyStore = await storeBytes(stateDir);
     let worker = await start('adopting-worker');

@@ -3,7 +3,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { on, once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { Client, Connection } from '@temporalio/client';
+import { Client } from '@temporalio/client';
 import { tsToMs } from '@temporalio/common/lib/time.js';
 import { pino } from 'pino';
 import { withAdmin } from '../local/stack/management-cluster/clients.ts';
@@ -20,6 +20,7 @@ import {
   DNS_ZONES,
   SECRETS,
 } from '../src/kubernetes/objects/resources.ts';
+import { connect } from '../src/temporal/connect.ts';
 import { registerSearchAttributes } from '../src/worker/namespace-setup.ts';
 import { Scrape, scrape } from '../test/support/e2e/prometheus.ts';
 import { figuresTable } from './markdown-table.ts';
@@ -86,7 +87,7 @@ export async function benchWatch(options: WatchBenchOptions): Promise<WatchBench
   progress('starting the local parts');
   // No garbage collector: it would watch, too.
   const stack = await startStack({ stateDir, controllerManager: false });
-  const connection = await Connection.connect({ address: stack.temporal.address });
+  const connection = await connect({ address: stack.temporal.address });
   try {
     const { kubeconfig } = await prepareManagementCluster(stack);
     await registerSearchAttributes(connection, stack.temporal.namespace, pino({ level: 'silent' }));

@@ -2,12 +2,13 @@
 import { writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Client, Connection } from '@temporalio/client';
+import { Client } from '@temporalio/client';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import pc from 'picocolors';
 import { counted } from '../../src/failures/counted.ts';
 import { KubernetesClient } from '../../src/kubernetes/api/client.ts';
 import { loadKubeConfig } from '../../src/kubernetes/api/kube-config.ts';
+import { connect } from '../../src/temporal/connect.ts';
 import { executables } from '../stack/build/executables.ts';
 import { onPath } from '../stack/build/locate-executable.ts';
 import { ENVIRONMENT_FILE, environmentScript } from '../stack/commands/output.ts';
@@ -86,7 +87,7 @@ async function main(options: Options, signal: AbortSignal): Promise<number> {
     );
     worker = work;
     client = new Client({
-      connection: await Connection.connect({ address: running.temporal.address }),
+      connection: await connect({ address: running.temporal.address }),
       namespace: running.temporal.namespace,
     });
     const kubernetes = new KubernetesClient(loadKubeConfig({ path: running.kubernetes.adminKubeconfig }));

@@ -10,6 +10,8 @@ import { loadSettings, loadTemporal } from '../configuration/load-configuration.
 import { CertmanError } from '../failures/failure.ts';
 import { createDataConverter } from '../payloads/data-converter.ts';
 import { PayloadKeyStore } from '../payloads/payload-key-store.ts';
+import { GRPC_STATUS } from '../temporal/grpc-status.ts';
+import { isOfClosedConnection } from '../temporal/retry-until-closed.ts';
 import { commandLine } from './program-name.ts';
 import { withSlowNote } from './slow-note.ts';
 import { COMMAND_LIMITS, connectToTemporal } from './temporal-connection.ts';
@@ -69,44 +71,38 @@ function callerIdentity(): string {
   }
 }
 
-/** https://grpc.io/docs/guides/status-codes/ */
-const STATUS = {
-  CANCELLED: 1,
-  INVALID_ARGUMENT: 3,
-  DEADLINE_EXCEEDED: 4,
-  RESOURCE_EXHAUSTED: 8,
-  FAILED_PRECONDITION: 9,
-  UNAVAILABLE: 14,
-} as const;
-
 /**
  * FAILED_PRECONDITION: no worker polls, or the tasks of the workflow fail. RESOURCE_EXHAUSTED: a limit of requests. The client has
  * repeated these and UNAVAILABLE before. CANCELLED: the server ends.
  */
 const UNAVAILABLE_CODES: ReadonlySet<number> = new Set([
-  STATUS.CANCELLED,
-  STATUS.DEADLINE_EXCEEDED,
-  STATUS.RESOURCE_EXHAUSTED,
-  STATUS.FAILED_PRECONDITION,
-  STATUS.UNAVAILABLE,
+  GRPC_STATUS.CANCELLED,
+  GRPC_STATUS.DEADLINE_EXCEEDED,
+  GRPC_STATUS.RESOURCE_EXHAUSTED,
+  GRPC_STATUS.FAILED_PRECONDITION,
+  GRPC_STATUS.UNAVAILABLE,
 ]);
 
 /** Of matching, in `details`: https://github.com/temporalio/temporal/blob/v1.29.1/service/matching/matcher.go */
 const NO_POLLER = /no poller seen/;
 
-/** @returns nothing of any other error. The SDK has an error of its own for updates that time out. */
+/**
+ * @returns nothing of any other error, and of a request on a connection that this process has closed: it fails for good. The SDK
+ * has an error of its own for updates that time out.
+ */
 function grpcStatusOf(error: unknown): { readonly code?: number; readonly details?: string } {
   const isOfSdk = error instanceof ServiceError || error instanceof WorkflowUpdateRPCTimeoutOrCancelledError;
   const cause = isOfSdk ? error.cause : error;
-  return isGrpcServiceError(cause) ? { code: Number(cause.code), details: cause.details } : {};
+  if (!isGrpcServiceError(cause) || isOfClosedConnection(cause)) return {};
+  return { code: Number(cause.code), details: cause.details };
 }
 
 /** Why Temporal or the worker did not respond, in a sentence. @param error one that {@link isUnavailable}. */
 export function unavailableMessage(error: unknown): string {
   if (error instanceof CertmanError) return error.message;
   const { code, details = '' } = grpcStatusOf(error);
-  if (code === STATUS.RESOURCE_EXHAUSTED) return `Temporal refuses requests for now: ${details}`;
-  if (code !== STATUS.FAILED_PRECONDITION) return 'Temporal does not respond.';
+  if (code === GRPC_STATUS.RESOURCE_EXHAUSTED) return `Temporal refuses requests for now: ${details}`;
+  if (code !== GRPC_STATUS.FAILED_PRECONDITION) return 'Temporal does not respond.';
   if (NO_POLLER.test(details)) return 'No worker of this management cluster answers.';
   return `The workflow cannot answer: ${details}`;
 }
@@ -124,18 +120,18 @@ export function unreachable(error: unknown, message = unavailableMessage(error))
  */
 export function isSlow(error: unknown): boolean {
   const { code, details = '' } = grpcStatusOf(error);
-  if (code === STATUS.FAILED_PRECONDITION) return !NO_POLLER.test(details);
-  return code === STATUS.DEADLINE_EXCEEDED || code === STATUS.CANCELLED;
+  if (code === GRPC_STATUS.FAILED_PRECONDITION) return !NO_POLLER.test(details);
+  return code === GRPC_STATUS.DEADLINE_EXCEEDED || code === GRPC_STATUS.CANCELLED;
 }
 
 /** Whether there was no answer in time. */
 export function isDeadlineExceeded(error: unknown): boolean {
-  return grpcStatusOf(error).code === STATUS.DEADLINE_EXCEEDED;
+  return grpcStatusOf(error).code === GRPC_STATUS.DEADLINE_EXCEEDED;
 }
 
 /** Whether Temporal refuses the request as such, as a list by a search attribute that is not registered. */
 export function isInvalidArgument(error: unknown): boolean {
-  return grpcStatusOf(error).code === STATUS.INVALID_ARGUMENT;
+  return grpcStatusOf(error).code === GRPC_STATUS.INVALID_ARGUMENT;
 }
 
 /** Whether the same may succeed later: Temporal, a worker or the API server cannot be reached now. */

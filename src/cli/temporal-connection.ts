@@ -1,10 +1,6 @@
 /** The connection of a command to Temporal, which waits longer for a server that is slow than for one that is not there. */
-import {
-  Connection,
-  type ConnectionOptions,
-  defaultGrpcRetryOptions,
-  makeGrpcRetryInterceptor,
-} from '@temporalio/client';
+import { Connection, type ConnectionOptions } from '@temporalio/client';
+import { type Interceptor, retryUntilClosed } from '../temporal/retry-until-closed.ts';
 
 /** Milliseconds. */
 export interface ConnectionLimits {
@@ -27,8 +23,6 @@ const TRANSIENT_FAILURE = 3;
  * `grpc.`, which has no effect.
  */
 const CHANNEL_ARGS = { 'grpc.max_receive_message_length': 128 * 1024 * 1024 } as const;
-
-type Interceptor = NonNullable<ConnectionOptions['interceptors']>[number];
 
 /** Gives up early where the attempts to connect fail. */
 class CommandConnection extends Connection {
@@ -54,7 +48,7 @@ export async function connectToTemporal(options: ConnectionOptions, limits = COM
   const connection = CommandConnection.lazy({
     ...options,
     channelArgs: CHANNEL_ARGS,
-    interceptors: [withDeadline, makeGrpcRetryInterceptor(defaultGrpcRetryOptions())],
+    interceptors: [withDeadline, ...retryUntilClosed()],
     connectTimeout: limits.connectMs,
   });
   if (connection instanceof CommandConnection) connection.refusedMs = limits.refusedMs;

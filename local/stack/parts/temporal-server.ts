@@ -3,8 +3,9 @@ import { execFile } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { Connection } from '@temporalio/client';
 import { msToTs } from '@temporalio/common/lib/time.js';
+import { connect } from '../../../src/temporal/connect.ts';
+import { GRPC_STATUS } from '../../../src/temporal/grpc-status.ts';
 import { executable } from '../build/executables.ts';
 import { LocalStackError, messageOf } from '../local-stack-error.ts';
 import { TEMPORAL_RETENTION_DAYS } from '../versions.ts';
@@ -17,8 +18,6 @@ import type { Temporal } from './temporal.ts';
 const NAMESPACE = 'certman';
 const STORES = { temporal: 'postgresql/v12/temporal', temporal_visibility: 'postgresql/v12/visibility' } as const;
 const SCHEMA_TIMEOUT_MS = 180_000;
-/** gRPC status ALREADY_EXISTS. */
-const ALREADY_EXISTS = 6;
 
 /** Creates the schemas, starts the server and creates the namespace. @throws LocalStackError */
 export async function startTemporalServer(
@@ -82,7 +81,7 @@ async function createSchema({ port, user }: Pick<Postgres, 'port' | 'user'>, dat
 
 /** @throws until every service knows the namespace. */
 async function createNamespace(address: string): Promise<void> {
-  const connection = await Connection.connect({ address, connectTimeout: '5s' });
+  const connection = await connect({ address, connectTimeout: '5s' });
   try {
     await connection.withDeadline(Date.now() + 10_000, async () => {
       const { workflowService } = connection;
@@ -92,7 +91,7 @@ async function createNamespace(address: string): Promise<void> {
           workflowExecutionRetentionPeriod: msToTs(`${TEMPORAL_RETENTION_DAYS}d`),
         });
       } catch (error) {
-        if (!(error instanceof Error && 'code' in error && error.code === ALREADY_EXISTS)) throw error;
+        if (!(error instanceof Error && 'code' in error && error.code === GRPC_STATUS.ALREADY_EXISTS)) throw error;
       }
       await workflowService.countWorkflowExecutions({ namespace: NAMESPACE });
     });

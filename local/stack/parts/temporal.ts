@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
-import { Connection } from '@temporalio/client';
 import { msToTs } from '@temporalio/common/lib/time.js';
+import { connect } from '../../../src/temporal/connect.ts';
 import { executable } from '../build/executables.ts';
 import { TEMPORAL_NAMESPACE, TEMPORAL_RETENTION_DAYS } from '../versions.ts';
 import { temporalFlags } from './flags.ts';
@@ -64,7 +64,7 @@ export async function startTemporal(context: PartContext, options: TemporalOptio
 
 /** Sets the namespace's retention, a day by default, to what the worker needs. @throws until the namespace exists. */
 export async function setWorkflowRetention(address: string): Promise<void> {
-  const connection = await Connection.connect({ address, connectTimeout: '5s' });
+  const connection = await connect({ address, connectTimeout: '5s' });
   try {
     await connection.withDeadline(Date.now() + 10_000, () =>
       connection.workflowService.updateNamespace({

@@ -1,6 +1,8 @@
 /** The relay in front of Temporal, with Temporal's own client and server at its ends. */
-import { Client, Connection } from '@temporalio/client';
+import { Client } from '@temporalio/client';
 import { afterEach, describe, expect, test } from 'vitest';
+import { connect } from '../../../src/temporal/connect.ts';
+import { GRPC_STATUS } from '../../../src/temporal/grpc-status.ts';
 import type { ExternalRequest, Interceptor, Relay } from '../../chaos/relays/exchange.ts';
 import { startGrpcRelay } from '../../chaos/relays/grpc-relay.ts';
 import { useStack } from '../../support/vitest/use-stack.ts';
@@ -27,13 +29,12 @@ async function clientThrough(fates: Partial<Interceptor> = {}) {
     },
   });
   ending.push(() => relay.close());
-  const connection = await Connection.connect({ address: `127.0.0.1:${relay.port}` });
+  const connection = await connect({ address: `127.0.0.1:${relay.port}` });
   ending.push(() => connection.close());
   return { client: new Client({ connection }), seen };
 }
 
 /** Of gRPC. */
-const ALREADY_EXISTS = 6;
 
 /** Nobody polls this queue: the workflow waits until it is terminated. */
 const parked = (workflowId: string) => ({ taskQueue: 'unpolled', workflowId });
@@ -48,7 +49,7 @@ describe('a relay in front of Temporal', () => {
     await handle.terminate();
     expect(seen.every(({ delivered }) => delivered)).toBe(true);
     const starts = seen.filter(({ method }) => method === 'StartWorkflowExecution').map(({ status }) => status);
-    expect(starts).toEqual([0, ALREADY_EXISTS]);
+    expect(starts).toEqual([0, GRPC_STATUS.ALREADY_EXISTS]);
   });
 
   test.each([

@@ -2,13 +2,14 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DeleteHostedZoneCommand, Route53Client } from '@aws-sdk/client-route-53';
-import { Client, Connection } from '@temporalio/client';
+import { Client, type Connection } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { servesZone } from '../../../local/stack/dns-query.ts';
 import { readEndpoints } from '../../../local/stack/endpoints.ts';
 import { sendRequest } from '../../../local/stack/http.ts';
 import { type RunningStack, startStack } from '../../../local/stack/stack.ts';
 import { TEMPORAL_RETENTION_DAYS } from '../../../local/stack/versions.ts';
+import { connect } from '../../../src/temporal/connect.ts';
 import { waitForExit } from '../../support/process/wait-for-exit.ts';
 import { WAIT_TIMEOUT_MS } from '../../support/vitest/timeouts.ts';
 
@@ -47,12 +48,12 @@ describe('a killed part restarts on its port', () => {
     const start = async (connection: Connection): Promise<void> => {
       await new Client({ connection, namespace }).workflow.start('none', { workflowId: 'kept', taskQueue: 'none' });
     };
-    const before = await Connection.connect({ address });
+    const before = await connect({ address });
     await start(before);
     await before.close();
     await stack.part('temporal').stop();
     await stack.part('temporal').start();
-    const after = await Connection.connect({ address });
+    const after = await connect({ address });
     const described = await new Client({ connection: after, namespace }).workflow.getHandle('kept').describe();
     await after.close();
     expect(described.status.name).toBe('RUNNING');
@@ -107,7 +108,7 @@ test('garbage is collected by owner reference, and namespaces are removed', asyn
 });
 
 test('Temporal retains closed workflows for 30 days', async () => {
-  const connection = await Connection.connect({ address: stack.temporal.address });
+  const connection = await connect({ address: stack.temporal.address });
   const { namespace } = stack.temporal;
   const { config } = await connection.workflowService.describeNamespace({ namespace });
   await connection.close();

@@ -5,7 +5,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Client, Connection } from '@temporalio/client';
+import { Client } from '@temporalio/client';
 import { afterAll, afterEach, beforeAll } from 'vitest';
 import {
   type ManagementCluster,
@@ -18,6 +18,7 @@ import { type RunningStack, startStack } from '../../../local/stack/stack.ts';
 import { startWorker, type WorkerOptions, type WorkerProcess } from '../../../local/stack/worker-process.ts';
 import { KubernetesClient } from '../../../src/kubernetes/api/client.ts';
 import { loadKubeConfig } from '../../../src/kubernetes/api/kube-config.ts';
+import { connect } from '../../../src/temporal/connect.ts';
 import { useAccountBehindProxy } from '../acme/account-behind-proxy.ts';
 import { type FaultProxy, startFaultProxy } from '../faults/fault-proxy.ts';
 import { PEBBLE_CONNECTIONS } from '../faults/upstream.ts';
@@ -121,7 +122,7 @@ export async function startE2eHarness(options: E2eHarnessOptions = {}): Promise<
     const kubernetes = new KubernetesClient(loadKubeConfig({ path: stack.kubernetes.adminKubeconfig }));
     cleanups.push(() => kubernetes.close());
     await useAccountBehindProxy(ca, stack, managementCluster);
-    const connection = await Connection.connect({ address: stack.temporal.address });
+    const connection = await connect({ address: stack.temporal.address });
     cleanups.push(() => connection.close());
     const environment = {
       CERTMAN_ACME_DIRECTORY_URL: `${ca.url}/dir`,

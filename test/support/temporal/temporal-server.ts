@@ -2,13 +2,15 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Client, Connection } from '@temporalio/client';
+import { Client, type Connection } from '@temporalio/client';
 import { type Duration, TypedSearchAttributes } from '@temporalio/common';
 import { encodeSearchAttributeIndexedValueType } from '@temporalio/common/lib/search-attributes.js';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { executable } from '../../../local/stack/build/executables.ts';
 import { type Part, startPart } from '../../../local/stack/parts/part.ts';
 import { SEARCH_ATTRIBUTES } from '../../../src/contract/search-attributes.ts';
+import { connect } from '../../../src/temporal/connect.ts';
+import { retryUntilClosed } from '../../../src/temporal/retry-until-closed.ts';
 import { WAIT_TIMEOUT_MS } from '../vitest/timeouts.ts';
 import { installQuietRuntime } from './quiet-runtime.ts';
 
@@ -77,10 +79,7 @@ export async function startEnvironment(
 ): Promise<TestWorkflowEnvironment> {
   installQuietRuntime();
   const server = await startTemporalServer({ ...options, searchAttributes: true, inMemory: true });
-  return withServerTeardown(
-    await TestWorkflowEnvironment.createFromExistingServer({ address: server.address }),
-    server,
-  );
+  return withServerTeardown(await environmentOf(server, false), server);
 }
 
 /** An environment whose clock leaps over waits. */
@@ -94,12 +93,7 @@ export async function startTimeSkippingEnvironment(): Promise<TestWorkflowEnviro
     args: [port],
     environment: JAVA_RUNTIME,
   }));
-  // The public way starts the server too, and leaves it behind when this process is killed.
-  const environment = (await TestWorkflowEnvironment['create']({
-    server: { type: 'existing' },
-    address: server.address,
-    supportsTimeSkipping: true,
-  })) as TestWorkflowEnvironment;
+  const environment = await environmentOf(server, true);
   await environment.connection.operatorService.addSearchAttributes({
     namespace: environment.namespace ?? 'default',
     searchAttributes: Object.fromEntries(
@@ -107,6 +101,17 @@ export async function startTimeSkippingEnvironment(): Promise<TestWorkflowEnviro
     ),
   });
   return withServerTeardown(environment, server);
+}
+
+/** The public ways start the server too, and leave it behind when this process is killed, or take no interceptors. */
+async function environmentOf(server: TemporalServer, supportsTimeSkipping: boolean): Promise<TestWorkflowEnvironment> {
+  return (await TestWorkflowEnvironment['create']({
+    server: { type: 'existing' },
+    address: server.address,
+    supportsTimeSkipping,
+    namespace: 'default',
+    connectionOptions: { interceptors: retryUntilClosed() },
+  })) as TestWorkflowEnvironment;
 }
 
 function withServerTeardown(environment: TestWorkflowEnvironment, server: TemporalServer): TestWorkflowEnvironment {
@@ -134,7 +139,7 @@ async function start(
       launch: ({ port }) => Promise.resolve(launch(String(port))),
       isReady: async ({ port }) => {
         // A new connection each time: one that is there before the server pauses ever longer between its tries.
-        await (await connect(port, '5s')).close();
+        await (await connectTo(port, '5s')).close();
         return true;
       },
     },
@@ -143,7 +148,7 @@ async function start(
   return Object.assign(part, {
     address: `127.0.0.1:${part.ports.port}`,
     connect: async () => {
-      const connection = await connect(part.ports.port);
+      const connection = await connectTo(part.ports.port);
       return { client: new Client({ connection }), close: () => connection.close() };
     },
     remove: async () => {
@@ -153,6 +158,6 @@ async function start(
   });
 }
 
-function connect(port: number, connectTimeout: Duration = WAIT_TIMEOUT_MS): Promise<Connection> {
-  return Connection.connect({ address: `127.0.0.1:${port}`, connectTimeout });
+function connectTo(port: number, connectTimeout: Duration = WAIT_TIMEOUT_MS): Promise<Connection> {
+  return connect({ address: `127.0.0.1:${port}`, connectTimeout });
 }
