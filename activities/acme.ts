@@ -5,7 +5,7 @@ import type { AcmeActivities, PlacedOrder } from '../src/contract/activities/acm
 import type { BundleRef } from '../src/contract/activities/bundle-ref.ts';
 import { CertmanError } from '../src/failures/failure.ts';
 import { answerChallenges } from '../src/issuance/answer-challenges.ts';
-import { type FailoverContext, placeOrderWithFailover } from '../src/issuance/ca-failover.ts';
+import type { FailoverContext } from '../src/issuance/ca-failover.ts';
 import { withCaOfOrder } from '../src/issuance/ca-of-order.ts';
 import type { AttemptContext, IssuanceContext } from '../src/issuance/context.ts';
 import { finalizeOrder } from '../src/issuance/finalize-order.ts';
@@ -64,7 +64,7 @@ export function currentAttempt(deps: Omit<AcmeActivityDeps, 'ca' | 'onFailover' 
 
 /** Creates the activities on the CA. Each is idempotent, and no private key leaves the worker. */
 export function createAcmeActivities(deps: AcmeActivityDeps): AcmeActivities {
-  const { ca: cas, onFailover, onProof } = deps;
+  const { ca: cas, onProof } = deps;
   const ofOrder = <Input extends BundleRef & Pick<PlacedOrder, 'orderUrl'>, Result>(
     useCase: (context: IssuanceContext, input: Input) => Promise<Result>,
   ) =>
@@ -73,11 +73,6 @@ export function createAcmeActivities(deps: AcmeActivityDeps): AcmeActivities {
       return withCaOfOrder(cas, input, (at) => useCase({ ...context, ...at }, input), context.signal);
     });
   return {
-    placeOrder: wrapActivity(async (input) => {
-      const seals = await cas.seals();
-      const context = { ...currentAttempt(deps), cas, seals, onFailover, onProof };
-      return await placeOrderWithFailover(context, input);
-    }),
     proveOrder: wrapActivity(async (input) => {
       const context = currentAttempt(deps);
       try {

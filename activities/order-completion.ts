@@ -52,6 +52,8 @@ export interface OrderCompletionDeps extends StepObserver {
 
 /** For an activity that does more than complete an order. */
 export interface CompletionBegin {
+  /** Default: that of the activity. */
+  readonly attempt?: Pick<AttemptContext, 'attempt' | 'recorded'>;
   /** The attempt in which the first step begins, unless an earlier one has recorded more. Default 1. */
   readonly since?: number;
   /** The last of the attempts before that have certainly not finalized. Default 0. */
@@ -79,13 +81,16 @@ export class OrderCompletion {
   #progress: OrderProgress;
 
   constructor({ acme, dns, onStep }: OrderCompletionDeps, input: CompleteOrderInput, begin: CompletionBegin = {}) {
-    const { since = 1, notFinalizedUntil, onInstalled } = begin;
+    const { attempt, since = 1, notFinalizedUntil, onInstalled } = begin;
     this.#onInstalled = onInstalled;
     this.#onStep = onStep;
     this.#acme = acme;
     this.#dns = dns;
     this.#input = input;
-    this.#attempt = currentAttempt(acme);
+    this.#attempt = {
+      ...currentAttempt(acme),
+      ...(attempt && { attempt: attempt.attempt, recorded: attempt.recorded }),
+    };
     const step = input.challenges.length > 0 ? 'answerChallenges' : 'finalizeOrder';
     this.#progress = orderProgressSchema.safeParse(this.#attempt.recorded).data ?? {
       step,

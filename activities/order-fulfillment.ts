@@ -1,9 +1,15 @@
 import { Context } from '@temporalio/activity';
 import { z } from 'zod';
 import type { InstalledCertificate } from '../src/contract/activities/acme.ts';
-import type { FulfilledOrder, FulfillOrderInput, UnfinishedStep } from '../src/contract/activities/order.ts';
+import type {
+  BegunFulfillment,
+  FulfilledOrder,
+  FulfillOrderInput,
+  UnfinishedStep,
+} from '../src/contract/activities/order.ts';
 import { clusterWorkflowId } from '../src/contract/ids.ts';
 import { issuedReport } from '../src/contract/issued.ts';
+import { CertmanError, isFailureCode } from '../src/failures/failure.ts';
 import { isValidationOver } from '../src/issuance/answer-challenges.ts';
 import { withCaOfOrder } from '../src/issuance/ca-of-order.ts';
 import { TimeLimit } from '../src/network/time-limit.ts';
@@ -18,8 +24,20 @@ export interface OrderFulfillmentDeps extends OrderCompletionDeps, DnsProofDeps 
   readonly statuses: Pick<StatusReporter, 'report'>;
 }
 
+const MAX_MESSAGE_LENGTH = 64 * 1024;
+
 /** Added to the progress of an attempt that ended by itself before it finalized, as did all before. */
 const endedSchema = z.object({ notFinalizedUntil: z.int().min(1) });
+
+/** Like all inputs of activities, it may be anyone's. */
+const begunFailureSchema = z.object({
+  code: z.string().refine(isFailureCode),
+  message: z.string().max(MAX_MESSAGE_LENGTH),
+  remedy: z.string().max(MAX_MESSAGE_LENGTH).optional(),
+  notBefore: z.iso.datetime({ offset: true }).max(64).optional(),
+  outcomeUnknown: z.literal(true).optional(),
+  neverSent: z.literal(true).optional(),
+});
 
 /** From the activity's start: after that, values that are still not visible are a fault to report. */
 const MAX_PROOF_MS = 20 * 60_000;
@@ -27,9 +45,27 @@ const MAX_PROOF_MS = 20 * 60_000;
 /** The workflow writes a status that takes longer. */
 const STATUS_TIMEOUT_MS = 10_000;
 
-/** An attempt at publishing, verifying and completing an order. Progress through heartbeats is not trusted. */
-export async function fulfillOrder(deps: OrderFulfillmentDeps, input: FulfillOrderInput): Promise<FulfilledOrder> {
+/**
+ * The attempt of the activity `fulfillOrder` that it is called in: of one that `placeOrder` has begun, that was the first.
+ * @throws what the attempt of `placeOrder` ended with, in the first attempt: Temporal then waits as long as for any other.
+ */
+export function fulfillmentAttempt(begun: BegunFulfillment | undefined): DnsAttempt {
   const attempt = currentDnsAttempt();
+  if (begun === undefined) return attempt;
+  const recorded = attempt.recorded ?? begun.recorded;
+  if (begun.failure === undefined) return { ...attempt, attempt: attempt.attempt + 1, recorded };
+  if (attempt.attempt > 1) return { ...attempt, recorded };
+  const { code, message, remedy, notBefore, outcomeUnknown, neverSent } = begunFailureSchema.parse(begun.failure);
+  const failure = new CertmanError({ code, message, remedy, notBefore, outcomeUnknown, neverSent });
+  throw new ErrorWithDetails(failure, begun.unfinished ?? {}, begun.isFinal);
+}
+
+/** An attempt at publishing, verifying and completing an order. Progress through heartbeats is not trusted. */
+export async function fulfillOrder(
+  attempt: DnsAttempt,
+  deps: OrderFulfillmentDeps,
+  input: FulfillOrderInput,
+): Promise<FulfilledOrder> {
   const { notFinalizedUntil = 0 } = endedSchema.safeParse(attempt.recorded).data ?? {};
   // Of an attempt before, whose worker died, it is not known how far it came.
   const isKnown = notFinalizedUntil === attempt.attempt - 1;
@@ -40,6 +76,7 @@ export async function fulfillOrder(deps: OrderFulfillmentDeps, input: FulfillOrd
   let installedAt = '';
   let isReported = false;
   const completion = new OrderCompletion(deps, input, {
+    attempt,
     since: notFinalizedUntil + 1,
     notFinalizedUntil,
     onInstalled: async (installed) => {

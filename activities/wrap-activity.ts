@@ -72,10 +72,24 @@ const HEARTBEAT_INTERVAL_MS = 3_000;
 /** Details of an activity's heartbeats, which every heartbeat replaces, the periodic ones included. */
 const detailsOf = new WeakMap<Context, () => unknown>();
 
+/** What is added to the details of an activity that runs another one's steps as its own. */
+const framesOf = new WeakMap<Context, (details: unknown) => unknown>();
+
+/** From now on, every heartbeat has what `frame` makes of its details. */
+export function frameHeartbeats(frame: (details: unknown) => unknown): void {
+  framesOf.set(Context.current(), frame);
+}
+
 /** Heartbeats now, with details that the next attempt finds; use it instead of `Context.heartbeat`. */
 export function heartbeat(details: unknown): void {
   heartbeatFrom(() => details);
-  Context.current().heartbeat(details);
+  sendHeartbeat(Context.current());
+}
+
+function sendHeartbeat(context: Context): void {
+  const details = detailsOf.get(context)?.();
+  const frame = framesOf.get(context);
+  context.heartbeat(frame === undefined ? details : frame(details));
 }
 
 /** Evaluates `details` for every periodic heartbeat from now on. */
@@ -83,7 +97,7 @@ export function heartbeatFrom(details: () => unknown): void {
   detailsOf.set(Context.current(), details);
 }
 
-/** Those of the present attempt. */
+/** Those of the present attempt, without a frame. */
 export function heartbeatDetails(): object {
   const details = detailsOf.get(Context.current())?.();
   return typeof details === 'object' && details !== null ? details : {};
@@ -97,25 +111,42 @@ export function wrapActivity<Args extends unknown[], Result>(
     const context = Context.current();
     detailsOf.set(context, () => context.info.heartbeatDetails);
     // The result of a local activity, which has no heartbeats, is lost with its worker.
-    const timer = context.info.isLocal
-      ? undefined
-      : setInterval(() => context.heartbeat(detailsOf.get(context)?.()), HEARTBEAT_INTERVAL_MS);
+    const timer = context.info.isLocal ? undefined : setInterval(() => sendHeartbeat(context), HEARTBEAT_INTERVAL_MS);
     try {
       return await activity(...args);
     } catch (thrown) {
-      const others = thrown instanceof ErrorWithDetails ? [thrown.details] : [];
       const error = thrown instanceof ErrorWithDetails ? thrown.cause : thrown;
-      if (context.cancellationSignal.aborted) throw new CancelledFailure('cancelled', others);
+      if (context.cancellationSignal.aborted) throw new CancelledFailure('cancelled', [...othersOf(thrown)]);
       if (error instanceof CancelledFailure) throw error;
       if (error instanceof ApplicationFailure) throw error;
-      const { info } = error instanceof CertmanError ? error : unexpectedError(context.info.activityType, error);
-      if (EXPECTED_CODES.has(info.code)) context.log.debug(info.message, { code: info.code });
-      else context.log.warn(info.message, { code: info.code, error: stackOf(error) });
-      throw toApplicationFailure(info, others, thrown instanceof ErrorWithDetails && thrown.isFinal);
+      const { info, details, isFinal } = describeThrown(thrown, context);
+      throw toApplicationFailure(info, details === undefined ? [] : [details], isFinal);
     } finally {
       clearInterval(timer);
     }
   };
+}
+
+/** What a step threw, as its activity would report it. */
+export interface ThrownFailure {
+  readonly info: FailureInfo;
+  /** See {@link ErrorWithDetails}. */
+  readonly details?: object;
+  readonly isFinal: boolean;
+}
+
+/** Describes, and logs, what a step threw, other than by a cancellation. */
+export function describeThrown(thrown: unknown, { info: { activityType }, log }: Context): ThrownFailure {
+  const error = thrown instanceof ErrorWithDetails ? thrown.cause : thrown;
+  const { info } = error instanceof CertmanError ? error : unexpectedError(activityType, error);
+  if (EXPECTED_CODES.has(info.code)) log.debug(info.message, { code: info.code });
+  else log.warn(info.message, { code: info.code, error: stackOf(error) });
+  const [details] = othersOf(thrown);
+  return { info, ...(details && { details }), isFinal: thrown instanceof ErrorWithDetails && thrown.isFinal };
+}
+
+function othersOf(thrown: unknown): readonly object[] {
+  return thrown instanceof ErrorWithDetails ? [thrown.details] : [];
 }
 
 function unexpectedError(activityType: string, error: unknown): CertmanError {

@@ -30,6 +30,14 @@ export const { placeOrder } = proxyActivities<Activities>({
   retry: { ...BACKOFF, maximumAttempts: 5 },
 });
 
+/** With `fulfill`: its own limits, and those of `fulfillOrder`. */
+export const { placeOrder: placeAndFulfillOrder } = proxyActivities<Activities>({
+  ...ATTEMPT,
+  startToCloseTimeout: '14 minutes',
+  cancellationType: AWAIT_CANCELLATION,
+  retry: { ...BACKOFF, maximumAttempts: 5 },
+});
+
 /** Each attempt at an open order continues where the last one stopped, paced by the CA's Retry-After. */
 export const { answerChallenges, finalizeOrder, installCertificate } = proxyActivities<Activities>({
   ...ATTEMPT,

@@ -1,5 +1,4 @@
 import {
-  type ActivityOptions,
   ApplicationFailure,
   CancellationScope,
   isCancellation,
@@ -14,6 +13,7 @@ import { isRefusedProof } from '../src/certificates/staging-proof.ts';
 import type { ClusterIdentity } from '../src/clusters/cluster-identity.ts';
 import type { PlacedOrder } from '../src/contract/activities/acme.ts';
 import type { VerifiedPropagation } from '../src/contract/activities/dns.ts';
+import type { FulfilledPlacement, FulfillmentTerms, UnfulfilledOrder } from '../src/contract/activities/order.ts';
 import type { OwnershipProof, SealedTxtRecord } from '../src/contract/activities/txt-records.ts';
 import {
   CANCELLED_WITH_LEFTOVERS,
@@ -29,16 +29,16 @@ import {
   patchesOfInput,
   STAGING_PROOF,
 } from '../src/contract/patches.ts';
-import { PRIORITIES } from '../src/contract/priorities.ts';
 import { counted } from '../src/failures/counted.ts';
 import { type FailureCode, type FailureInfo, failureInfo } from '../src/failures/failure.ts';
-import { placeOrder, proveOrder, withdrawTxtRecords } from './activities.ts';
-import { failureIn, lastHeartbeatDetailsIn } from './failures.ts';
+import { proveOrder, withdrawTxtRecords } from './activities.ts';
+import { failureIn } from './failures.ts';
 import { hasPatch } from './has-patch.ts';
-import { FulfillmentSteps } from './issuance/fulfillment-steps.ts';
+import { FulfillmentSteps, issuanceResult } from './issuance/fulfillment-steps.ts';
 import { IssuanceState } from './issuance/issuance-state.ts';
 import { CombinedSteps, type OrderSteps } from './issuance/order-steps.ts';
 import { isSameRecord, planRecords, type RecordPlan, withoutPersistence } from './issuance/persistent-records.ts';
+import { isFulfilled, type PlacementOptions, placeOrder } from './issuance/place-order.ts';
 import { SeparateSteps } from './issuance/separate-steps.ts';
 
 /** The order is invalid after these: the next attempt needs a new one. */
@@ -115,31 +115,59 @@ class Issuance {
       const verify = () => this.#publishAndVerify(ownership, dnsNames);
       ({ ownershipProof } = await this.#orWithdraw(early, verify));
     }
-    let placed = await this.#orWithdraw(early, () => this.#place(ownershipProof, input.proveFirst));
-    if (placed.proof === true) {
+    const present = [...ownership, ...leftoverRecords];
+    const place = (options: Pick<PlacementOptions, 'proveFirst' | 'fulfill'>) =>
+      this.#orWithdraw(early, () => this.#place({ ownershipProof, ...options }));
+    let placed = await place(input.proveFirst === true ? { proveFirst: true } : { fulfill: this.#terms(present) });
+    if (!isFulfilled(placed) && placed.proof === true) {
       const proof = placed;
       // Held back, it costs an order at the staging CA.
       if (patched(STAGING_PROOF)) await this.#orWithdraw(early, () => this.#prove(proof, ownershipProof));
-      placed = await this.#orWithdraw(early, () => this.#place(ownershipProof));
+      placed = await place({ fulfill: this.#terms(present) });
     }
+    if (isFulfilled(placed)) return await this.#end(placed, present);
     const { order, keepsRecords, plan } = this.#plan(placed);
     const { publish, withdrawIfFailed, kept } = plan;
     const isKept = (record: SealedTxtRecord): boolean => kept.some((other) => isSameRecord(record, other));
-    const others = [...ownership, ...leftoverRecords, ...plan.obsolete].filter((record) => !isKept(record));
-    const ifFailed = uniqueRecords([...withdrawIfFailed, ...ownership, ...leftoverRecords]);
+    const left = [...present, ...(placed.leftRecords ?? [])];
+    const others = [...left, ...plan.obsolete].filter((record) => !isKept(record));
+    const ifFailed = uniqueRecords([...withdrawIfFailed, ...left]);
     if (publish.length > 0) await this.#orWithdraw(ifFailed, () => this.#publishProofs(publish));
     const ifIssued = uniqueRecords([...publish.filter((record) => !isKept(record)), ...others]);
     const result = await this.#steps.complete(order, ownershipProof, others, (isIssued) =>
       this.#withdraw(isIssued ? ifIssued : ifFailed),
     );
-    const { issuerName, serialNumber, notAfter } = result.certificate;
-    setCurrentDetails(`Issued ${names} by ${issuerName}, serial ${serialNumber}, valid until ${notAfter}.`);
-    const issued = { ...result, leftoverRecords: this.#leftoverRecords };
+    const issued = this.#issued(result);
     return keepsRecords ? { ...issued, persistentRecords: kept } : issued;
   }
 
-  #plan(placed: PlacedOrder): {
-    readonly order: PlacedOrder;
+  /** Of an order that its placement has fulfilled. */
+  async #end(placed: FulfilledPlacement, present: readonly SealedTxtRecord[]): Promise<CertificateIssuanceResult> {
+    const { fulfilled, leftRecords = [] } = placed;
+    if (!fulfilled.withdrawn) {
+      this.#state.mayBePublished = true;
+      await this.#withdraw(uniqueRecords([...leftRecords, ...present]));
+    }
+    return this.#issued(issuanceResult(placed, fulfilled));
+  }
+
+  #issued(result: CertificateIssuanceResult): CertificateIssuanceResult {
+    const { issuerName, serialNumber, notAfter } = result.certificate;
+    const { names } = this.#state;
+    setCurrentDetails(`Issued ${names} by ${issuerName}, serial ${serialNumber}, valid until ${notAfter}.`);
+    return { ...result, leftoverRecords: this.#leftoverRecords };
+  }
+
+  #terms(present: readonly SealedTxtRecord[]): FulfillmentTerms | undefined {
+    return this.#steps.terms?.(uniqueRecords(present));
+  }
+
+  #place(options: PlacementOptions): Promise<UnfulfilledOrder | FulfilledPlacement> {
+    return placeOrder(this.#state, options, (records) => this.#withdraw(records));
+  }
+
+  #plan(placed: UnfulfilledOrder): {
+    readonly order: UnfulfilledOrder;
     readonly keepsRecords: boolean;
     readonly plan: RecordPlan;
   } {
@@ -180,43 +208,6 @@ class Issuance {
       log.warn('The staging CA proves nothing, so the order goes to the production CA', { caHost, failure });
     } finally {
       await this.#withdraw(records);
-    }
-  }
-
-  async #place(ownershipProof: OwnershipProof | undefined, proveFirst?: true): Promise<PlacedOrder> {
-    const { names, input } = this.#state;
-    const { cluster, bundleName, dnsNames, caHost, resumeOrder, replaces, renewal, turn } = input;
-    const { inUse, lifetimeMs, exceedLimit, limitedCas, urgent, inWindow, moreUrgentAt } = input;
-    try {
-      const priority = placementPriority(input);
-      const order = await placeOrder.executeWithOptions({ summary: `order ${names}`, priority }, [
-        {
-          cluster,
-          bundleName,
-          caHost,
-          dnsNames,
-          resume: resumeOrder,
-          replaces,
-          renewal,
-          inUse,
-          lifetimeMs,
-          exceedLimit,
-          proveFirst,
-          turn,
-          limitedCas,
-          urgent,
-          moreUrgentAt,
-          inWindow,
-          ownershipProof,
-        },
-      ]);
-      if (order.proof === true) return order;
-      this.#state.order = order.orderUrl;
-      this.#state.caHost = order.caHost;
-      return order;
-    } catch (error) {
-      this.#state.order = orderInHeartbeat(error) ?? this.#state.order;
-      throw error;
     }
   }
 
@@ -283,17 +274,6 @@ class Issuance {
   }
 }
 
-/** An urgent order is placed at its workflow's priority. */
-function placementPriority({
-  urgent,
-  renewal,
-  inUse,
-  resumeOrder,
-}: CertificateIssuanceInput): ActivityOptions['priority'] {
-  if (urgent === true || resumeOrder !== undefined) return undefined;
-  return renewal === true || inUse === true ? PRIORITIES.renewal : PRIORITIES.newOrder;
-}
-
 function isStandalone({ kind }: ClusterIdentity): boolean {
   return kind === 'CertificateRequest';
 }
@@ -316,11 +296,4 @@ function outsideZoneFailure(recordName: string, { zone }: CertificateIssuanceInp
         ? 'Remove the name from the ClusterDeployment, or correct its base domain.'
         : 'Remove the name from spec.dnsNames, or set spec.acmeDNSDomain to the zone that contains it.',
   });
-}
-
-/** The order that an attempt to place one had recorded before its worker died. */
-function orderInHeartbeat(error: unknown): string | undefined {
-  const details = lastHeartbeatDetailsIn(error);
-  if (typeof details !== 'object' || details === null || !('orderUrl' in details)) return undefined;
-  return typeof details.orderUrl === 'string' ? details.orderUrl : undefined;
 }

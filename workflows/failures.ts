@@ -77,12 +77,17 @@ export function issuanceContextIn(error: unknown): IssuanceFailureContext | unde
  * the failure of an earlier attempt as its cause: what that had published still is, but the last one may have finalized.
  */
 export function unfinishedStepIn(error: unknown): UnfinishedStep | undefined {
-  const cancelled = causesOf(error).find((cause) => cause instanceof CancelledFailure);
-  const details: unknown = cancelled === undefined ? detailsIn(error, 1).at(0) : cancelled.details[0];
-  const unfinished: UnfinishedStep | undefined = typeof details === 'object' && details !== null ? details : undefined;
+  const unfinished: UnfinishedStep | undefined = stepDetailsIn(error);
   if (timeoutIn(error) === undefined) return unfinished;
   const isPublished = unfinished?.published === true || isAfterPublication(lastHeartbeatDetailsIn(error));
   return isPublished ? { published: true } : undefined;
+}
+
+/** What a failed or cancelled activity says besides its failure. */
+export function stepDetailsIn(error: unknown): object | undefined {
+  const cancelled = causesOf(error).find((cause) => cause instanceof CancelledFailure);
+  const details: unknown = cancelled === undefined ? detailsIn(error, 1).at(0) : cancelled.details[0];
+  return typeof details === 'object' && details !== null ? details : undefined;
 }
 
 function isAfterPublication(heartbeatDetails: unknown): boolean {

@@ -65,6 +65,13 @@ export const REQUESTS_HANDED_OVER = 'requests-handed-over';
 export const ALSO_PUBLISHED = 'also-published';
 
 /**
+ * `certificateIssuance`: the activity that places an order goes on to fulfill it (`placeOrder` with `fulfill`). Asked for only by
+ * orders whose records do not stay in the zone. A worker that does not know it goes on with no order by itself, and fails the task
+ * that follows one that another worker has fulfilled, until a worker takes it that does.
+ */
+export const FULFILL_WITH_PLACEMENT = 'fulfill-with-placement';
+
+/**
  * Names of the `patched` markers in workflow code, oldest first. Each is a change of commands that runs in progress do
  * not take part in (docs/decisions/upgrades.md). test/workflows/replay.test.ts compares the list with the histories.
  */
@@ -86,6 +93,7 @@ export const PATCHES = [
   REQUESTS_HANDED_OVER,
   FIRST_TASK,
   ALSO_PUBLISHED,
+  FULFILL_WITH_PLACEMENT,
 ] as const satisfies readonly string[];
 
 /**
@@ -96,9 +104,9 @@ export const PATCHES_IN_INPUT = 'patches-in-input';
 
 /**
  * Patches that every version knows which may run beside this one, or before it during an upgrade: one that does not would run a
- * new cluster without the patch, and leave no marker that says so.
+ * new cluster without the patch, and leave no marker that says so. With {@link FULFILL_WITH_PLACEMENT}, that has the same commands.
  */
-const GIVEN_PATCHES: readonly string[] = [FIRST_TASK, FULFILL_ORDER];
+const GIVEN_PATCHES: readonly string[] = [FIRST_TASK, FULFILL_ORDER, FULFILL_WITH_PLACEMENT];
 
 /**
  * Those that the run of a new cluster, and its orders, have by their input. Each asked for by a marker is two events more, and a
@@ -119,7 +127,7 @@ export function patchesOfInput(given: unknown): readonly string[] | undefined {
 
 /** Those among them that are of orders. */
 export function patchesOfOrders(given: readonly string[] | undefined): readonly string[] | undefined {
-  return given?.filter((name) => name === FULFILL_ORDER);
+  return given?.filter((name) => name === FULFILL_ORDER || name === FULFILL_WITH_PLACEMENT);
 }
 
 /** Lower-case words joined by hyphens. @returns undefined when the text does not have that form. */

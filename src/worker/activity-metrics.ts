@@ -3,7 +3,12 @@ import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import type { ActivityInterceptors } from '@temporalio/worker';
 import { z } from 'zod';
 import type { FinalizerOutcome, RequestObservation } from '../contract/activities/kubernetes.ts';
-import type { FulfilledOrder, FulfillOrderInput } from '../contract/activities/order.ts';
+import type {
+  FulfilledOrder,
+  FulfilledPlacement,
+  FulfillOrderInput,
+  OrderPlacementInput,
+} from '../contract/activities/order.ts';
 import type { Activities } from '../contract/activities.ts';
 import { isFailureCode } from '../failures/failure.ts';
 import type { Metrics } from '../observability/metrics.ts';
@@ -44,6 +49,13 @@ export function createActivityMetricsInterceptor(
           observe(true);
           if (activity === 'fulfillOrder')
             recordFulfillment(metrics, onIssued, input.args[0] as FulfillOrderInput, result as FulfilledOrder);
+          if (activity === 'placeOrder')
+            recordPlacement(
+              metrics,
+              onIssued,
+              input.args[0] as OrderPlacementInput | undefined,
+              result as Partial<FulfilledPlacement> | undefined,
+            );
           if (activity === 'removeFinalizer') recordFinalizer(metrics, result as FinalizerOutcome, input.args[1]);
           if (activity === 'applyCertificateRequest') recordObjectWrite(metrics, result as RequestObservation);
           if (activity === 'applyCertificateRequests' || activity === 'evaluateInFirstTask')
@@ -89,11 +101,23 @@ function recordIssuance(metrics: Metrics, onIssued: () => void, { report }: Repo
 function recordFulfillment(
   metrics: Metrics,
   onIssued: () => void,
-  { reportTerms }: FulfillOrderInput,
+  { reportTerms }: Pick<FulfillOrderInput, 'reportTerms'>,
   { reported }: FulfilledOrder,
 ): void {
   if (reported === undefined) return;
   countIssued(metrics, onIssued, reportTerms?.isRenewal === true ? 'renew' : 'create');
+}
+
+/** The order may have been placed only. */
+function recordPlacement(
+  metrics: Metrics,
+  onIssued: () => void,
+  input: OrderPlacementInput | undefined,
+  result: Partial<FulfilledPlacement> | undefined,
+): void {
+  const { fulfill } = input ?? {};
+  if (fulfill !== undefined && result?.fulfilled !== undefined)
+    recordFulfillment(metrics, onIssued, fulfill, result.fulfilled);
 }
 
 function countIssued(metrics: Metrics, onIssued: () => void, action: 'create' | 'renew'): void {

@@ -65,6 +65,9 @@ import { listCompletedIssuances } from './list-completed-issuances.ts';
 import { listIssuancesOfSet } from './list-issuances-of-set.ts';
 import { createManagementClusterCheck } from './management-cluster-check.ts';
 
+/** Of the heartbeat that an order waits for before it goes on. */
+const CONFIRM_TIMEOUT_MS = 3_000;
+
 /** The activities, their interceptors, and the end of what they use. */
 export interface ComposedActivities extends Required<Pick<WorkerOptions, 'interceptors'>> {
   readonly activities: Activities;
@@ -278,6 +281,8 @@ export function composeActivities(
         dns: createDnsSteps(dns, dnsDeps),
         verifyPropagation: createVerifyPropagation(propagation, acme),
         verifyStanding: createVerifyStanding(propagation, acme),
+        confirmHeartbeat: (taskToken, details) =>
+          client.withDeadline(Date.now() + CONFIRM_TIMEOUT_MS, () => client.activity.heartbeat(taskToken, details)),
         onStep: (step, seconds) => metrics.issuanceStepDuration.observe({ step }, seconds),
       }),
       ...createWatchActivities({

@@ -4,7 +4,13 @@ import { expect, test } from 'vitest';
 import { renew } from '../../src/contract/cluster-certificates.ts';
 import { clusterMemo } from '../../src/contract/cluster-memo.ts';
 import { clusterWorkflowId, issuanceWorkflowId } from '../../src/contract/ids.ts';
-import { FIRST_TASK, FULFILL_ORDER, givenPatches, RENEWAL_REQUESTS } from '../../src/contract/patches.ts';
+import {
+  FIRST_TASK,
+  FULFILL_ORDER,
+  FULFILL_WITH_PLACEMENT,
+  givenPatches,
+  RENEWAL_REQUESTS,
+} from '../../src/contract/patches.ts';
 import { patchAttribute } from '../../src/contract/search-attributes.ts';
 import type { clusterCertificates } from '../../workflows/cluster-certificates.ts';
 import { Gate } from '../support/faults/gate.ts';
@@ -33,9 +39,10 @@ test.each([
     'too many, of a later version, and no text',
     [...Array.from({ length: 10_000 }, () => FULFILL_ORDER), 'of-a-later-version', 7],
     [FULFILL_ORDER, FIRST_TASK],
-    [FULFILL_ORDER],
+    [FULFILL_ORDER, FULFILL_WITH_PLACEMENT],
   ],
-  ['no list', FULFILL_ORDER, [FIRST_TASK], [FULFILL_ORDER]],
+  // Each marker names those before it.
+  ['no list', FULFILL_ORDER, [FIRST_TASK], [FULFILL_ORDER, FULFILL_ORDER, FULFILL_WITH_PLACEMENT]],
 ])('patches of an input that are %s hold up no run and no order', async (_what, patches, ofRun, ofOrder) => {
   await withHarness(async (harness) => {
     const { env } = harness;

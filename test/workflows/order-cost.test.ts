@@ -33,16 +33,25 @@ async function issue(harness: WorkflowHarness): Promise<ClusterView> {
   return view;
 }
 
-test('an order has 17 events and two activities, and the run of its cluster 19 and none', async () => {
+test('an order has 11 events and one activity, and the run of its cluster 19 and none', async () => {
   await withHarness(async (harness) => {
     harness.doubles.reportsIssued = true;
     const { identity } = await issue(harness);
     const order = await costOf(harness, issuanceWorkflowId(identity, 'primary', 1));
-    expect(order).toMatchObject({ events: 17, tasks: 3, activities: ['placeOrder', 'fulfillOrder'] });
+    expect(order).toMatchObject({ events: 11, tasks: 2, activities: ['placeOrder'] });
     const cluster = await costOf(harness, clusterWorkflowId(identity));
     expect(cluster).toMatchObject({ events: 19, tasks: 3, activities: [] });
     expect(order.bytes + cluster.bytes).toBeLessThanOrEqual(MAX_BYTES);
     expect(harness.doubles.reports.map(({ state, event }) => [state, event?.reason])).toEqual([['Ready', 'Issued']]);
+  });
+});
+
+test('an order that is not fulfilled with its placement has 17 events and two activities', async () => {
+  await withHarness(async (harness) => {
+    harness.doubles.fulfillsWithPlacement = false;
+    const { identity } = await issue(harness);
+    const order = await costOf(harness, issuanceWorkflowId(identity, 'primary', 1));
+    expect(order).toMatchObject({ events: 17, tasks: 3, activities: ['placeOrder', 'fulfillOrder'] });
   });
 });
 

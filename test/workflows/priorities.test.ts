@@ -55,6 +55,8 @@ test('an order is completed before another cluster is begun, however long that w
     const placed = new Gate();
     const ran: string[] = [];
     harness.doubles.evaluatesInFirstTask = false;
+    // As where it takes waits.
+    harness.doubles.fulfillsWithPlacement = false;
     harness.doubles.before = async (activity) => {
       if (!OF_AN_ORDER.includes(activity)) return;
       const isFirst = (currentWorkflowId() ?? '').includes(first.identity.uid);
@@ -110,6 +112,7 @@ test('a deletion goes before new clusters', async () => {
 test('an order is placed after those under way, a renewal before a new cluster, and an urgent one first', async () => {
   await withHarness(async (harness) => {
     const { doubles, env } = harness;
+    doubles.fulfillsWithPlacement = false;
     const view = clusterView();
     const handle = await harness.start(view);
     const prioritiesOf = async (count: number) => {

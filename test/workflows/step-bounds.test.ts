@@ -95,6 +95,7 @@ test('an order whose own status may have come later is reported again, without a
   await withHarness(async (harness) => {
     const { doubles, env } = harness;
     doubles.reportsIssued = true;
+    doubles.fulfillsWithPlacement = false;
     let attempts = 0;
     doubles.override('verifyPropagation', async ({ records }) => {
       attempts += 1;

@@ -1,10 +1,12 @@
-import type { PlacedOrder } from '../../src/contract/activities/acme.ts';
+import type { FulfilledOrder, FulfillmentTerms, UnfulfilledOrder } from '../../src/contract/activities/order.ts';
 import type { OwnershipProof, SealedTxtRecord } from '../../src/contract/activities/txt-records.ts';
-import type { CertificateIssuanceResult } from '../../src/contract/certificate-issuance.ts';
+import type { CertificateIssuanceInput, CertificateIssuanceResult } from '../../src/contract/certificate-issuance.ts';
+import { FULFILL_WITH_PLACEMENT, patchesOfInput } from '../../src/contract/patches.ts';
 import { withinBytes } from '../../src/contract/within-bytes.ts';
 import { counted } from '../../src/failures/counted.ts';
 import { fulfillOrder } from '../activities.ts';
 import { unfinishedStepIn } from '../failures.ts';
+import { hasPatch } from '../has-patch.ts';
 import { describeZones } from './describe.ts';
 import type { IssuanceState } from './issuance-state.ts';
 import { atTurn, CombinedSteps } from './order-steps.ts';
@@ -22,6 +24,14 @@ export class FulfillmentSteps extends CombinedSteps {
     this.#state = state;
   }
 
+  terms(otherRecords: readonly SealedTxtRecord[]): FulfillmentTerms | undefined {
+    const { input } = this.#state;
+    // What stays in the zone has a plan of its own.
+    if (input.persistentRecords !== undefined && input.persistentRecords.length > 0) return undefined;
+    if (!hasPatch(FULFILL_WITH_PLACEMENT, patchesOfInput(input.patches))) return undefined;
+    return { ...termsOf(input), otherRecords };
+  }
+
   /** Records that stay in the zone are published, or found there, in an activity of their own. */
   override async prove(proofs: readonly SealedTxtRecord[]): Promise<void> {
     this.#keepsRecords = proofs.some(({ persistent }) => persistent === true);
@@ -29,16 +39,15 @@ export class FulfillmentSteps extends CombinedSteps {
   }
 
   override async complete(
-    order: PlacedOrder,
+    order: UnfulfilledOrder,
     ownershipProof: OwnershipProof | undefined,
     otherRecords: readonly SealedTxtRecord[],
     withdraw: (isIssued: boolean) => Promise<void>,
   ): Promise<CertificateIssuanceResult> {
     if (this.#keepsRecords) return await super.complete(order, ownershipProof, otherRecords, withdraw);
-    const { orderUrl, caHost, challenges, failover } = order;
+    const { orderUrl, caHost, challenges, failover, begun } = order;
     const state = this.#state;
-    const { cluster, bundleName, dnsNames, commonName, request, secretName, secretMissing, zone } = state.input;
-    const { reportTerms, skipCanary, returnReplaced, returnWindow } = state.input;
+    const { cluster, bundleName, dnsNames, request, secretName, zone } = state.input;
     const records = challenges.map(({ record }) => record);
     const what = counted(records.length, 'TXT record');
     const proof = [
@@ -54,7 +63,7 @@ export class FulfillmentSteps extends CombinedSteps {
     let isWithdrawn = false;
     let isIssued = false;
     try {
-      const { certificateUrl, installed, withdrawn, installedAt, reported } = await atTurn(
+      const fulfilled = await atTurn(
         state,
         what,
         async (waitingSince) => {
@@ -64,25 +73,19 @@ export class FulfillmentSteps extends CombinedSteps {
           try {
             return await fulfillOrder.executeWithOptions({ summary: withinBytes(steps, MAX_SUMMARY_BYTES) }, [
               {
+                ...termsOf(state.input),
                 cluster,
                 bundleName,
                 orderUrl,
                 caHost,
                 failover,
                 challenges,
-                zone,
                 otherRecords,
                 dnsNames,
-                commonName,
-                request,
-                secretName,
-                secretMissing,
-                skipCanary,
-                reportTerms,
-                returnReplaced,
-                returnWindow,
                 ownershipProof,
                 waitingSince,
+                // After a wait for its turn, there is nothing to go on with.
+                begun: waitingSince === undefined ? begun : undefined,
               },
             ]);
           } catch (error) {
@@ -92,16 +95,41 @@ export class FulfillmentSteps extends CombinedSteps {
             throw error;
           }
         },
+        begun?.begunAt,
       );
-      isWithdrawn = withdrawn;
+      isWithdrawn = fulfilled.withdrawn;
       isIssued = true;
       state.mayBeIssued = false;
-      const { replaced, suggestedWindow, seal, ...certificate } = installed;
-      const { serialNumber, notAfter } = certificate;
-      const issued = { certificateUrl, serialNumber, notAfter, seal };
-      return { certificate, issued, replaced, suggestedWindow, caHost, failover, orderUrl, installedAt, reported };
+      return issuanceResult(order, fulfilled);
     } finally {
       if (!isWithdrawn) await withdraw(isIssued);
     }
   }
+}
+
+/** What the workflow of a fulfilled order ends with. */
+export function issuanceResult(
+  { orderUrl, caHost, failover }: Pick<UnfulfilledOrder, 'orderUrl' | 'caHost' | 'failover'>,
+  { certificateUrl, installed, installedAt, reported }: FulfilledOrder,
+): CertificateIssuanceResult {
+  const { replaced, suggestedWindow, seal, ...certificate } = installed;
+  const { serialNumber, notAfter } = certificate;
+  const issued = { certificateUrl, serialNumber, notAfter, seal };
+  return { certificate, issued, replaced, suggestedWindow, caHost, failover, orderUrl, installedAt, reported };
+}
+
+function termsOf(input: CertificateIssuanceInput): Omit<FulfillmentTerms, 'otherRecords'> {
+  const { commonName, request, secretName, secretMissing, zone, skipCanary } = input;
+  const { reportTerms, returnReplaced, returnWindow } = input;
+  return {
+    zone,
+    commonName,
+    request,
+    secretName,
+    secretMissing,
+    skipCanary,
+    reportTerms,
+    returnReplaced,
+    returnWindow,
+  };
 }

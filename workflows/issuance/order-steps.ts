@@ -1,6 +1,6 @@
 import { isCancellation, sleep } from '@temporalio/workflow';
-import type { PlacedOrder } from '../../src/contract/activities/acme.ts';
 import type { VerifiedPropagation } from '../../src/contract/activities/dns.ts';
+import type { FulfillmentTerms, UnfulfilledOrder } from '../../src/contract/activities/order.ts';
 import type { OwnershipProof, SealedTxtRecord } from '../../src/contract/activities/txt-records.ts';
 import type { CertificateIssuanceResult } from '../../src/contract/certificate-issuance.ts';
 import { counted } from '../../src/failures/counted.ts';
@@ -16,6 +16,8 @@ const MAX_QUEUE_MS = 2 * 60 * 60_000;
 export interface OrderSteps {
   /** Whether {@link complete} leaves persistent records in the zone. */
   readonly canKeepRecords: boolean;
+  /** What `placeOrder` needs to go on with its order by itself; undefined: it does not. @param otherRecords as for `complete`. */
+  terms?(otherRecords: readonly SealedTxtRecord[]): FulfillmentTerms | undefined;
   /** @param ownershipOf names whose ownership records these are: the result has the proof. */
   publishAndVerify(records: readonly SealedTxtRecord[], ownershipOf?: readonly string[]): Promise<VerifiedPropagation>;
   /** Publishes and verifies the records of challenges, unless `complete` does. */
@@ -25,7 +27,7 @@ export interface OrderSteps {
    * @param withdraw to be called once at most, with whether the certificate is in its Secret; never throws.
    */
   complete(
-    order: PlacedOrder,
+    order: UnfulfilledOrder,
     ownershipProof: OwnershipProof | undefined,
     otherRecords: readonly SealedTxtRecord[],
     withdraw: (isIssued: boolean) => Promise<void>,
@@ -74,7 +76,7 @@ export class CombinedSteps implements OrderSteps {
   }
 
   async complete(
-    { orderUrl, caHost, challenges, failover }: PlacedOrder,
+    { orderUrl, caHost, challenges, failover }: UnfulfilledOrder,
     ownershipProof: OwnershipProof | undefined,
     otherRecords: readonly SealedTxtRecord[],
     withdraw: (isIssued: boolean) => Promise<void>,
@@ -123,16 +125,21 @@ export class CombinedSteps implements OrderSteps {
   }
 }
 
-/** Publishes when it is the zone's turn. @param publish gets the instant since which it waits (RFC 3339). */
+/**
+ * Publishes when it is the zone's turn. @param publish gets the instant since which it waits (RFC 3339).
+ * @param begunAt when it was first tried (RFC 3339), if that was before.
+ */
 export async function atTurn<T>(
   state: IssuanceState,
   what: string,
   publish: (waitingSince: string | undefined) => Promise<T>,
+  begunAt?: string,
 ): Promise<T> {
   const { zoneName } = state.input.zone;
-  const since = Date.now();
+  const since = begunAt === undefined ? Date.now() : Date.parse(begunAt);
+  let waits = false;
   for (;;) {
-    const waitingSince = Date.now() > since ? new Date(since).toISOString() : undefined;
+    const waitingSince = waits ? new Date(since).toISOString() : undefined;
     try {
       return await publish(waitingSince);
     } catch (error) {
@@ -143,6 +150,7 @@ export async function atTurn<T>(
       }
       state.show(`${turn.message} ${what} of ${zoneName} wait until ${turn.at.toISOString()}.`);
       await sleep(Math.max(1, turn.at.getTime() - Date.now()), { summary: `wait for a turn in ${zoneName}` });
+      waits = true;
     }
   }
 }

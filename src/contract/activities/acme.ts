@@ -39,7 +39,7 @@ export interface OrderTurn {
   readonly at: string;
 }
 
-/** Input of `placeOrder`. */
+/** What is to be ordered: input of `placeOrder`. */
 export interface PlaceOrderInput extends BundleRef {
   /** Directory host of the CA that the order was decided for; with an account of another one, nothing is ordered. */
   readonly caHost?: string;
@@ -189,7 +189,6 @@ export interface StillServed {
 
 /** The CA (RFC 8555). Some also read and write the Secrets with the keys, so that no key leaves the worker. */
 export interface AcmeActivities {
-  placeOrder(input: PlaceOrderInput): Promise<PlacedOrder>;
   /** Returns once every authorization is valid. */
   answerChallenges(input: AnswerChallengesInput): Promise<void>;
   /** Answers the challenges of an order at the staging CA and finalizes it. Nothing of it is kept. */

@@ -1,6 +1,13 @@
 /** The activities that take an order through several steps in a row. */
 import type { ZoneTarget } from '../../clusters/zone-target.ts';
-import type { FinalizeOrderInput, InstallCertificateInput, InstalledCertificate, PlacedOrder } from './acme.ts';
+import type { FailureInfo } from '../../failures/failure.ts';
+import type {
+  FinalizeOrderInput,
+  InstallCertificateInput,
+  InstalledCertificate,
+  PlacedOrder,
+  PlaceOrderInput,
+} from './acme.ts';
 import type { PublishTxtRecordsInput, VerifiedPropagation, VerifyPropagationInput } from './dns.ts';
 import type { RequestObservation } from './kubernetes.ts';
 import type { SealedTxtRecord } from './txt-records.ts';
@@ -44,6 +51,58 @@ export interface FulfillOrderInput extends CompleteOrderInput, Pick<PublishTxtRe
   readonly failover?: string;
   /** Absent: the status is left to the workflow. */
   readonly reportTerms?: ReportTerms;
+  /** Absent: `placeOrder` has not begun. */
+  readonly begun?: BegunFulfillment;
+}
+
+/** An attempt of `placeOrder` at fulfilling its order, which counts as the first attempt of `fulfillOrder`. */
+export interface BegunFulfillment {
+  /** What it recorded last; not trusted. */
+  readonly recorded?: unknown;
+  /** When it began (RFC 3339), and the order to wait for its turn; absent: it is not known. */
+  readonly begunAt?: string;
+  /** How it ended; absent: it was interrupted. */
+  readonly failure?: FailureInfo;
+  readonly unfinished?: UnfinishedStep;
+  /** The failure is not to be retried by Temporal. */
+  readonly isFinal?: true;
+}
+
+/** What `placeOrder` needs to fulfill its order. */
+export type FulfillmentTerms = Omit<
+  FulfillOrderInput,
+  keyof PlaceOrderInput | keyof PlacedOrder | 'waitingSince' | 'begun'
+>;
+
+/** Input of `placeOrder`. */
+export interface OrderPlacementInput extends PlaceOrderInput {
+  /** Go on to fulfill it, where its records do not stay in the zone; absent: leave that to `fulfillOrder`. */
+  readonly fulfill?: FulfillmentTerms;
+}
+
+/** Result of `placeOrder` for an order that is not fulfilled. */
+export interface UnfulfilledOrder extends PlacedOrder {
+  /** With `fulfill`, where it began. */
+  readonly begun?: BegunFulfillment;
+  /** Of an order of an attempt before, which this one replaces: they may be in the zone. */
+  readonly leftRecords?: readonly SealedTxtRecord[];
+}
+
+/**
+ * Result of `placeOrder` for an order that it has fulfilled. It has no `challenges`: a worker that does not know of this result
+ * fails its task, and does not fulfill the order again.
+ */
+export interface FulfilledPlacement extends Pick<PlacedOrder, 'orderUrl' | 'caHost' | 'failover'> {
+  readonly fulfilled: FulfilledOrder;
+  /** Of the challenges; absent: they are withdrawn. */
+  readonly leftRecords?: readonly SealedTxtRecord[];
+}
+
+/** `details[1]` of a failed, and `details[0]` of a cancelled `placeOrder` after an attempt that may have begun to fulfill. */
+export interface UnfinishedPlacement extends Pick<PlacedOrder, 'orderUrl'> {
+  readonly caHost?: string;
+  /** Those that are known to be published, or about to be. */
+  readonly records?: readonly SealedTxtRecord[];
 }
 
 /** Result of `fulfillOrder`. */
@@ -67,6 +126,14 @@ export interface UnfinishedStep {
  * name it (`step`). Each step is as the activity of that name.
  */
 export interface OrderActivities {
+  /**
+   * Places an order for exactly these names, or resumes an earlier one; with `fulfill`, then does as `fulfillOrder`. That fails
+   * no attempt: what is left is for `fulfillOrder`, which continues there, with the priority of an order under way.
+   * @throws `kubernetes/notAskedFor` for names that the bundle does not have, and for a standalone request whose
+   * control of the names was not verified; `acme/caChanged` when the account is not of `caHost`; with
+   * {@link UnfinishedPlacement} after an attempt that was interrupted.
+   */
+  placeOrder(input: OrderPlacementInput): Promise<UnfulfilledOrder | FulfilledPlacement>;
   /** `publishTxtRecords`, then `verifyPropagation`. @throws with {@link UnfinishedStep}. */
   publishAndVerify(input: PublishAndVerifyInput): Promise<VerifiedPropagation>;
   /**

@@ -1,6 +1,5 @@
 /** The rollover of the account key: interrupted anywhere, no key that the CA knows is lost, and orders go on. */
 import { beforeEach, describe, expect, it } from 'vitest';
-import { createAcmeActivities } from '../../../activities/acme.ts';
 import { parseAccountKey } from '../../../src/acme/account.ts';
 import { fetchAccount } from '../../../src/acme/account-object.ts';
 import { CaList } from '../../../src/acme/ca-list.ts';
@@ -8,14 +7,13 @@ import { type AccountStore, AcmeClientSource } from '../../../src/acme/client-so
 import { placeNewOrder } from '../../../src/acme/order.ts';
 import { Signer } from '../../../src/acme/signer.ts';
 import { rollOver, rolloverProgress } from '../../../src/cli/account/roll-over.ts';
-import type { AcmeActivities } from '../../../src/contract/activities/acme.ts';
 import type { KubernetesApi } from '../../../src/kubernetes/api/kubernetes-api.ts';
 import { readAccountSecret } from '../../../src/kubernetes/objects/account-secret.ts';
 import { ACCOUNT_SECRET, createOperatorSettings } from '../../../src/kubernetes/objects/operator-settings.ts';
 import { SECRETS } from '../../../src/kubernetes/objects/resources.ts';
 import { newAccount, newAccountKey } from '../../support/acme/account.ts';
 import { uniqueDnsNames } from '../../support/acme/harness.ts';
-import { runAcmeActivity } from '../../support/acme/run-activity.ts';
+import { type AcmeSteps, createAcmeSteps, runAcmeActivity } from '../../support/acme/run-activity.ts';
 import { useIssuance } from '../../support/acme/use-issuance.ts';
 import { failureOf } from '../../support/temporal/run-activity.ts';
 
@@ -26,7 +24,7 @@ let accountUrl: string;
 let madeKeys: number;
 let warnings: string[];
 /** A worker that has used the account before. */
-let worker: { readonly source: AcmeClientSource; readonly activities: AcmeActivities };
+let worker: { readonly source: AcmeClientSource; readonly activities: AcmeSteps };
 beforeEach(async () => {
   const { managementCluster, lab } = issuance();
   namespace = await managementCluster.namespace();
@@ -57,7 +55,7 @@ function startWorker(sources: AcmeClientSource[] = []): typeof worker {
     warnings.push(message);
   });
   sources.push(source);
-  return { source, activities: createAcmeActivities({ ...lab.deps(kubernetes), ca: new CaList(source) }) };
+  return { source, activities: createAcmeSteps({ ...lab.deps(kubernetes), ca: new CaList(source) }) };
 }
 
 const order = (source: AcmeClientSource) =>
@@ -188,7 +186,7 @@ describe('a rollover', () => {
 });
 
 describe('an order in progress', () => {
-  const place = (activities: AcmeActivities, resume?: string) =>
+  const place = (activities: AcmeSteps, resume?: string) =>
     runAcmeActivity(activities, 'placeOrder', {
       dnsNames: issuance().dnsNames,
       ...(resume === undefined ? {} : { resume }),
@@ -225,7 +223,7 @@ describe('an order in progress', () => {
     await source.close();
   });
 
-  async function complete(activities: AcmeActivities, placed: Awaited<ReturnType<typeof place>>): Promise<void> {
+  async function complete(activities: AcmeSteps, placed: Awaited<ReturnType<typeof place>>): Promise<void> {
     if (placed.challenges.length > 0) await runAcmeActivity(activities, 'answerChallenges', placed);
     const input = issuance().finalizeInput(placed);
     const { certificateUrl } = await runAcmeActivity(activities, 'finalizeOrder', input);

@@ -63,11 +63,7 @@ test('a second request for the same names verifies its own TXT records and answe
   const second = await createRequest(lab(), 'also-mine', { namespace: 'mine', dnsNames: first.dnsNames });
   await waitUntilCertified(lab(), second);
   const order = issuanceWorkflowId(second.identity, 'also-mine', 1);
-  expect((await activitiesOf(lab(), order)).map(({ type }) => type).toSorted()).toEqual([
-    'fulfillOrder',
-    'placeOrder',
-    'publishAndVerify',
-  ]);
+  expect((await activitiesOf(lab(), order)).map(({ type }) => type)).toEqual(['publishAndVerify', 'placeOrder']);
   for (const request of [first, second]) await deleteRequest(lab(), request);
   for (const request of [first, second]) await expectDecommissioned(lab(), request);
 });

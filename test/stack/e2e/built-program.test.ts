@@ -9,7 +9,7 @@ import { buildProgram } from '../../../local/image/built-program.ts';
 import { issuanceWorkflowId } from '../../../src/contract/ids.ts';
 import { waitFor } from '../../support/e2e/checks.ts';
 import { createCluster, deleteCluster, type E2eCluster } from '../../support/e2e/clusters.ts';
-import { expectDecommissioned, waitUntilCertified } from '../../support/e2e/evidence.ts';
+import { activitiesOf, expectDecommissioned, waitUntilCertified } from '../../support/e2e/evidence.ts';
 import { useE2eHarness } from '../../support/e2e/harness.ts';
 import { type OtlpReceiver, startOtlpReceiver } from '../../support/tracing/otlp-receiver.ts';
 import { eventually } from '../../support/vitest/eventually.ts';
@@ -69,6 +69,8 @@ async function expectTraced(cluster: E2eCluster): Promise<void> {
   const workflowId = issuanceWorkflowId(cluster.identity, cluster.bundleName, 1);
   const handle = lab().client.workflow.getHandle(workflowId);
   const { runId } = await handle.describe();
+  const activities = (await activitiesOf(lab(), workflowId)).map(({ type }) => `RunActivity:${type}`);
+  expect(activities).toContain('RunActivity:placeOrder');
   const trace = () => collector.spans.filter(({ traceId }) => traceId === runId.replaceAll('-', ''));
   const name = 'RunWorkflow:certificateIssuance';
   // Spans are sent in batches, in the order in which they end.
@@ -79,7 +81,7 @@ async function expectTraced(cluster: E2eCluster): Promise<void> {
       const names = all.map((span) => span.name);
       const ids = new Set(all.map(({ spanId }) => spanId));
       const roots = all.filter(({ parentSpanId }) => !ids.has(parentSpanId)).map((root) => root.name);
-      const isWhole = [name, 'RunActivity:placeOrder', 'RunActivity:fulfillOrder'].every((one) => names.includes(one));
+      const isWhole = [name, ...activities].every((one) => names.includes(one));
       return isWhole && roots.join() === name;
     },
   );

@@ -53,7 +53,9 @@ beforeAll(async () => {
     (state) => state === 'Waiting',
   );
   // What the object asks for may be ordered by hand.
-  order = await forger.run('placeOrder', { ...ref(victim), dnsNames: victim.dnsNames });
+  const placed = await forger.run('placeOrder', { ...ref(victim), dnsNames: victim.dnsNames });
+  if ('fulfilled' in placed) throw new TypeError('it was to be placed only');
+  order = placed;
   issued = (await statusOf(lab(), victim)).bundles['primary']?.issued ?? [];
   const requests = new Map<string, KubernetesObject | undefined>();
   for (const one of [victim, web, own]) requests.set(one.name, await getRequest(lab(), one));
@@ -328,6 +330,16 @@ function fulfillmentOf(cluster: E2eCluster): FulfillOrderInput {
 
 test.each(FORGED)('%s is refused', async (_what, forge) => {
   await expect(forge()).rejects.toThrow(NOT_ASKED_FOR);
+});
+
+test('an order that is resumed is not fulfilled for another request, nor in another Secret', async () => {
+  const { zone, otherRecords, request, secretName } = completionOf(victim);
+  for (const forged of [{ request: requestOf(own) }, { secretName: 'another' }]) {
+    const fulfill = { zone, otherRecords, request, secretName, ...forged };
+    const input = { ...ref(victim), dnsNames: victim.dnsNames, resume: order.orderUrl, fulfill };
+    const placed = await forger.run('placeOrder', input);
+    expect(placed).toMatchObject({ orderUrl: order.orderUrl, begun: { failure: { code: 'kubernetes/notAskedFor' } } });
+  }
 });
 
 test('the finalizer of an object that is not being deleted stays', async () => {

@@ -176,7 +176,8 @@ describe('an installed cluster', () => {
 
     const issuance = issuanceWorkflowId(cluster.identity, 'primary', 1);
     const activities = await activitiesOf(lab(), issuance);
-    expect(activities.map(({ type }) => type)).toEqual(['placeOrder', 'fulfillOrder']);
+    // The second one where DNS had the values too late for the first.
+    expect([['placeOrder'], ['placeOrder', 'fulfillOrder']]).toContainEqual(activities.map(({ type }) => type));
     expect(activities.filter(({ summary }) => summary === '')).toEqual([]);
     const metadata = await lab()
       .client.workflow.getHandle(issuance)

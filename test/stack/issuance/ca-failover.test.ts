@@ -1,12 +1,10 @@
 /** Orders that go to a second real CA while the first one fails. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createAcmeActivities } from '../../../activities/acme.ts';
 import { CaList } from '../../../src/acme/ca-list.ts';
 import type { AcmeClientSource } from '../../../src/acme/client-source.ts';
 import { placeNewOrder } from '../../../src/acme/order.ts';
 import type { ObjectRef } from '../../../src/clusters/cluster-identity.ts';
-import type { AcmeActivities } from '../../../src/contract/activities/acme.ts';
 import { CertmanError, type FailureInfo } from '../../../src/failures/failure.ts';
 import type { PreflightStep } from '../../../src/issuance/context.ts';
 import { CERTIFICATE_REQUESTS, FINALIZER, SECRETS } from '../../../src/kubernetes/objects/resources.ts';
@@ -20,7 +18,7 @@ import {
   uniqueDnsNames,
   type WorkerOptions,
 } from '../../support/acme/harness.ts';
-import { runAcmeActivity } from '../../support/acme/run-activity.ts';
+import { type AcmeSteps, createAcmeSteps, runAcmeActivity } from '../../support/acme/run-activity.ts';
 import { isRequestFor } from '../../support/acme/use-issuance.ts';
 import { useManagementCluster } from '../../support/kubernetes/management-cluster.ts';
 import { failureOf } from '../../support/temporal/run-activity.ts';
@@ -32,7 +30,7 @@ const managementCluster = useManagementCluster();
 let first: AcmeHarness;
 let second: AcmeHarness;
 let sources: readonly [AcmeClientSource, AcmeClientSource];
-let activities: AcmeActivities;
+let activities: AcmeSteps;
 let request: ObjectRef;
 let used: string[];
 const opened: AcmeClientSource[] = [];
@@ -59,12 +57,12 @@ beforeEach(async () => {
 });
 
 /** It has seen nothing of the CAs yet. */
-function newWorker(options: WorkerOptions = {}, secondIs: 'fallback' | 'staging' = 'fallback'): AcmeActivities {
+function newWorker(options: WorkerOptions = {}, secondIs: 'fallback' | 'staging' = 'fallback'): AcmeSteps {
   const health = { failoverAfterMs: 0 };
   sources = [caSource(first.server, first.account, { health }), caSource(second.server, second.account, { health })];
   opened.push(...sources);
   used = [];
-  return createAcmeActivities({
+  return createAcmeSteps({
     ...first.deps(managementCluster().certman, options),
     chainGate: options.chainGate ?? trustingGate(first.pebble.rootsFile),
     ca: secondIs === 'fallback' ? new CaList(sources[0], [sources[1]]) : new CaList(sources[0], [], sources[1]),

@@ -2,9 +2,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ApplicationFailure } from '@temporalio/common';
 import { describe, expect, it } from 'vitest';
-import type { AcmeActivities } from '../../../src/contract/activities/acme.ts';
 import { issue, startAcmeHarness, uniqueDnsNames } from '../../support/acme/harness.ts';
-import { runAcmeActivity } from '../../support/acme/run-activity.ts';
+import { type AcmeSteps, runAcmeActivity } from '../../support/acme/run-activity.ts';
 import { isRequestFor, useIssuance } from '../../support/acme/use-issuance.ts';
 import type { Fault } from '../../support/faults/fault-proxy.ts';
 import { failureOf } from '../../support/temporal/run-activity.ts';
@@ -27,9 +26,9 @@ const REQUESTS = [
 const MAX_ATTEMPTS = 6;
 
 /** The activities, each retried as Temporal does: what an attempt recorded, the next one finds. */
-function retried(activities: AcmeActivities): AcmeActivities {
+function retried(activities: AcmeSteps): AcmeSteps {
   const withRetries =
-    (name: keyof AcmeActivities) =>
+    (name: keyof AcmeSteps) =>
     async (input: never): Promise<never> => {
       let recorded: { readonly heartbeatDetails?: unknown } = {};
       const onHeartbeat = (heartbeatDetails: unknown): void => void (recorded = { heartbeatDetails });
@@ -48,8 +47,8 @@ function retried(activities: AcmeActivities): AcmeActivities {
         }
       }
     };
-  const names = Object.keys(activities) as (keyof AcmeActivities)[];
-  return Object.fromEntries(names.map((name) => [name, withRetries(name)])) as unknown as AcmeActivities;
+  const names = Object.keys(activities) as (keyof AcmeSteps)[];
+  return Object.fromEntries(names.map((name) => [name, withRetries(name)])) as unknown as AcmeSteps;
 }
 
 /** Of a new worker, which knows neither directory nor nonce. */

@@ -1,12 +1,11 @@
 import { X509Certificate } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createAcmeActivities } from '../../../activities/acme.ts';
 import { CaList } from '../../../src/acme/ca-list.ts';
 import { AcmeClientSource } from '../../../src/acme/client-source.ts';
 import type { IssuedCertificate } from '../../../src/certificates/certificate-facts.ts';
 import type { ObjectRef } from '../../../src/clusters/cluster-identity.ts';
-import type { AcmeActivities, RevocationEntry } from '../../../src/contract/activities/acme.ts';
+import type { RevocationEntry } from '../../../src/contract/activities/acme.ts';
 import { CertmanError } from '../../../src/failures/failure.ts';
 import { StandaloneOrders } from '../../../src/issuance/standalone-orders.ts';
 import { annotate } from '../../../src/kubernetes/objects/annotate.ts';
@@ -29,7 +28,7 @@ import {
   trustingGate,
   uniqueDnsNames,
 } from '../../support/acme/harness.ts';
-import { runAcmeActivity } from '../../support/acme/run-activity.ts';
+import { type AcmeSteps, createAcmeSteps, runAcmeActivity } from '../../support/acme/run-activity.ts';
 import { forgedKeyOf } from '../../support/certificates/forged-key.ts';
 import { selfSigned } from '../../support/certificates/self-signed.ts';
 import { createRequest, requestSpec, useManagementCluster } from '../../support/kubernetes/management-cluster.ts';
@@ -38,7 +37,7 @@ import { failureOf } from '../../support/temporal/run-activity.ts';
 
 const managementCluster = useManagementCluster();
 let lab: AcmeHarness;
-let activities: AcmeActivities;
+let activities: AcmeSteps;
 let request: ObjectRef;
 
 beforeAll(async () => {
@@ -337,7 +336,7 @@ describe('revoking at decommission', () => {
       accounts: { account: () => Promise.reject(missing), invalidate: () => undefined },
       userAgent: 'certman/test',
     });
-    const without = createAcmeActivities({
+    const without = createAcmeSteps({
       ca: new CaList(source),
       kubernetes: managementCluster().certman,
       settings: { keyType: 'p-256' },

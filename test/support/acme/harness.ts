@@ -1,6 +1,6 @@
 /** The ACME activities of a worker, on a real CA behind a fault proxy and on a management cluster with certman's own rights. */
 
-import { type AcmeActivityDeps, createAcmeActivities } from '../../../activities/acme.ts';
+import type { AcmeActivityDeps } from '../../../activities/acme.ts';
 import type { PebbleOptions } from '../../../local/stack/parts/pebble.ts';
 import type { StoredAccount } from '../../../src/acme/account.ts';
 import { CaList } from '../../../src/acme/ca-list.ts';
@@ -8,7 +8,7 @@ import type { AcmeClientSource } from '../../../src/acme/client-source.ts';
 import type { KeyType } from '../../../src/acme/private-key.ts';
 import type { CertificateFacts } from '../../../src/certificates/certificate-facts.ts';
 import type { ClusterIdentity, ClusterRef, ObjectRef } from '../../../src/clusters/cluster-identity.ts';
-import type { AcmeActivities, PlacedOrder } from '../../../src/contract/activities/acme.ts';
+import type { PlacedOrder } from '../../../src/contract/activities/acme.ts';
 import type { BundleRef } from '../../../src/contract/activities/bundle-ref.ts';
 import { ChallengeDelegation } from '../../../src/dns/challenge-delegation.ts';
 import { ChainGate, type ChainGateOptions } from '../../../src/issuance/chain-gate.ts';
@@ -22,7 +22,7 @@ import { PEBBLE_CONNECTIONS } from '../faults/upstream.ts';
 import { eventually } from '../vitest/eventually.ts';
 import { caSource, newAccount } from './account.ts';
 import { type Pebble, startPebble } from './pebble.ts';
-import { ANY_BUNDLE, runAcmeActivity } from './run-activity.ts';
+import { type AcmeSteps, ANY_BUNDLE, createAcmeSteps, runAcmeActivity } from './run-activity.ts';
 
 export interface AcmeHarness {
   readonly pebble: Pebble;
@@ -33,7 +33,7 @@ export interface AcmeHarness {
   /** What the activities of a new worker need. */
   deps(kubernetes: KubernetesApi, options?: WorkerOptions): AcmeActivityDeps;
   /** Of a new worker. */
-  activities(kubernetes: KubernetesApi, options?: WorkerOptions): AcmeActivities;
+  activities(kubernetes: KubernetesApi, options?: WorkerOptions): AcmeSteps;
   stop(): Promise<void>;
 }
 
@@ -88,7 +88,7 @@ export async function startAcmeHarness(settings: PebbleOptions = {}): Promise<Ac
     account,
     source: openSource(account),
     deps,
-    activities: (kubernetes, options) => createAcmeActivities(deps(kubernetes, options)),
+    activities: (kubernetes, options) => createAcmeSteps(deps(kubernetes, options)),
     stop: async () => {
       await Promise.all(sources.map((source) => source.close()));
       await proxy.close();
@@ -141,7 +141,7 @@ export function asStandalone({ cluster, bundleName }: BundleRef): BundleRef {
 
 /** Runs all steps of an issuance. */
 export async function issue(
-  activities: AcmeActivities,
+  activities: AcmeSteps,
   request: ObjectRef,
   dnsNames: readonly string[],
   publish: (order: PlacedOrder) => Promise<void> = () => Promise.resolve(),

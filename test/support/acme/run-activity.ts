@@ -1,6 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ApplicationFailure } from '@temporalio/common';
-import type { AcmeActivities } from '../../../src/contract/activities/acme.ts';
+import { type AcmeActivityDeps, createAcmeActivities } from '../../../activities/acme.ts';
+import { placeAlone } from '../../../activities/order-placement.ts';
+import { wrapActivity } from '../../../activities/wrap-activity.ts';
+import type { AcmeActivities, PlacedOrder, PlaceOrderInput } from '../../../src/contract/activities/acme.ts';
 import type { BundleRef } from '../../../src/contract/activities/bundle-ref.ts';
 import { type Attempt, runActivity } from '../temporal/run-activity.ts';
 
@@ -16,17 +19,28 @@ export const ANY_BUNDLE: BundleRef = {
   bundleName: 'primary',
 };
 
-type Input<Name extends keyof AcmeActivities> = Parameters<AcmeActivities[Name]>[0];
+/** The activities at the CA, and `placeOrder`, which fulfills no order here. */
+export interface AcmeSteps extends AcmeActivities {
+  placeOrder(input: PlaceOrderInput): Promise<PlacedOrder>;
+}
+
+/** Creates them as a worker does. */
+export function createAcmeSteps(deps: AcmeActivityDeps): AcmeSteps {
+  const placeOrder = wrapActivity((input: PlaceOrderInput) => placeAlone(deps, input));
+  return { ...createAcmeActivities(deps), placeOrder };
+}
+
+type Input<Name extends keyof AcmeSteps> = Parameters<AcmeSteps[Name]>[0];
 
 /** Runs an ACME activity by name, for {@link ANY_BUNDLE} by default. */
-export async function runAcmeActivity<Name extends keyof AcmeActivities>(
-  activities: AcmeActivities,
+export async function runAcmeActivity<Name extends keyof AcmeSteps>(
+  activities: AcmeSteps,
   name: Name,
   given: Omit<Input<Name>, keyof BundleRef> & Partial<BundleRef>,
   { once = false, ...first }: AcmeAttempt = {},
-): Promise<Awaited<ReturnType<AcmeActivities[Name]>>> {
+): Promise<Awaited<ReturnType<AcmeSteps[Name]>>> {
   const input = { ...ANY_BUNDLE, ...given };
-  type Result = Awaited<ReturnType<AcmeActivities[Name]>>;
+  type Result = Awaited<ReturnType<AcmeSteps[Name]>>;
   // TypeScript does not relate input and result of a union of functions.
   const activity = activities[name] as unknown as (given: typeof input) => Promise<Result>;
   let recorded: { readonly heartbeatDetails?: unknown } = {};

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, beforeEach } from 'vitest';
 import type { PebbleOptions } from '../../../local/stack/parts/pebble.ts';
 import type { ClusterIdentity, ObjectRef } from '../../../src/clusters/cluster-identity.ts';
-import type { AcmeActivities, PlacedOrder } from '../../../src/contract/activities/acme.ts';
+import type { PlacedOrder } from '../../../src/contract/activities/acme.ts';
 import type { OwnershipProof } from '../../../src/contract/activities/txt-records.ts';
 import { type KubernetesObject } from '../../../src/kubernetes/api/kubernetes-api.ts';
 import { SECRETS } from '../../../src/kubernetes/objects/resources.ts';
@@ -10,7 +10,7 @@ import { readTlsSecret, type TlsSecret } from '../../../src/kubernetes/objects/t
 import type { SeenRequest } from '../faults/fault-proxy.ts';
 import { type TestManagementCluster, useManagementCluster } from '../kubernetes/management-cluster.ts';
 import { type AcmeHarness, asStandalone, startAcmeHarness, uniqueDnsNames } from './harness.ts';
-import { ANY_BUNDLE, runAcmeActivity } from './run-activity.ts';
+import { type AcmeSteps, ANY_BUNDLE, runAcmeActivity } from './run-activity.ts';
 
 /** Pebble's resources, by the first segment of the path. */
 const RESOURCES: Readonly<Record<string, string>> = {
@@ -36,7 +36,7 @@ export class IssuanceHarness {
   readonly lab: AcmeHarness;
   readonly request: ObjectRef;
   readonly dnsNames: readonly string[] = uniqueDnsNames();
-  readonly activities: AcmeActivities;
+  readonly activities: AcmeSteps;
 
   constructor(managementCluster: TestManagementCluster, lab: AcmeHarness, request: ObjectRef) {
     this.managementCluster = managementCluster;

@@ -11,7 +11,7 @@ import { type History, historyFromJson } from '../temporal/history-json.ts';
 const HISTORIES = fileURLToPath(new URL('../../histories/', import.meta.url));
 
 /** The shape of the present workflows. Workflows of the others may still run: their recordings are kept as they are. */
-export const NEWEST_SHAPE = '2026-11-patches-in-input';
+export const NEWEST_SHAPE = '2026-11-placed-and-fulfilled';
 
 /** Every shape, the newest included, oldest first. */
 export const SHAPES: readonly string[] = readdirSync(HISTORIES, { withFileTypes: true })

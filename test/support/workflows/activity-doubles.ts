@@ -5,23 +5,27 @@
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import type { CertificateFacts, SecretObservation } from '../../../src/certificates/certificate-facts.ts';
-import type { TxtRecord } from '../../../src/certificates/dns-name.ts';
+import { isInZone, type TxtRecord } from '../../../src/certificates/dns-name.ts';
 import type { RenewalPolicy } from '../../../src/certificates/planned-renewal.ts';
 import type { StatusReport } from '../../../src/certificates/status-report.ts';
 import type { InstalledCertificate } from '../../../src/contract/activities/acme.ts';
 import type { KnownFacts, RequestObservation } from '../../../src/contract/activities/kubernetes.ts';
 import type {
+  BegunFulfillment,
   FulfilledOrder,
+  FulfilledPlacement,
   FulfillOrderInput,
   OrderActivities,
+  OrderPlacementInput,
   UnfinishedStep,
+  UnfulfilledOrder,
 } from '../../../src/contract/activities/order.ts';
 import type { Activities } from '../../../src/contract/activities.ts';
 import { duePlannedRenewal, observedFacts, settledReport } from '../../../src/contract/evaluation.ts';
 import { clusterWorkflowId } from '../../../src/contract/ids.ts';
 import { issuedReport } from '../../../src/contract/issued.ts';
 import { reportDigest } from '../../../src/contract/status-report.ts';
-import { type FailureCode, retryModeOf } from '../../../src/failures/failure.ts';
+import { type FailureCode, type FailureInfo, retryModeOf } from '../../../src/failures/failure.ts';
 import { parseRenewalWindows } from '../../../src/renewal-windows/parse-windows.ts';
 import { postponeByWindows } from '../../../src/renewal-windows/postpone.ts';
 
@@ -35,7 +39,13 @@ export interface ActivityCall {
 }
 
 /** All but those that do what several others do. */
-type SingleActivities = Omit<Activities, keyof OrderActivities | 'applyCertificateRequests' | 'evaluateInFirstTask'>;
+type SingleActivities = Omit<
+  Activities,
+  Exclude<keyof OrderActivities, 'placeOrder'> | 'applyCertificateRequests' | 'evaluateInFirstTask'
+>;
+
+/** Activities of several steps. */
+type CombinedActivities = Omit<OrderActivities, 'placeOrder'>;
 
 type Behaviour = { [Name in keyof Activities]?: Activities[Name] };
 
@@ -67,6 +77,8 @@ export class ActivityDoubles {
   before: ((activity: keyof Activities, input: unknown) => Promise<void>) | undefined;
   /** Whether the first evaluation is one inside the first workflow task; else an activity. */
   evaluatesInFirstTask = true;
+  /** Whether the activity that places an order goes on to fulfill it, where it may. */
+  fulfillsWithPlacement = true;
   /** Whether a bundle of which nothing is due is reported by the activity that evaluates it. */
   reportsSettled = false;
   /** Whether the activity that installs a certificate reports it. */
@@ -192,9 +204,34 @@ export class ActivityDoubles {
     return {
       ...steps,
       ...together,
+      placeOrder: async (input) => await this.#goOn(await steps.placeOrder(input), input, together.fulfillOrder),
       evaluateInFirstTask: async ({ deadline: _deadline, ...input }) =>
         this.evaluatesInFirstTask ? await together.applyCertificateRequests(input) : undefined,
     };
+  }
+
+  async #goOn(
+    placed: UnfulfilledOrder | FulfilledPlacement,
+    { cluster, bundleName, dnsNames, ownershipProof, fulfill }: OrderPlacementInput,
+    fulfillOrder: OrderActivities['fulfillOrder'],
+  ): Promise<UnfulfilledOrder | FulfilledPlacement> {
+    if (!this.fulfillsWithPlacement || fulfill === undefined || 'fulfilled' in placed || placed.proof === true)
+      return placed;
+    const { orderUrl, caHost, failover, challenges } = placed;
+    const isHere = challenges.every(
+      ({ record: { name, at } }) => at !== undefined || isInZone(name, fulfill.zone.zoneName),
+    );
+    if (!isHere || challenges.some(({ record }) => record.persistent === true)) return placed;
+    const order = { orderUrl, caHost, failover };
+    const begunAt = new Date().toISOString();
+    const input = { ...fulfill, ...order, cluster, bundleName, dnsNames, ownershipProof, challenges };
+    try {
+      const fulfilled = await fulfillOrder(input);
+      const leftRecords = challenges.map(({ record }) => record);
+      return { ...order, fulfilled, ...(fulfilled.withdrawn ? {} : { leftRecords }) };
+    } catch (error) {
+      return { ...placed, begun: { ...begunBy(error), begunAt } };
+    }
   }
 
   #windowOf({ certId = '', notBefore }: CertificateFacts) {
@@ -299,8 +336,8 @@ type ReportIssued = (
 ) => Promise<Pick<FulfilledOrder, 'installedAt' | 'reported'>>;
 
 /** Activities of several steps, of which each can be overridden and is recorded as an activity of its own would be. */
-function combined(steps: SingleActivities, reportIssued: ReportIssued): OrderActivities {
-  const all: OrderActivities = {
+function combined(steps: SingleActivities, reportIssued: ReportIssued): CombinedActivities {
+  const all: CombinedActivities = {
     publishAndVerify: async ({ ownershipOf, ...input }) => {
       const { cluster, zone, records } = input;
       const { nameServers, seal } = await steps.publishTxtRecords(input);
@@ -329,6 +366,7 @@ function combined(steps: SingleActivities, reportIssued: ReportIssued): OrderAct
       }
     },
     fulfillOrder: async (input) => {
+      throwBegun(input.begun);
       const { cluster, zone, challenges, waitingSince } = input;
       const records = challenges.map(({ record }) => record);
       if (challenges.length > 0)
@@ -351,6 +389,26 @@ async function unless<T>(details: UnfinishedStep, step: () => Promise<T>): Promi
     const others = error.details?.[1] as UnfinishedStep | undefined;
     throw Object.assign(error, { details: [error.details?.[0], { ...others, ...details }] });
   }
+}
+
+/** How an attempt of `placeOrder` ended, as the first attempt of `fulfillOrder` is to end. */
+function begunBy(error: unknown): BegunFulfillment {
+  if (!(error instanceof ApplicationFailure)) return {};
+  const [failure, unfinished] = (error.details ?? []) as [FailureInfo, UnfinishedStep?];
+  return { failure, unfinished, ...(error.nonRetryable === true && { isFinal: true }) };
+}
+
+function throwBegun(begun: BegunFulfillment | undefined): void {
+  if (begun?.failure === undefined || Context.current().info.attempt > 1) return;
+  const { failure, unfinished, isFinal } = begun;
+  const { code: type, message } = failure;
+  const details = unfinished === undefined ? [failure] : [failure, unfinished];
+  throw ApplicationFailure.create({
+    type,
+    message,
+    details,
+    ...(isFinal === true ? { nonRetryable: true } : { nonRetryable: false, nextRetryDelay: 200 }),
+  });
 }
 
 /** The error of an activity that is not retried. */

@@ -2,17 +2,19 @@ import { expect, test } from 'vitest';
 import {
   FIRST_TASK,
   FULFILL_ORDER,
+  FULFILL_WITH_PLACEMENT,
   givenPatches,
   PATCHES,
   PATCHES_IN_INPUT,
   patchesOfInput,
+  patchesOfOrders,
   unknownPatches,
 } from '../../../src/contract/patches.ts';
 
 test.each([
-  ['nothing', [], [FIRST_TASK, FULFILL_ORDER]],
-  ['one of them', [FULFILL_ORDER], [FIRST_TASK]],
-  ['a patch that no input has', ['order-moved'], [FIRST_TASK, FULFILL_ORDER]],
+  ['nothing', [], [FIRST_TASK, FULFILL_ORDER, FULFILL_WITH_PLACEMENT]],
+  ['one of them', [FULFILL_ORDER], [FIRST_TASK, FULFILL_WITH_PLACEMENT]],
+  ['a patch that no input has', ['order-moved'], [FIRST_TASK, FULFILL_ORDER, FULFILL_WITH_PLACEMENT]],
   ['that inputs have patches', [PATCHES_IN_INPUT], []],
 ])('with %s held back, a new cluster is given the others', (_what, heldBack, given) => {
   expect(givenPatches(heldBack)).toEqual(given);
@@ -29,6 +31,10 @@ test.each([
   ['that is a number', 7, undefined],
 ])('of an input %s, a run takes over what this version gives', (_what, given, taken) => {
   expect(patchesOfInput(given)).toEqual(taken);
+});
+
+test('an order has those that are of orders', () => {
+  expect(patchesOfOrders(givenPatches())).toEqual([FULFILL_ORDER, FULFILL_WITH_PLACEMENT]);
 });
 
 test('what can be held back is known, and nothing else', () => {

@@ -11,7 +11,13 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { ClusterView } from '../../../src/clusters/cluster-view.ts';
 import { dependencyChanged } from '../../../src/contract/cluster-certificates.ts';
 import { clusterWorkflowId } from '../../../src/contract/ids.ts';
-import { FIRST_TASK, FULFILL_ORDER, PATCHES_IN_INPUT } from '../../../src/contract/patches.ts';
+import {
+  FIRST_TASK,
+  FULFILL_ORDER,
+  FULFILL_WITH_PLACEMENT,
+  givenPatches,
+  PATCHES_IN_INPUT,
+} from '../../../src/contract/patches.ts';
 import { ClusterWorkflowClient, listExecutions } from '../../../src/controller/cluster-workflow-client.ts';
 import { RenewableConnection } from '../../../src/worker/renewable-connection.ts';
 import { clientWithLists, execution } from '../../support/temporal/client-with-lists.ts';
@@ -239,9 +245,9 @@ function patchesOf(started: WorkflowOptions) {
 }
 
 test.each([
-  ['nothing is held back', [], [FIRST_TASK, FULFILL_ORDER], [FIRST_TASK, FULFILL_ORDER]],
-  ['one is held back', [FIRST_TASK], [FULFILL_ORDER], [FULFILL_ORDER]],
-  ['all are held back', [FIRST_TASK, FULFILL_ORDER], [], undefined],
+  ['nothing is held back', [], givenPatches(), givenPatches()],
+  ['one is held back', [FIRST_TASK], [FULFILL_ORDER, FULFILL_WITH_PLACEMENT], [FULFILL_ORDER, FULFILL_WITH_PLACEMENT]],
+  ['all are held back', givenPatches(), [], undefined],
   ['that inputs have them is held back', [PATCHES_IN_INPUT], [], undefined],
 ])(
   'a workflow has its patches by its input, and by its search attribute: %s',

@@ -59,6 +59,7 @@ async function attempted(attempt: Attempt = {}) {
   const acme = { ca: { ...SEALED.ca, first, ofOrder: () => Promise.resolve(first) } };
   const unused = () => Promise.reject(new Error('not a step of this activity'));
   const activities = createOrderActivities({
+    confirmHeartbeat: () => Promise.resolve(),
     acme: acme as unknown as AcmeActivityDeps,
     dns: { publishTxtRecords: unused, withdrawTxtRecords: (now, input) => withdraw(now, input) },
     verifyPropagation: unused,

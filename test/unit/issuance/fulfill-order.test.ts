@@ -74,6 +74,7 @@ async function attempted(attempt: Attempt = {}, input: FulfillOrderInput = INPUT
   };
   const acme = { ca: { ...SEALED.ca, first, ofOrder: () => Promise.resolve(first) } };
   const activities = createOrderActivities({
+    confirmHeartbeat: () => Promise.resolve(),
     acme: acme as unknown as AcmeActivityDeps,
     dns: { publishTxtRecords: publish, withdrawTxtRecords: () => Promise.resolve() },
     verifyPropagation: verify,

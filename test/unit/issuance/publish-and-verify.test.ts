@@ -57,6 +57,7 @@ afterEach(() => vi.restoreAllMocks());
 /** One attempt, of a new worker. */
 async function attempted(attempt: Attempt = {}, wanted = INPUT) {
   const activities = createOrderActivities({
+    confirmHeartbeat: () => Promise.resolve(),
     acme: {} as OrderActivityDeps['acme'],
     dns: {
       publishTxtRecords: (now, input) => {

@@ -113,6 +113,15 @@ describe('issuances', () => {
     },
   );
 
+  it('are counted where the order was fulfilled with its placement', async () => {
+    const { run, read, issued } = setUp();
+    const args = [{ fulfill: { reportTerms: { isRenewal: true } } }];
+    await run('placeOrder', args, () => Promise.resolve({ fulfilled: { reported: true } }));
+    await run('placeOrder', args, () => Promise.resolve({ challenges: [] }));
+    expect(await read()).toContain('certman_operator_issued_certificates_count{action="renew"} 1');
+    expect(issued()).toBe(1);
+  });
+
   it('are counted once, however often their report fails', async () => {
     const { run, read, issued } = setUp();
     const args = report({ type: 'Normal', reason: 'Issued', message: '' });

@@ -1,0 +1,163 @@
+import { Context } from '@temporalio/activity';
+import { z } from 'zod';
+import { isInZone } from '../src/certificates/dns-name.ts';
+import type { PlacedOrder, PlaceOrderInput } from '../src/contract/activities/acme.ts';
+import type {
+  BegunFulfillment,
+  FulfilledPlacement,
+  FulfillmentTerms,
+  OrderPlacementInput,
+  UnfinishedPlacement,
+  UnfulfilledOrder,
+} from '../src/contract/activities/order.ts';
+import { placeOrderWithFailover } from '../src/issuance/ca-failover.ts';
+import { type AcmeActivityDeps, currentAttempt } from './acme.ts';
+import { fulfillOrder, type OrderFulfillmentDeps } from './order-fulfillment.ts';
+import {
+  describeThrown,
+  ErrorWithDetails,
+  frameHeartbeats,
+  heartbeat,
+  heartbeatDetails,
+  heartbeatFrom,
+} from './wrap-activity.ts';
+
+/** What an order is placed, and then fulfilled with. */
+export interface OrderPlacementDeps extends OrderFulfillmentDeps {
+  /** Heartbeats with these details. @throws when Temporal has not recorded them in time, or the attempt is to end. */
+  readonly confirmHeartbeat: (taskToken: Uint8Array, details: unknown) => Promise<void>;
+}
+
+/** Of a record that may be published. Nothing is done with it that its seal does not vouch for. */
+const recordSchema = z.object({
+  name: z.string().max(255),
+  value: z.string().max(4_096),
+  at: z
+    .object({ name: z.string().max(255), zoneName: z.string().max(255), challengeZone: z.literal(true).optional() })
+    .optional(),
+  seal: z.string().max(64).optional(),
+  owner: z.string().max(4_096).optional(),
+});
+
+/** What an attempt records that may go on to fulfill its order. The workflow reads it, too. */
+const earlierSchema = z.object({
+  orderUrl: z.string().max(4_096),
+  caHost: z.string().max(255).optional(),
+  records: z.array(recordSchema).max(1_000).optional(),
+  /** By the fulfillment; validated there. */
+  fulfilling: z.unknown().optional(),
+});
+
+type EarlierAttempt = z.infer<typeof earlierSchema>;
+
+/** Places an order, or resumes one; with `fulfill`, an attempt that no other has come so far before goes on to fulfill it. */
+export async function placeOrder(
+  deps: OrderPlacementDeps,
+  { fulfill, ...input }: OrderPlacementInput,
+): Promise<UnfulfilledOrder | FulfilledPlacement> {
+  const { acme } = deps;
+  if (fulfill === undefined) return await placeAlone(acme, input);
+  const earlier = earlierSchema.safeParse(Context.current().info.heartbeatDetails).data;
+  if (earlier !== undefined) return await placeAfter(earlier, acme, input);
+  let confirmed: Promise<boolean> | undefined;
+  const placed = await placeAlone(acme, input, (progress) => {
+    confirmed = confirm(deps, progress);
+  });
+  if (!canGoOn(placed, fulfill)) return placed;
+  // What Temporal does not know of, an attempt after this one would order again.
+  const isKnown = await (confirmed ?? confirm(deps, { orderUrl: placed.orderUrl }));
+  return isKnown ? await goOn(deps, input, placed, fulfill) : placed;
+}
+
+/** Without going on. @param record default: with a heartbeat. */
+export async function placeAlone(
+  acme: AcmeActivityDeps,
+  input: PlaceOrderInput,
+  record?: (progress: unknown) => void,
+): Promise<PlacedOrder> {
+  const { ca: cas, onFailover, onProof } = acme;
+  const seals = await cas.seals();
+  const context = { ...currentAttempt(acme), ...(record && { record }), cas, seals, onFailover, onProof };
+  return await placeOrderWithFailover(context, input);
+}
+
+/** After an attempt that was interrupted, and may have gone on with its order. @throws with {@link UnfinishedPlacement}. */
+async function placeAfter(
+  { orderUrl, caHost, records, fulfilling: recorded }: EarlierAttempt,
+  acme: AcmeActivityDeps,
+  input: PlaceOrderInput,
+): Promise<UnfulfilledOrder> {
+  try {
+    const placed = await placeAlone(acme, input);
+    return placed.orderUrl === orderUrl
+      ? { ...placed, begun: { recorded } }
+      : { ...placed, ...(records && { leftRecords: records }) };
+  } catch (error) {
+    throw new ErrorWithDetails(error, { orderUrl, caHost, records } satisfies UnfinishedPlacement);
+  }
+}
+
+/** @returns whether Temporal has recorded it; else it is recorded with a heartbeat. Never throws. */
+async function confirm({ confirmHeartbeat }: OrderPlacementDeps, progress: unknown): Promise<boolean> {
+  const { info, log } = Context.current();
+  heartbeatFrom(() => progress);
+  try {
+    await confirmHeartbeat(info.taskToken, progress);
+    return true;
+  } catch (error) {
+    const problem = error instanceof Error ? error.message : String(error);
+    log.info('Temporal has not confirmed that an order is placed, which another attempt fulfills', { problem });
+    heartbeat(progress);
+    return false;
+  }
+}
+
+/** Not with an order that is only a proof, whose records stay, or whose records are not in the zone. */
+function canGoOn({ proof, challenges }: PlacedOrder, { zone }: FulfillmentTerms): boolean {
+  const isHere = challenges.every(
+    ({ record: { name, at, persistent } }) =>
+      persistent !== true && (at !== undefined || isInZone(name, zone.zoneName)),
+  );
+  return proof !== true && isHere && !Context.current().cancellationSignal.aborted;
+}
+
+async function goOn(
+  deps: OrderPlacementDeps,
+  { cluster, bundleName, dnsNames, ownershipProof }: PlaceOrderInput,
+  placed: PlacedOrder,
+  fulfill: FulfillmentTerms,
+): Promise<UnfulfilledOrder | FulfilledPlacement> {
+  const { orderUrl, caHost, failover, challenges } = placed;
+  const records = challenges.map(({ record }) => record);
+  const { cancellationSignal: signal } = Context.current();
+  heartbeatFrom(() => undefined);
+  frameHeartbeats((fulfilling) => ({ orderUrl, caHost, records, step: stepIn(fulfilling), fulfilling }));
+  const scheduledAt = Date.now();
+  const attempt = { attempt: 1, scheduledAt, signal, recorded: undefined, record: heartbeatFromNow };
+  const terms = { ...fulfill, cluster, bundleName, dnsNames, ownershipProof, orderUrl, caHost, failover, challenges };
+  try {
+    const fulfilled = await fulfillOrder(attempt, deps, terms);
+    return { orderUrl, caHost, failover, fulfilled, ...(fulfilled.withdrawn ? {} : { leftRecords: records }) };
+  } catch (error) {
+    return { ...placed, begun: { ...begunBy(error), begunAt: new Date(scheduledAt).toISOString() } };
+  }
+}
+
+/** With the next heartbeat: another attempt can find it out by itself. */
+function heartbeatFromNow(progress: unknown): void {
+  heartbeatFrom(() => progress);
+}
+
+/** The step that a fulfillment is at, for people. */
+function stepIn(fulfilling: unknown): string {
+  const { step } = { step: 'publishTxtRecords', ...(typeof fulfilling === 'object' ? fulfilling : {}) };
+  return step;
+}
+
+function begunBy(error: unknown): BegunFulfillment {
+  const context = Context.current();
+  const recorded = heartbeatDetails();
+  if (context.cancellationSignal.aborted) return { recorded };
+  const { info, details, isFinal } = describeThrown(error, context);
+  return { recorded, failure: info, ...(details && { unfinished: details }), ...(isFinal && { isFinal }) };
+}

@@ -1,0 +1,313 @@
+/** When the activity that places an order goes on to fulfill it, what it leaves to `fulfillOrder`, and how that continues. */
+import { type ApplicationFailure, CancelledFailure } from '@temporalio/common';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
+import type { AcmeActivityDeps } from '../../../activities/acme.ts';
+import type { DnsSteps } from '../../../activities/dns.ts';
+import { createOrderActivities, type OrderActivityDeps } from '../../../activities/order.ts';
+import { CaHealth } from '../../../src/acme/ca-health.ts';
+import type { AcmeClient } from '../../../src/acme/client.ts';
+import type { PendingChallenge, PlacedOrder } from '../../../src/contract/activities/acme.ts';
+import type {
+  BegunFulfillment,
+  FulfilledPlacement,
+  FulfillmentTerms,
+  FulfillOrderInput,
+  UnfulfilledOrder,
+} from '../../../src/contract/activities/order.ts';
+import { CertmanError, type FailureCode } from '../../../src/failures/failure.ts';
+import type { FailoverContext } from '../../../src/issuance/ca-failover.ts';
+import { ANY_BUNDLE } from '../../support/acme/run-activity.ts';
+import { zoneTarget } from '../../support/dns/route53-proxy.ts';
+import { SEALED } from '../../support/dns/sealed-records.ts';
+import { type Attempt, runActivity } from '../../support/temporal/run-activity.ts';
+
+const steps = vi.hoisted(() => ({
+  place: vi.fn(),
+  answer: vi.fn(),
+  isOver: vi.fn(),
+  finalize: vi.fn(),
+  install: vi.fn(),
+}));
+vi.mock('../../../src/issuance/ca-failover.ts', () => ({ placeOrderWithFailover: steps.place }));
+vi.mock('../../../src/issuance/answer-challenges.ts', () => ({
+  answerChallenges: steps.answer,
+  isValidationOver: steps.isOver,
+}));
+vi.mock('../../../src/issuance/finalize-order.ts', () => ({ finalizeOrder: steps.finalize }));
+vi.mock('../../../src/issuance/install-certificate.ts', () => ({ installCertificate: steps.install }));
+
+const CERTIFICATE = {
+  serialNumber: '1',
+  issuerName: 'Test CA',
+  notBefore: '2026-11-01T00:00:00.000Z',
+  notAfter: '2027-01-30T00:00:00.000Z',
+  dnsNames: ['example.com'],
+  fingerprint: 'f',
+};
+
+const CHALLENGE: PendingChallenge = {
+  identifier: 'example.com',
+  wildcard: false,
+  authorizationUrl: 'https://ca.test/authz/1',
+  challengeUrl: 'https://ca.test/challenge/1',
+  record: { name: '_acme-challenge.example.com', value: 'proof', seal: 'seal' },
+};
+
+const ORDER: PlacedOrder = {
+  orderUrl: 'https://ca.test/order/1#seal',
+  expires: '2026-12-01T00:00:00.000Z',
+  caHost: 'ca.test',
+  challenges: [CHALLENGE],
+};
+
+const FULFILL: FulfillmentTerms = {
+  otherRecords: [],
+  zone: zoneTarget({ zoneName: 'example.com' }),
+  request: { namespace: 'ns', name: 'c1-primary', uid: 'request-uid' },
+  secretName: 'primary-cert',
+  reportTerms: { isRenewal: false },
+};
+
+const publish = vi.fn<DnsSteps['publishTxtRecords']>();
+const withdraw = vi.fn<DnsSteps['withdrawTxtRecords']>();
+const verify = vi.fn();
+const confirmHeartbeat = vi.fn<OrderActivityDeps['confirmHeartbeat']>();
+beforeEach(() => {
+  steps.place.mockReset().mockImplementation((context: FailoverContext) => {
+    context.record({ orderUrl: ORDER.orderUrl });
+    return Promise.resolve(ORDER);
+  });
+  publish.mockReset().mockResolvedValue({ zoneId: 'Z1', nameServers: ['ns-1.test'], seal: 'seal' });
+  withdraw.mockReset().mockResolvedValue(undefined);
+  verify.mockReset().mockResolvedValue({ seenBy: ['resolver'] });
+  confirmHeartbeat.mockReset().mockResolvedValue(undefined);
+  steps.answer.mockReset().mockResolvedValue(undefined);
+  steps.isOver.mockReset().mockResolvedValue(false);
+  steps.finalize.mockReset().mockResolvedValue({ certificateUrl: 'https://ca.test/certificate/1' });
+  steps.install.mockReset().mockResolvedValue({ ...CERTIFICATE, seal: 'seal' });
+});
+
+const failing = (code: FailureCode, notBefore?: Date) => () =>
+  Promise.reject(new CertmanError({ code, message: 'A test.', notBefore }));
+
+function activities() {
+  const first = {
+    health: new CaHealth({ failoverAfterMs: 0 }),
+    withClient: (work: (ca: AcmeClient) => unknown) => work({} as AcmeClient),
+  };
+  const acme = { ca: { ...SEALED.ca, first, ofOrder: () => Promise.resolve(first) } };
+  return createOrderActivities({
+    acme: acme as unknown as AcmeActivityDeps,
+    dns: { publishTxtRecords: publish, withdrawTxtRecords: withdraw },
+    verifyPropagation: verify,
+    verifyStanding: () => Promise.reject(new Error('not a step of these activities')),
+    statuses: { report: () => Promise.resolve() },
+    confirmHeartbeat,
+  });
+}
+
+/** One attempt at placing the order, of a new worker. */
+async function placed(attempt: Attempt = {}, terms: { readonly fulfill?: FulfillmentTerms } = { fulfill: FULFILL }) {
+  const heartbeats: unknown[] = [];
+  const onHeartbeat = (details: unknown): void => void heartbeats.push(details);
+  const input = { ...ANY_BUNDLE, dnsNames: ['example.com'], ...terms };
+  const run = (given: typeof input) => activities().placeOrder(given);
+  return { result: await runActivity(run, input, { ...attempt, onHeartbeat }), heartbeats };
+}
+
+async function unfulfilled(attempt?: Attempt): Promise<UnfulfilledOrder> {
+  const { result } = await placed(attempt);
+  expect(result).not.toHaveProperty('fulfilled');
+  return result as UnfulfilledOrder;
+}
+
+/** One attempt at fulfilling it, of a new worker. */
+async function fulfilled(begun: BegunFulfillment | undefined, attempt: Attempt = {}) {
+  const { orderUrl, caHost, challenges } = ORDER;
+  const order = { ...ANY_BUNDLE, dnsNames: ['example.com'], orderUrl, caHost, challenges };
+  const run = (given: FulfillOrderInput) => activities().fulfillOrder(given);
+  return await runActivity(
+    run,
+    { ...FULFILL, ...order, ...(begun && { begun }) },
+    { scheduledAt: Date.now(), ...attempt },
+  );
+}
+
+const callsOf = () => [publish, verify, steps.answer, steps.finalize].map(({ mock }) => mock.calls.length);
+
+describe('the activity that places an order', () => {
+  test('fulfills it, and says nothing that another version would fulfill again', async () => {
+    const { result } = await placed();
+    expect(result).toEqual({
+      orderUrl: ORDER.orderUrl,
+      caHost: 'ca.test',
+      fulfilled: expect.objectContaining({ withdrawn: true, reported: true, installed: expect.anything() }),
+    });
+    expect(callsOf()).toEqual([1, 1, 1, 1]);
+  });
+
+  test('only places it where the workflow does not ask for more', async () => {
+    const { result } = await placed({}, {});
+    expect(result).toEqual(ORDER);
+    expect(callsOf()).toEqual([0, 0, 0, 0]);
+  });
+
+  test('goes on only once Temporal knows of the order', async () => {
+    confirmHeartbeat.mockRejectedValue(new Error('not in time'));
+    const { result, heartbeats } = await placed();
+    expect(result).toEqual(ORDER);
+    expect(confirmHeartbeat.mock.calls.map(([, details]) => details)).toEqual([{ orderUrl: ORDER.orderUrl }]);
+    // What was not confirmed goes with an ordinary heartbeat.
+    expect(heartbeats).toEqual([{ orderUrl: ORDER.orderUrl }]);
+    expect(callsOf()).toEqual([0, 0, 0, 0]);
+  });
+
+  test('has an order confirmed that it has resumed', async () => {
+    steps.place.mockResolvedValue(ORDER);
+    expect((await placed()).result).toHaveProperty('fulfilled');
+    expect(confirmHeartbeat.mock.calls.map(([, details]) => details)).toEqual([{ orderUrl: ORDER.orderUrl }]);
+  });
+
+  test.each([
+    ['is a proof', { ...ORDER, proof: true as const }],
+    [
+      'has a record that stays',
+      { ...ORDER, challenges: [{ ...CHALLENGE, record: { ...CHALLENGE.record, persistent: true as const } }] },
+    ],
+    [
+      'has a record outside of the zone',
+      {
+        ...ORDER,
+        challenges: [{ ...CHALLENGE, record: { ...CHALLENGE.record, name: '_acme-challenge.example.net' } }],
+      },
+    ],
+  ])('leaves it to the workflow where it %s', async (_what, order: PlacedOrder) => {
+    steps.place.mockResolvedValue(order);
+    expect((await placed()).result).toEqual(order);
+    expect(callsOf()).toEqual([0, 0, 0, 0]);
+  });
+
+  test('says which records it could not withdraw', async () => {
+    withdraw.mockImplementation(failing('dns/unreachable'));
+    expect((await placed()).result).toMatchObject({ fulfilled: { withdrawn: false }, leftRecords: [CHALLENGE.record] });
+  });
+
+  test('says in its heartbeats which step it is at', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval'] });
+    try {
+      steps.finalize.mockImplementation(async () => {
+        await vi.advanceTimersByTimeAsync(3_000);
+        return { certificateUrl: 'https://ca.test/certificate/1' };
+      });
+      const { heartbeats } = await placed();
+      expect(heartbeats.at(-1)).toMatchObject({
+        orderUrl: ORDER.orderUrl,
+        caHost: 'ca.test',
+        records: [CHALLENGE.record],
+        step: 'finalizeOrder',
+      });
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+});
+
+describe('a fulfillment that fails after the placement', () => {
+  test('fails no attempt, and is the first attempt of fulfillOrder, which then continues', async () => {
+    const soon = new Date(Date.now() + 30_000);
+    verify.mockImplementationOnce(failing('dns/notVisible', soon));
+    const { begun, ...order } = await unfulfilled();
+    expect(order).toEqual(ORDER);
+    const failure = await fulfilled(begun).catch((error: unknown) => error);
+    expect(failure).toMatchObject({ type: 'dns/notVisible', nonRetryable: false });
+    expect((failure as ApplicationFailure).details?.[1]).toEqual({ published: true, notFinalized: true });
+    expect((failure as ApplicationFailure).nextRetryDelay).toBeGreaterThan(0);
+    expect(callsOf()).toEqual([1, 1, 0, 0]);
+    expect(await fulfilled(begun, { attempt: 2 })).toMatchObject({ installed: { serialNumber: '1' } });
+    expect(callsOf()).toEqual([1, 2, 1, 1]);
+    expect(steps.isOver).not.toHaveBeenCalled();
+  });
+
+  test.each<FailureCode>(['acme/challengeFailed', 'dns/credentialsMissing', 'dns/queued'])(
+    'with %s ends as that of fulfillOrder does',
+    async (code) => {
+      publish.mockImplementation(failing(code));
+      const { begun } = await unfulfilled();
+      const asFirst = await fulfilled(undefined).catch((error: unknown) => error);
+      const asBegun = await fulfilled(begun).catch((error: unknown) => error);
+      const facts = ({ type, message, nonRetryable, details }: ApplicationFailure) => [
+        type,
+        message,
+        nonRetryable,
+        details,
+      ];
+      expect(facts(asBegun as ApplicationFailure)).toEqual(facts(asFirst as ApplicationFailure));
+    },
+  );
+
+  test('is not what anyone else says it is', async () => {
+    const failure = { code: 'of/mine', message: 'x'.repeat(100_000), retry: 'transient' };
+    const begun = { failure } as unknown as BegunFulfillment;
+    await expect(fulfilled(begun)).rejects.toMatchObject({ type: 'internal/unexpected' });
+  });
+});
+
+describe('a fulfillment that is interrupted after the placement', () => {
+  test('by a cancellation, or the end of its worker, keeps what it has done', async () => {
+    let cancel = (): void => undefined;
+    steps.finalize.mockImplementation(() => {
+      cancel();
+      return Promise.reject(new CancelledFailure('cancelled'));
+    });
+    const { begun } = await unfulfilled({ onStart: (found) => (cancel = found) });
+    expect(begun).toEqual({
+      recorded: expect.objectContaining({ step: 'finalizeOrder' }),
+      begunAt: expect.any(String),
+    });
+    steps.finalize.mockResolvedValue({ certificateUrl: 'https://ca.test/certificate/1' });
+    expect(await fulfilled(begun)).toMatchObject({ installed: { serialNumber: '1' } });
+    // It neither publishes nor answers again.
+    expect(callsOf()).toEqual([1, 1, 1, 2]);
+  });
+
+  const recorded = {
+    orderUrl: ORDER.orderUrl,
+    caHost: 'ca.test',
+    records: [CHALLENGE.record],
+    step: 'publishTxtRecords',
+  };
+
+  test('by the death of its worker is left to fulfillOrder by the next attempt, which asks the CA how far it came', async () => {
+    steps.place.mockResolvedValue(ORDER);
+    const { begun } = await unfulfilled({ attempt: 2, heartbeatDetails: recorded });
+    expect(begun).toEqual({ recorded: undefined });
+    expect(callsOf()).toEqual([0, 0, 0, 0]);
+    steps.isOver.mockResolvedValue(true);
+    await fulfilled(begun);
+    expect(callsOf()).toEqual([0, 0, 1, 1]);
+  });
+
+  test('has the records withdrawn of an order that is of no use any more', async () => {
+    const other = { ...ORDER, orderUrl: 'https://ca.test/order/2#seal' };
+    steps.place.mockResolvedValue(other);
+    expect(await unfulfilled({ attempt: 2, heartbeatDetails: recorded })).toEqual({
+      ...other,
+      leftRecords: [CHALLENGE.record],
+    });
+  });
+
+  test('says what may be left where no order can be placed any more', async () => {
+    steps.place.mockImplementation(failing('acme/accountMissing'));
+    const failure = await placed({ attempt: 2, heartbeatDetails: recorded }).catch((error: unknown) => error);
+    expect((failure as ApplicationFailure).details?.[1]).toEqual({
+      orderUrl: ORDER.orderUrl,
+      caHost: 'ca.test',
+      records: [CHALLENGE.record],
+    });
+  });
+});
+
+test('a fulfilled placement has no challenges, so that no earlier version goes on with it', async () => {
+  const { result } = await placed();
+  expect((result as FulfilledPlacement & Partial<PlacedOrder>).challenges).toBeUndefined();
+});
