@@ -15,6 +15,7 @@ import {
 import { applyCertificateRequests } from '../src/kubernetes/objects/apply-certificate-requests.ts';
 import { requireReleasable, type ViewSettings, viewOf } from '../src/kubernetes/objects/asked-for.ts';
 import { deleteBundleObjects } from '../src/kubernetes/objects/delete-bundle-objects.ts';
+import type { MissingFinalizers } from '../src/kubernetes/objects/missing-finalizers.ts';
 import type { OperatorSettings } from '../src/kubernetes/objects/operator-settings.ts';
 import { postponeRenewal, type RenewalControls } from '../src/kubernetes/objects/postpone-renewal.ts';
 import { releasePrimaryObject } from '../src/kubernetes/objects/primary-object.ts';
@@ -40,6 +41,8 @@ export interface KubernetesActivityDeps {
   /** Shared with other activities; absent: of its own. */
   readonly statuses?: StatusReporter;
   readonly projection: ViewSettings;
+  /** Of the watch in this process; absent: each cluster is read. */
+  readonly missingFinalizers?: Pick<MissingFinalizers, 'take'> | undefined;
   /** Releases the turn that an order of the bundle waits for. Never throws. */
   readonly releaseTurn?: (bundle: BundleRef) => Promise<void>;
   /** Of certificates without the annotation; absent: `renew-before`. */
@@ -52,7 +55,7 @@ export interface KubernetesActivityDeps {
 
 /** @see KubernetesActivities for what each does. */
 export function createKubernetesActivities(deps: KubernetesActivityDeps): KubernetesActivities {
-  const { settings, decommission, caChangeAllowedTo, bundles, projection, renewalPolicy } = deps;
+  const { settings, decommission, caChangeAllowedTo, bundles, projection, missingFinalizers, renewalPolicy } = deps;
   const statuses = deps.statuses ?? new StatusReporter(deps.kubernetes);
   const kubernetes = (): KubernetesApi => deps.kubernetes.withSignal(Context.current().cancellationSignal);
   const access = () => ({
@@ -61,6 +64,7 @@ export function createKubernetesActivities(deps: KubernetesActivityDeps): Kubern
     ...statuses.writers,
     bundles,
     projection,
+    missingFinalizers,
     renewalPolicy,
   });
   const complete: CompleteObservation = async (observation, { kubernetes: api, cluster, bundleName, known }) => {

@@ -9,6 +9,7 @@ import type { IssuerCheck } from '../issuance/issuer-check.ts';
 import type { TrustRoots } from '../issuance/trust-roots.ts';
 import type { KubernetesApi, WatchConnection } from '../kubernetes/api/kubernetes-api.ts';
 import type { IssuerRecordStore } from '../kubernetes/objects/issuer-records.ts';
+import type { MissingFinalizers } from '../kubernetes/objects/missing-finalizers.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import type { TlsProbe } from '../tls-probe/tls-probe.ts';
 import type { ClusterSignaller, ClusterSignallerOptions } from './cluster-signaller.ts';
@@ -93,6 +94,8 @@ export interface ControllerDependencies {
   readonly sweep?: SweepSource | undefined;
   /** Undefined: no cluster is probed. */
   readonly servedCheck?: ServedCheck | undefined;
+  /** Shows the evaluations in this process which finalizers are missing; undefined: they read each cluster. */
+  readonly missingFinalizers?: Pick<MissingFinalizers, 'observe' | 'forget'>;
   readonly settings: ControllerSettings;
   readonly metrics: Metrics;
   /** Exposes the fleet gauges while this worker runs the controller. @returns a function that removes them. */

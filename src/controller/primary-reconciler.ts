@@ -44,7 +44,8 @@ export class PrimaryReconciler {
   /** @param from a list: in the background, but for deletions. */
   async reconcile(view: ClusterView, from: 'list' | 'watch' = 'watch'): Promise<void> {
     const lane = from === 'list' && !view.deleting ? 'background' : 'foreground';
-    const { queue, metrics } = this.#context;
+    const { queue, metrics, missingFinalizers } = this.#context;
+    missingFinalizers?.observe(view);
     const seenAt = performance.now();
     await queue.add(keyOf(view.identity), () => this.#signalAndCache(view, from), lane);
     // Of a list, the queue is the reason: how long it takes does not say how late the watch is.
@@ -56,7 +57,8 @@ export class PrimaryReconciler {
    * @param gone named by uid: another one of its name may be created at any moment. @param view last state, if seen.
    */
   async reconcileDeleted(gone: ClusterRef, view?: ClusterView): Promise<void> {
-    const { cache, queue, workflows, signal, settings } = this.#context;
+    const { cache, queue, workflows, signal, settings, missingFinalizers } = this.#context;
+    missingFinalizers?.forget(gone);
     const cached = cache.getCluster(gone);
     if (cached?.uid === gone.uid && cached.gate === 'decommission' && cached.finalizer) {
       await pause(WORKFLOW_COMPLETION_GRACE_MS, signal);

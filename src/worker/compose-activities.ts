@@ -45,6 +45,7 @@ import { loadKubeConfig } from '../kubernetes/api/kube-config.ts';
 import type { KubernetesApi } from '../kubernetes/api/kubernetes-api.ts';
 import { allowsChallengeZone } from '../kubernetes/objects/aws-credentials.ts';
 import { IssuerRecordStore } from '../kubernetes/objects/issuer-records.ts';
+import { MissingFinalizers } from '../kubernetes/objects/missing-finalizers.ts';
 import { createOperatorSettings } from '../kubernetes/objects/operator-settings.ts';
 import { RenewalWindowsConfig } from '../kubernetes/objects/renewal-windows-config.ts';
 import { reportLeftRecords } from '../kubernetes/objects/report-left-records.ts';
@@ -242,6 +243,7 @@ export function composeActivities(
     },
   };
   const statuses = new StatusReporter(kubernetes);
+  const missingFinalizers = new MissingFinalizers();
   return {
     kubernetes,
     limitations: () => fleetMetrics.problems(),
@@ -257,6 +259,7 @@ export function composeActivities(
         bundles,
         statuses,
         projection,
+        missingFinalizers,
         renewalPolicy,
         workflowTaskSlots: configuration.maxConcurrentWorkflowTasks,
         renewals: {
@@ -297,6 +300,7 @@ export function composeActivities(
         exposeFleet: (fleet) => fleetMetrics.expose(fleet),
         crlSource,
         sweep: configuration.dnsSweep === 'on' ? { dns, tags: () => ca.sealsIfUsable(), challengeZone } : undefined,
+        missingFinalizers,
         servedCheck: addresses && {
           tls: new TlsProbe({ privateNetworks, resolve: (host) => addresses.of(host) }),
           roots,

@@ -14,9 +14,17 @@ import { requireServedBundle, type ViewSettings, viewOf } from './asked-for.ts';
 import type { BundleStatus } from './bundle-status.ts';
 import { requestOwnershipOf } from './certificate-request.ts';
 import { ensureCertificateRequest } from './ensure-request.ts';
+import type { MissingFinalizers } from './missing-finalizers.ts';
 import { observeRequest } from './observed-request.ts';
 import type { OperatorSettings } from './operator-settings.ts';
-import { ensureFinalizer, isStandalone, isWriteError, type ReadObject, readPrimaryObject } from './primary-object.ts';
+import {
+  addFinalizerIfUnchanged,
+  ensureFinalizer,
+  isStandalone,
+  isWriteError,
+  type ReadObject,
+  readPrimaryObject,
+} from './primary-object.ts';
 import { type RequestedPolicy, renewalPolicyOf } from './renewal-policy-annotation.ts';
 import { CERTIFICATE_REQUESTS } from './resources.ts';
 import { requireExclusiveSecret } from './secret-ownership.ts';
@@ -33,6 +41,8 @@ export interface ManagementClusterAccess {
   readonly bundleStatus: StatusWriter<readonly BundleStatus[]>;
   readonly bundles: Pick<ServedBundles, 'cache'>;
   readonly projection: ViewSettings;
+  /** Of the watch in this process; absent: each object is read. */
+  readonly missingFinalizers?: Pick<MissingFinalizers, 'take'> | undefined;
   /** Of requests without the annotation; absent: `renew-before`. */
   readonly renewalPolicy?: RenewalPolicy;
 }
@@ -48,8 +58,8 @@ export async function applyCertificateRequest(
   input: ApplyCertificateRequestInput,
   complete: CompleteObservation = (observation) => Promise.resolve(observation),
 ): Promise<RequestObservation> {
-  const cluster = await readCluster(access, input.cluster);
   const { bundleName, planBy } = input;
+  const cluster = await readCluster(access, input.cluster, [bundleName]);
   const { kubernetes } = access;
   const observation = await applyToBundle(access, cluster, input);
   return await complete(observation, { kubernetes, cluster, bundleName, known: planBy });
@@ -75,21 +85,49 @@ export interface ReadCluster {
   readonly ensureFinalizer: () => Promise<ReadObject>;
 }
 
-/** Reads the object. @throws CertmanError as {@link readPrimaryObject}, `kubernetes/notAskedFor`. */
+/**
+ * Reads the object, or adds its finalizer as the watch of this process has just observed it, which returns it.
+ * @param bundleNames that are evaluated. @throws CertmanError as {@link readPrimaryObject}, `kubernetes/notAskedFor`.
+ */
 export async function readCluster(
-  { kubernetes, projection }: ManagementClusterAccess,
+  access: ManagementClusterAccess,
   cluster: ClusterIdentity,
+  bundleNames: readonly string[],
 ): Promise<ReadCluster> {
-  const read = await readPrimaryObject(kubernetes, cluster);
+  const { kubernetes, projection } = access;
+  const { object, writeError } = await addMissingFinalizer(access, cluster, bundleNames);
+  const read = object ?? (await readPrimaryObject(kubernetes, cluster));
   let ensured: Promise<ReadObject> | undefined;
   return {
     view: viewOf(read, cluster, projection),
     labels: read.metadata.labels ?? {},
     ensureFinalizer: () => {
-      ensured ??= ensureFinalizer(kubernetes, cluster, read);
+      ensured ??= ensureFinalizer(kubernetes, cluster, read, writeError);
       return ensured;
     },
   };
+}
+
+/** @returns no object where it has to be read, with the reason where the finalizer could not be written. */
+async function addMissingFinalizer(
+  { kubernetes, settings, missingFinalizers }: ManagementClusterAccess,
+  cluster: ClusterIdentity,
+  bundleNames: readonly string[],
+): Promise<Partial<ReadObject>> {
+  const resourceVersion = missingFinalizers?.take(cluster, bundleNames);
+  if (resourceVersion === undefined) return {};
+  try {
+    // Without it there is no CertificateRequest, for which the finalizer is.
+    await settings.notificationEmail();
+  } catch {
+    return {};
+  }
+  try {
+    return { object: await addFinalizerIfUnchanged(kubernetes, cluster, resourceVersion) };
+  } catch (error) {
+    if (!isWriteError(error)) throw error;
+    return { writeError: error };
+  }
 }
 
 /** As {@link applyCertificateRequest}, of an object that has just been read. */

@@ -35,7 +35,8 @@ export async function applyCertificateRequests(
   context: EvaluationContext,
   { cluster, bundles }: ApplyCertificateRequestsInput,
 ): Promise<Readonly<Record<string, RequestObservation>>> {
-  const read = await readCluster(context, cluster);
+  const bundleNames = bundles.map(({ bundleName }) => bundleName);
+  const read = await readCluster(context, cluster, bundleNames);
   const isAlone = bundles.length === 1;
   const results = await Promise.allSettled(
     bundles.map(async ({ bundleName, requestUid, known, planBy = known }) => {

@@ -46,19 +46,39 @@ export interface ReadObject {
  * Adds the finalizer to exactly this object where a read shows that it is missing: a write passes Hive's admission
  * webhook, which may be down.
  * @param object as {@link readPrimaryObject} has just returned it.
+ * @param refused why it could not be written just now; it is not tried again.
  * @throws CertmanError as {@link readPrimaryObject}.
  */
 export async function ensureFinalizer(
   kubernetes: KubernetesApi,
   identity: ClusterRef,
   object: KubernetesObject,
+  refused?: CertmanError,
 ): Promise<ReadObject> {
   if (object.metadata.finalizers?.includes(FINALIZER) === true) return { object };
+  if (refused !== undefined) return { object, writeError: refused };
   try {
     return { object: await addFinalizer(kubernetes, identity, object) };
   } catch (error) {
     if (!isWriteError(error)) throw error;
     return { object, writeError: error };
+  }
+}
+
+/**
+ * Adds the finalizer to exactly this ClusterDeployment without a read, if it is still of this resourceVersion.
+ * @returns the object; undefined where it is gone, re-created, or changed since. @throws CertmanError: it could not be written.
+ */
+export async function addFinalizerIfUnchanged(
+  kubernetes: KubernetesApi,
+  identity: ClusterRef,
+  resourceVersion: string,
+): Promise<KubernetesObject | undefined> {
+  try {
+    return await applyClusterDeploymentFinalizer(kubernetes, identity, resourceVersion);
+  } catch (error) {
+    if (error instanceof CertmanError && NO_TARGET_CODES.has(error.code)) return undefined;
+    throw error;
   }
 }
 
@@ -99,10 +119,11 @@ async function addFinalizer(
 async function applyClusterDeploymentFinalizer(
   kubernetes: KubernetesApi,
   identity: ClusterRef,
+  resourceVersion?: string,
 ): Promise<KubernetesObject> {
   const { namespace, name, uid } = identity;
   try {
-    const metadata = { namespace, name, uid, finalizers: [FINALIZER] };
+    const metadata = { namespace, name, uid, resourceVersion, finalizers: [FINALIZER] };
     return await kubernetes.apply(CLUSTER_DEPLOYMENTS, { metadata });
   } catch (error) {
     if (isFailure(error, 'kubernetes/notFound') || isFailure(error, 'kubernetes/conflict')) {

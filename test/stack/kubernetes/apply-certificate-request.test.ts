@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { ClusterView } from '../../../src/clusters/cluster-view.ts';
 import { RENEWAL_POLICY_ANNOTATION } from '../../../src/kubernetes/objects/renewal-policy-annotation.ts';
 import {
   CERTIFICATE_REQUESTS,
@@ -13,11 +14,17 @@ import {
   bundle,
   clusterKey,
   kubernetesActivities,
+  observedMissing,
   requestKey,
   secretKey,
   useKubernetesActivities,
 } from '../../support/kubernetes/kubernetes-activities.ts';
-import { createClusterDeployment, useManagementCluster } from '../../support/kubernetes/management-cluster.ts';
+import {
+  createClusterDeployment,
+  OPERATOR_NAMESPACE,
+  useManagementCluster,
+} from '../../support/kubernetes/management-cluster.ts';
+import { startApiServerProxy } from '../../support/kubernetes/proxied-api-server.ts';
 import { putTlsSecret } from '../../support/kubernetes/put-tls-secret.ts';
 import { failureOf, runActivity } from '../../support/temporal/run-activity.ts';
 import { eventually } from '../../support/vitest/eventually.ts';
@@ -296,5 +303,75 @@ describe('applyCertificateRequest', () => {
     });
     await apply(view, acts);
     expect((await getRequest(view))?.['spec']).toMatchObject({ email: 'other@example.com' });
+  });
+});
+
+describe('applyCertificateRequest of a finalizer that the watch has observed to be missing', () => {
+  /** Of the first evaluation after the watch has observed the object, and after what is changed since. */
+  async function applyObserved(change: (view: ClusterView) => Promise<unknown> = async () => undefined) {
+    const { object, view } = await managementCluster().cluster();
+    const missing = observedMissing(object);
+    await change(view);
+    const proxied = await startApiServerProxy(managementCluster().certmanConfig);
+    const acts = kubernetesActivities(proxied.api, OPERATOR_NAMESPACE, missing);
+    const outcome = await apply(view, acts).then(
+      () => 'applied',
+      async (error: unknown) => (await failureOf(Promise.reject(error))).code,
+    );
+    const ofCluster = proxied.proxy.seen.filter(({ path }) => path.includes(`/${CLUSTER_DEPLOYMENTS.plural}/`));
+    await proxied.close();
+    const finalizers = (await getCluster(view))?.metadata.finalizers;
+    return { view, outcome, finalizers, requests: ofCluster.map(({ method }) => method) };
+  }
+  const patch = (view: ClusterView, path: string, value: unknown) =>
+    managementCluster().admin.patch(CLUSTER_DEPLOYMENTS, clusterKey(view), [{ op: 'add', path, value }]);
+
+  test('adds it without a read, and evaluates what the API server returns', async () => {
+    const { view, ...rest } = await applyObserved();
+    expect(rest).toEqual({ outcome: 'applied', finalizers: [FINALIZER], requests: ['PATCH'] });
+    expect((await getRequest(view))?.metadata.ownerReferences).toMatchObject([{ uid: view.identity.uid }]);
+  });
+
+  test('reads an object that was changed since', async () => {
+    const rest = await applyObserved((view) => patch(view, '/spec/installAttemptsLimit', 3));
+    expect(rest).toMatchObject({ outcome: 'applied', finalizers: [FINALIZER] });
+    expect(rest.requests).toEqual(['PATCH', 'GET', 'PATCH']);
+  });
+
+  test('adds none to an object that is not to be served since', async () => {
+    const { outcome, finalizers } = await applyObserved((view) =>
+      patch(view, '/metadata/annotations', { 'hive.openshift.io/relocate': 'r1/outgoing' }),
+    );
+    expect({ outcome, finalizers }).toEqual({ outcome: 'kubernetes/notAskedFor', finalizers: undefined });
+  });
+
+  test('adds none to an object that is being deleted since', async () => {
+    const { outcome, finalizers } = await applyObserved(async (view) => {
+      await patch(view, '/metadata/finalizers', ['example.com/hold']);
+      await managementCluster().admin.delete(CLUSTER_DEPLOYMENTS, clusterKey(view));
+    });
+    expect({ outcome, finalizers }).toEqual({ outcome: 'kubernetes/conflict', finalizers: ['example.com/hold'] });
+  });
+
+  test('creates none that is gone, and adds none to another one of its name', async () => {
+    const remove = (view: ClusterView) => managementCluster().admin.delete(CLUSTER_DEPLOYMENTS, clusterKey(view));
+    const gone = await applyObserved(remove);
+    expect(gone.outcome).toBe('kubernetes/notFound');
+    expect(await getCluster(gone.view)).toBeUndefined();
+    const again = await applyObserved(async (view) => {
+      await remove(view);
+      const { namespace, name } = view.identity;
+      await createClusterDeployment(managementCluster().admin, namespace, name);
+    });
+    expect(again).toMatchObject({ outcome: 'kubernetes/notFound', finalizers: undefined });
+    expect(await getCluster(again.view)).toBeDefined();
+  });
+
+  test('adds none where no CertificateRequest can be created', async () => {
+    const { object, view } = await managementCluster().cluster();
+    const elsewhere = await managementCluster().namespace();
+    const acts = kubernetesActivities(managementCluster().admin, elsewhere, observedMissing(object));
+    expect(await failureOf(apply(view, acts))).toMatchObject({ code: 'configuration/invalid' });
+    expect((await getCluster(view))?.metadata.finalizers).toBeUndefined();
   });
 });

@@ -5,13 +5,14 @@ import { CertmanError } from '../../../src/failures/failure.ts';
 import type { KubernetesApi } from '../../../src/kubernetes/api/kubernetes-api.ts';
 import { applyCertificateRequests } from '../../../src/kubernetes/objects/apply-certificate-requests.ts';
 import { BUNDLE_STATUS } from '../../../src/kubernetes/objects/bundle-status.ts';
+import type { MissingFinalizers } from '../../../src/kubernetes/objects/missing-finalizers.ts';
 import { createOperatorSettings } from '../../../src/kubernetes/objects/operator-settings.ts';
 import { REQUEST_STATUS } from '../../../src/kubernetes/objects/request-status.ts';
 import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS, SECRETS } from '../../../src/kubernetes/objects/resources.ts';
 import { ServedBundles } from '../../../src/kubernetes/objects/served-bundles.ts';
 import { StatusWriter } from '../../../src/kubernetes/objects/status-writer.ts';
 import { selfSigned } from '../../support/certificates/self-signed.ts';
-import { clusterKey, kubernetesActivities } from '../../support/kubernetes/kubernetes-activities.ts';
+import { clusterKey, kubernetesActivities, observedMissing } from '../../support/kubernetes/kubernetes-activities.ts';
 import { OPERATOR_NAMESPACE, useManagementCluster } from '../../support/kubernetes/management-cluster.ts';
 import { putTlsSecret } from '../../support/kubernetes/put-tls-secret.ts';
 import { failureOf, runActivity } from '../../support/temporal/run-activity.ts';
@@ -46,8 +47,8 @@ const requestKey = ({ identity: { namespace, name } }: ClusterView, bundle: stri
 
 const ASKED: readonly BundleToEvaluate[] = BUNDLES.map((bundleName) => ({ bundleName, known: {} }));
 
-function evaluate(view: ClusterView, kubernetes: KubernetesApi, bundles = ASKED) {
-  const activities = kubernetesActivities(kubernetes);
+function evaluate(view: ClusterView, kubernetes: KubernetesApi, bundles = ASKED, missing?: MissingFinalizers) {
+  const activities = kubernetesActivities(kubernetes, OPERATOR_NAMESPACE, missing);
   return runActivity((input) => activities.applyCertificateRequests(input), { cluster: view.identity, bundles });
 }
 
@@ -121,6 +122,21 @@ describe('applyCertificateRequests', () => {
     // Read once a minute for all clusters.
     const own = requests.filter((request) => request !== 'get configmaps');
     expect(own.length, own.join(', ')).toBeLessThanOrEqual(MAX_REQUESTS_OF_ADOPTION);
+  });
+
+  test('evaluates a new cluster without a read of what the watch has just observed', async () => {
+    const { object, view } = await managementCluster().cluster();
+    const { api, requests } = watched(managementCluster().certman);
+    const bundles = [{ bundleName: 'primary', known: {} }];
+    expect(await evaluate(view, api, bundles, observedMissing(object))).toMatchObject({
+      primary: { secret: { kind: 'missing' } },
+    });
+    expect(requests.filter((request) => request !== 'get configmaps')).toEqual([
+      'apply clusterdeployments',
+      'get certificaterequests',
+      'apply certificaterequests',
+      'get secrets',
+    ]);
   });
 
   test('writes no status that is there already', async () => {

@@ -16,10 +16,11 @@ import {
   bundle,
   clusterKey,
   kubernetesActivities,
+  observedMissing,
   requestKey,
   useKubernetesActivities,
 } from '../../support/kubernetes/kubernetes-activities.ts';
-import { useManagementCluster } from '../../support/kubernetes/management-cluster.ts';
+import { OPERATOR_NAMESPACE, useManagementCluster } from '../../support/kubernetes/management-cluster.ts';
 import { type ProxiedApiServer, startApiServerProxy } from '../../support/kubernetes/proxied-api-server.ts';
 import { putTlsSecret } from '../../support/kubernetes/put-tls-secret.ts';
 import { failureOf, runActivity } from '../../support/temporal/run-activity.ts';
@@ -107,14 +108,21 @@ describe('while the admission webhook of ClusterDeployments is down', () => {
     );
   });
 
-  test('a first certificate waits for the finalizer', async () => {
-    const { view } = await managementCluster().cluster();
+  test('a first certificate waits for the finalizer, which is tried once', async () => {
+    const { object, view } = await managementCluster().cluster();
     const mend = await breakWebhook(view);
-    expect(await failureOf(apply(view))).toMatchObject({
+    const refused = {
       code: 'kubernetes/unreachable',
       message: expect.stringContaining('failed calling webhook') as string,
-    });
+    };
+    expect(await failureOf(apply(view))).toMatchObject(refused);
+    const proxied = await startApiServerProxy(managementCluster().certmanConfig);
+    const acts = kubernetesActivities(proxied.api, OPERATOR_NAMESPACE, observedMissing(object));
+    expect(await failureOf(apply(view, acts))).toMatchObject(refused);
+    const requests = proxied.proxy.seen.filter(({ path }) => path.includes(`/${CLUSTER_DEPLOYMENTS.plural}/`));
+    await proxied.close();
     await mend();
+    expect(requests.map(({ method }) => method)).toEqual(['PATCH', 'GET']);
   });
 });
 

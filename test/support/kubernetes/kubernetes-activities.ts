@@ -1,7 +1,9 @@
 /** The Kubernetes activities with certman's own rights, and what they make of a cluster with the bundle `primary`. */
 import { createKubernetesActivities } from '../../../activities/kubernetes.ts';
 import type { ClusterView } from '../../../src/clusters/cluster-view.ts';
-import type { KubernetesApi } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import type { KubernetesApi, KubernetesObject } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { projectClusterDeployment } from '../../../src/kubernetes/objects/cluster-deployment.ts';
+import { MissingFinalizers } from '../../../src/kubernetes/objects/missing-finalizers.ts';
 import { createOperatorSettings } from '../../../src/kubernetes/objects/operator-settings.ts';
 import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS } from '../../../src/kubernetes/objects/resources.ts';
 import { ServedBundles } from '../../../src/kubernetes/objects/served-bundles.ts';
@@ -17,7 +19,11 @@ export const secretKey = ({ identity: { namespace } }: ClusterView) => ({ namesp
 
 const PROJECTION = { managementCluster: 'hive' };
 
-export function kubernetesActivities(kubernetes: KubernetesApi, operatorNamespace = OPERATOR_NAMESPACE) {
+export function kubernetesActivities(
+  kubernetes: KubernetesApi,
+  operatorNamespace = OPERATOR_NAMESPACE,
+  missingFinalizers?: MissingFinalizers,
+) {
   return createKubernetesActivities({
     kubernetes,
     settings: createOperatorSettings({ kubernetes, operatorNamespace }),
@@ -25,7 +31,17 @@ export function kubernetesActivities(kubernetes: KubernetesApi, operatorNamespac
     decommission: { policy: 'release', limitMs: 24 * 3_600_000 },
     bundles: new ServedBundles(kubernetes, PROJECTION),
     projection: PROJECTION,
+    missingFinalizers,
   });
+}
+
+/** What the watch of a worker has observed: the object as it is now. */
+export function observedMissing(object: KubernetesObject): MissingFinalizers {
+  const projected = projectClusterDeployment(object, PROJECTION);
+  if (projected.kind === 'malformed') throw new Error(projected.message);
+  const missing = new MissingFinalizers();
+  missing.observe(projected.view);
+  return missing;
 }
 
 /** For a whole test file, on its management cluster. */

@@ -7,6 +7,7 @@ import { KeyedWorkQueue } from '../../../src/controller/keyed-work-queue.ts';
 import { ObservedBefore } from '../../../src/controller/observed-before.ts';
 import { PrimaryReconciler } from '../../../src/controller/primary-reconciler.ts';
 import { CertmanError } from '../../../src/failures/failure.ts';
+import { MissingFinalizers } from '../../../src/kubernetes/objects/missing-finalizers.ts';
 import { clusterView } from '../../support/workflows/cluster-views.ts';
 
 /** @param listFailure of the list of workflows. @param running digests of views that workflows observed before, by uid. */
@@ -15,8 +16,10 @@ function start(running: ReadonlyMap<string, string> = new Map(), listFailure?: C
   const signalled: string[] = [];
   const delays: number[] = [];
   const cache = new ControllerCache();
+  const missingFinalizers = new MissingFinalizers();
   const context = {
     cache,
+    missingFinalizers,
     queue: new KeyedWorkQueue(4, 100),
     signal: new AbortController().signal,
     metrics: { signalDelay: { observe: (_labels: object, seconds: number) => void delays.push(seconds) } },
@@ -37,7 +40,7 @@ function start(running: ReadonlyMap<string, string> = new Map(), listFailure?: C
   } as unknown as ControllerContext;
   const observedBefore = new ObservedBefore(context);
   const reconciler = new PrimaryReconciler(context, observedBefore);
-  return { gone, signalled, delays, cache, queue: context.queue, observedBefore, reconciler };
+  return { gone, signalled, delays, cache, queue: context.queue, observedBefore, reconciler, missingFinalizers };
 }
 
 const view = (uid: string): ClusterView => {
@@ -51,6 +54,18 @@ it('observes how late a change of the watch is signalled, not one of a list', as
   expect(delays).toEqual([]);
   await reconciler.reconcile(view('watched'));
   expect(delays).toEqual([expect.any(Number)]);
+});
+
+it('shows evaluations which finalizer is missing before the signal, and forgets a deleted cluster', async () => {
+  const { reconciler, queue, missingFinalizers } = start();
+  const bare = { ...view('bare'), finalizer: false, resourceVersion: '7' };
+  const signalled = reconciler.reconcile(bare);
+  expect(missingFinalizers.take(bare.identity, ['primary'])).toBe('7');
+  await signalled;
+  await reconciler.reconcile({ ...bare, resourceVersion: '8' });
+  await reconciler.reconcileDeleted(bare.identity);
+  await queue.drain();
+  expect(missingFinalizers.take(bare.identity, ['primary'])).toBeUndefined();
 });
 
 describe('a first list without a position, of which an earlier worker has handled a part', () => {
