@@ -169,11 +169,14 @@ async function observeTogether(source: TxtSource, wanted: Wanted): Promise<TxtOb
   return combine(source.name, await Promise.all(ofNames));
 }
 
-/** The zone's change is live as a whole: while one name is missing, no other has to be asked for. */
+/**
+ * The zone's change is live as a whole: while one name is missing, no other has to be asked for. A server that does not answer
+ * for one name is not seen to have all of them, whatever it would answer for others: it costs one time-out, not two.
+ */
 async function observeOneFirst(source: TxtSource, wanted: Wanted): Promise<TxtObservation> {
   const [first, ...others] = wanted;
   if (first === undefined || others.length === 0) return await observeTogether(source, wanted);
   const ofFirst = await observeTogether(source, new Map([first]));
-  if (ofFirst.kind === 'missing') return ofFirst;
-  return combine(source.name, [ofFirst, await observeTogether(source, new Map(others))]);
+  if (ofFirst.kind !== 'seen') return ofFirst;
+  return await observeTogether(source, new Map(others));
 }

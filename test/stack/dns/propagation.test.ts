@@ -370,8 +370,8 @@ describe('the zone’s own servers', () => {
       asked++;
     };
     const checking = check(own({ host: '127.0.0.1', port: await datagramServer(silent) }));
-    const records = ['two', 'long', 'many', 'alias'].map((host) => ({ name: `${host}.${ZONE}`, value: 'x' }));
-    await failure(checking.verify({ ...ask('two'), records }, signal));
+    const hosts = ['two', 'long', 'many', 'alias'];
+    await Promise.all(hosts.map((host) => failure(checking.verify(ask(host, 'x'), signal))));
     const before = asked;
     await checking.verify(ask('two', 'one'), signal);
     expect(before).toBeGreaterThan(0);

@@ -5,20 +5,26 @@ import type { TxtSource } from '../../../src/dns/txt-source.ts';
 
 const NAMES = ['_acme-challenge.api.example.com', '_acme-challenge.web.example.com', '_acme-challenge.x.example.com'];
 
-/** A zone's server that has these names. */
-function server(present: readonly string[], asked: string[]): TxtSource {
-  const responseOf = (name: string): TxtResponse =>
-    present.includes(name) ? { kind: 'values', values: ['value'], ttlSeconds: 60 } : { kind: 'absent', ttlSeconds: 60 };
-  const queryTxt = (name: string): Promise<TxtResponse> => {
-    asked.push(name);
-    return Promise.resolve(responseOf(name));
+/** A server that answers at once, and the names that it was asked for. */
+function server(name: string, responseOf: (name: string) => TxtResponse) {
+  const asked: string[] = [];
+  const queryTxt = (queried: string): Promise<TxtResponse> => {
+    asked.push(queried);
+    return Promise.resolve(responseOf(queried));
   };
-  return { name: 'ns-1.example', queryTxt };
+  return { asked, source: { name, queryTxt } satisfies TxtSource };
 }
 
-async function verify(present: readonly string[]) {
-  const asked: string[] = [];
-  const sources = { resolvers: [], needsNameServers: true, serversOf: () => [server(present, asked)] };
+/** The answers of a server that has these names. */
+const having =
+  (present: readonly string[]) =>
+  (name: string): TxtResponse =>
+    present.includes(name) ? { kind: 'values', values: ['value'], ttlSeconds: 60 } : { kind: 'absent', ttlSeconds: 60 };
+
+async function verify(present: readonly string[], responseOf = having(present)) {
+  const { asked, source } = server('ns-1.example', responseOf);
+  const resolvers = [server('resolver.example', having(present)).source];
+  const sources = { resolvers, needsNameServers: true, serversOf: () => [source] };
   const check = new PropagationCheck(sources as never, { onWarning: () => undefined });
   const records = NAMES.map((name) => ({ name, value: 'value' }));
   const request = { records, zoneName: 'example.com', nameServers: ['ns-1.example'], attempt: 3 };
@@ -39,5 +45,10 @@ test('a zone that has one name is asked for all, and one that another writer has
 });
 
 test('records are visible once the zone has all of them', async () => {
-  expect(await verify(NAMES)).toEqual({ asked: NAMES, seenBy: ['ns-1.example'] });
+  expect(await verify(NAMES)).toEqual({ asked: NAMES, seenBy: ['ns-1.example', 'resolver.example'] });
+});
+
+test('a zone whose server does not answer costs one time-out, and the resolvers decide', async () => {
+  const silent = (): TxtResponse => ({ kind: 'inconclusive', why: 'it does not answer' });
+  expect(await verify(NAMES, silent)).toEqual({ asked: NAMES.slice(0, 1), seenBy: ['resolver.example'] });
 });
