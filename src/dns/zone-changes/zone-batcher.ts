@@ -75,6 +75,8 @@ const MAX_ATTEMPTS = 7;
 const MAX_UNEXPLAINED_REFUSALS = 2;
 /** To find one refused request among the most that a round has takes 11; after so many, what is left waits for another round. */
 const MAX_REFUSALS_OF_ROUND = 40;
+/** Of one batch, so many refusals take about 80. Dozens of full batches take more: after those refusals, each is still sent once. */
+const MAX_REQUESTS_OF_ROUND = 120;
 const CONFLICT_RETRY_MS = 5_000;
 
 /**
@@ -109,6 +111,7 @@ export class ZoneBatcher {
   #lastChange: SubmittedChange | undefined;
   /** In the present round. */
   #refusals = 0;
+  #requests = 0;
 
   constructor(api: ZoneApi, options: ZoneBatcherOptions) {
     this.#api = api;
@@ -150,6 +153,7 @@ export class ZoneBatcher {
       this.#pace.sending(performance.now());
       this.#precedence = undefined;
       this.#refusals = 0;
+      this.#requests = 0;
       await this.#runRound(round);
       for (const { caller } of round) settle(caller);
     }
@@ -185,7 +189,7 @@ export class ZoneBatcher {
       await this.#sendEach(packRequests(this.#known, round));
     } catch (error) {
       if (!(error instanceof ChangeRefusedError) || round.length === 1) return failAll(round, error);
-      if (this.#countRefusal()) return failAll(round, postponed(round));
+      if (this.#countRefusal()) return failAll(round, postponed(namesOf(round)));
       for (const part of splitBySuspects(round, error)) await this.#runRound(part);
     }
   }
@@ -209,6 +213,7 @@ export class ZoneBatcher {
   }
 
   async #send(group: Group, attempts: Attempts): Promise<boolean> {
+    if (this.#isSpent()) throw postponed(namesOf(group));
     const changes = planChanges(this.#known, group);
     const change = () => this.#api.change(changes, this.#turn('change'));
     const markUnknown = (): void => {
@@ -230,7 +235,7 @@ export class ZoneBatcher {
   async #sendRefused(group: Group, attempts: Attempts, refusal: ChangeRefusedError): Promise<boolean> {
     const alone = group.length === 1;
     const isLast = this.#countRefusal();
-    if (isLast && !alone) throw postponed(group);
+    if (isLast && !alone) throw postponed(namesOf(group));
     const split = () => this.#sendEach(splitBySuspects(group, refusal), { count: 2, unexplained: 0 });
     if (!alone && attempts.count > 1) return split();
     const before = this.#known;
@@ -241,7 +246,7 @@ export class ZoneBatcher {
     if (!alone && !changed) return split();
     const unexplained = changed ? 0 : attempts.unexplained + 1;
     if (unexplained >= MAX_UNEXPLAINED_REFUSALS) throw refusal;
-    if (isLast) throw postponed(group);
+    if (isLast) throw postponed(namesOf(group));
     if (attempts.count === MAX_ATTEMPTS) throw conflict(group);
     // Packed again: what was read may have more values than was assumed.
     return this.#sendEach(packRequests(this.#known, group), { count: attempts.count + 1, unexplained });
@@ -254,11 +259,17 @@ export class ZoneBatcher {
   }
 
   async #read(names: ReadonlySet<string>): Promise<void> {
+    if (this.#isSpent()) throw postponed(names);
     const found = await this.#withRetries(() => this.#api.readTxtSets(names, this.#turn('read')));
     this.#known = new Map([...[...this.#known].filter(([name]) => !names.has(name)), ...found]);
   }
 
+  #isSpent(): boolean {
+    return this.#requests >= MAX_REQUESTS_OF_ROUND;
+  }
+
   #turn(first: Precedence): Precedence {
+    this.#requests += 1;
     const precedence = this.#precedence ?? first;
     this.#precedence = 'next';
     return precedence;
@@ -292,7 +303,7 @@ export class ZoneBatcher {
       } catch (error) {
         const code = error instanceof CertmanError ? error.code : undefined;
         if (code === 'dns/unreachable') onLost?.();
-        const delay = this.#options.retryDelaysMs[retries];
+        const delay = this.#isSpent() ? undefined : this.#options.retryDelaysMs[retries];
         if (delay === undefined || (code !== 'dns/throttled' && code !== 'dns/unreachable')) throw error;
         if (error instanceof CertmanError && waitOf(error) > MAX_WAIT_MS) throw error;
         await sleep(delay * (0.75 + Math.random() / 2));
@@ -326,10 +337,10 @@ function conflict(group: Group): CertmanError {
   });
 }
 
-/** Nothing of it is in the zone; the requests that were refused alone are not in the next round. */
-function postponed(group: Group): CertmanError {
+/** Nothing of these names is in the zone; the requests that were refused alone are not in the next round. */
+function postponed(names: ReadonlySet<string>): CertmanError {
   return queued(
-    `The DNS service refused ${MAX_REFUSALS_OF_ROUND} batches for records of others; these wait: ${[...namesOf(group)].join(', ').slice(0, 300)}.`,
+    `The records of others in this zone took as many requests as certman sends in a row; these wait: ${[...names].join(', ').slice(0, 300)}.`,
     CONFLICT_RETRY_MS,
   );
 }

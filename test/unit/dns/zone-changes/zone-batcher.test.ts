@@ -273,28 +273,39 @@ describe('a change that is refused', () => {
     expect(contents(zone)).toEqual({ good: ['"v"'] });
   });
 
-  it('costs a bounded number of requests, whatever is refused: what is left waits, and is published by later rounds', async () => {
-    const names = Array.from({ length: 400 }, (_, n) => `n${n}`);
-    const bad = new Set(names.filter((_, n) => n % 10 === 0));
-    const zone = strictZone({ reserved: [...bad], mute: true });
-    const batcher = new ZoneBatcher(zone, OPTIONS);
-    const refused = new Set<string>();
-    let rounds = 0;
-    for (let left = names; left.length > 0; rounds += 1) {
-      zone.calls.length = 0;
-      const outcomes = await Promise.allSettled(left.map((name) => batcher.submit(publish(name, 'v'), signal)));
-      expect(zone.calls.length).toBeLessThan(120);
-      const codes = new Map(
-        outcomes.map((outcome, n) => [left[n] ?? '', outcome.status === 'rejected' ? outcome.reason.code : undefined]),
-      );
-      for (const [name, code] of codes) if (code === 'dns/changeRefused') refused.add(name);
-      left = left.filter((name) => codes.get(name) === 'dns/queued');
-      expect(rounds).toBeLessThan(10);
-    }
-    expect(rounds).toBeGreaterThan(1);
-    expect(refused).toEqual(bad);
-    expect(zone.sets.size).toBe(360);
-  });
+  it.each([
+    ['one batch', 400, 10, 'v'],
+    // Of this length, two values fill a batch.
+    ['dozens of full batches', 120, 2, 'v'.repeat(15_000)],
+  ])(
+    'costs a bounded number of requests in %s, whatever is refused: what is left waits, and is published by later rounds',
+    async (_what, count, everyBad, value) => {
+      const names = Array.from({ length: count }, (_, n) => `n${n}`);
+      const bad = names.filter((_, n) => n % everyBad === 0);
+      const zone = strictZone({ reserved: bad, mute: true });
+      const batcher = new ZoneBatcher(zone, OPTIONS);
+      const refused: string[] = [];
+      let rounds = 0;
+      for (let left = names; left.length > 0; rounds += 1) {
+        zone.calls.length = 0;
+        const outcomes = await Promise.allSettled(left.map((name) => batcher.submit(publish(name, value), signal)));
+        expect(zone.calls.length).toBeLessThanOrEqual(120);
+        const codes = new Map(
+          outcomes.map((outcome, n) => [
+            left[n] ?? '',
+            outcome.status === 'rejected' ? outcome.reason.code : undefined,
+          ]),
+        );
+        for (const [name, code] of codes) if (code === 'dns/changeRefused') refused.push(name);
+        left = left.filter((name) => codes.get(name) === 'dns/queued');
+        expect(left.filter((name) => zone.sets.has(name))).toEqual([]);
+        expect(rounds).toBeLessThan(10);
+      }
+      expect(rounds).toBeGreaterThan(1);
+      expect(refused.toSorted()).toEqual(bad.toSorted());
+      expect(zone.sets.size).toBe(count - bad.length);
+    },
+  );
 
   it('fails at the second refusal in a row although the zone has what the change was planned on', async () => {
     const zone = strictZone({ reserved: ['a'] });
