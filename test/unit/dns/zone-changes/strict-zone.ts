@@ -86,3 +86,8 @@ export function strictZone(
   };
   return zone;
 }
+
+/** The values of each name. */
+export function contents({ sets }: Pick<StrictZone, 'sets'>): Record<string, readonly string[]> {
+  return Object.fromEntries([...sets].map(([name, { values }]) => [name, values]));
+}
