@@ -6,6 +6,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { renew } from '../../../src/contract/cluster-certificates.ts';
 import { clusterWorkflowId, watchWorkflowId } from '../../../src/contract/ids.ts';
 import { watchStatus } from '../../../src/contract/management-cluster-watch.ts';
+import { PATCHES_IN_INPUT } from '../../../src/contract/patches.ts';
 import { waitFor } from '../../support/e2e/checks.ts';
 import { createCluster, type E2eCluster } from '../../support/e2e/clusters.ts';
 import {
@@ -26,7 +27,7 @@ import {
   waitForReissue,
 } from '../../support/e2e/upgrades.ts';
 import { NEXT_PATCH } from '../../support/replay/next-workflows.ts';
-import { failedTasksIn, patchesIn } from '../../support/temporal/history-events.ts';
+import { failedTasksIn, givenPatchesIn, patchesIn } from '../../support/temporal/history-events.ts';
 
 const lab = useE2eHarness({ worker: false });
 
@@ -106,9 +107,10 @@ describe('a rolling upgrade to the next version', () => {
 describe('an upgrade that is reverted', () => {
   test('starts only runs that the current version can continue while its patches are held back', async () => {
     await lab().stopWorkers();
-    await versions.startNext('careful', { CERTMAN_HELD_BACK_PATCHES: NEXT_PATCH });
+    await versions.startNext('careful', { CERTMAN_HELD_BACK_PATCHES: `${NEXT_PATCH},${PATCHES_IN_INPUT}` });
     const cluster = await createCluster(lab(), 'careful');
     const { serialNumber } = await waitUntilCertified(lab(), cluster);
+    expect(givenPatchesIn(await historyOf(lab(), cluster))).toEqual([]);
     await lab().stopWorker('careful');
     await versions.startPresent('present-again');
     await deleteSecret(lab(), cluster);

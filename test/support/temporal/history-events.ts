@@ -8,17 +8,22 @@ import type { History } from './history-json.ts';
  */
 export const UNHANDLED_COMMAND = 1;
 
-/** Patches of the run: those of its input, and the ids of its `patched` markers. */
-export function patchesIn({ events }: History): readonly string[] {
+/** Patches of the run's input. */
+export function givenPatchesIn({ events }: History): readonly string[] {
   const started = events?.[0]?.workflowExecutionStartedEventAttributes;
   const [payload] = started?.input?.payloads ?? [];
   const input = payload && defaultPayloadConverter.fromPayload<{ readonly patches?: readonly string[] }>(payload);
-  const marked = (events ?? []).flatMap((event) => {
+  return input?.patches ?? [];
+}
+
+/** Patches of the run: those of its input, and the ids of its `patched` markers. */
+export function patchesIn(history: History): readonly string[] {
+  const marked = (history.events ?? []).flatMap((event) => {
     const fields = event.upsertWorkflowSearchAttributesEventAttributes?.searchAttributes?.indexedFields;
     const versions = fields?.['TemporalChangeVersion'];
     return versions === undefined ? [] : defaultPayloadConverter.fromPayload<string[]>(versions);
   });
-  return [...(input?.patches ?? []), ...marked];
+  return [...givenPatchesIn(history), ...marked];
 }
 
 /** The same history of a run whose input has these fields as well. */
