@@ -1,10 +1,7 @@
+/** What the check of propagation, and its activity, find at resolvers and at servers of a zone that are real, broken, or away. */
 import { generateKeyPairSync } from 'node:crypto';
-import { createSocket } from 'node:dgram';
-import { once } from 'node:events';
-import { createServer as createHttpsServer, type Server } from 'node:https';
-import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net';
 import packet from 'dns-packet';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { createPropagationActivities } from '../../../activities/dns.ts';
 import { Seals } from '../../../src/acme/seals.ts';
 import { ownershipValue, type TxtRecord } from '../../../src/certificates/dns-name.ts';
@@ -13,8 +10,9 @@ import type { VerifyPropagationInput } from '../../../src/contract/activities/dn
 import { DnsSources, type DnsSourcesOptions } from '../../../src/dns/dns-sources.ts';
 import { PropagationCheck, type PropagationCheckOptions } from '../../../src/dns/propagation-check.ts';
 import { type ServedZone, serveZone } from '../../support/dns/dns-servers.ts';
+import { type DohAnswer, startDohServer } from '../../support/dns/doh-server.ts';
+import { answerTo, datagramServer, muteServer, truncatingServer } from '../../support/dns/faulty-servers.ts';
 import { failureOf, runActivity } from '../../support/temporal/run-activity.ts';
-import { eventually } from '../../support/vitest/eventually.ts';
 
 const ZONE = 'example.com';
 const SEALS = new Seals(generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey);
@@ -24,7 +22,6 @@ const CLOSED_PORT = { host: '127.0.0.1', port: 9 };
 const signal = new AbortController().signal;
 
 let zone: ServedZone;
-const ends: (() => Promise<unknown>)[] = [];
 
 beforeAll(async () => {
   zone = await serveZone(ZONE);
@@ -43,9 +40,6 @@ beforeAll(async () => {
   await zone.untilAnswered(`alias.${ZONE}`, ['one', 'other']);
 });
 afterAll(() => zone?.stop());
-afterEach(async () => {
-  for (const end of ends.splice(0)) await end();
-});
 
 /** For a question that is never answered. */
 const LONG_QUESTION_MS = 240_000;
@@ -59,7 +53,7 @@ function check(options: Partial<DnsSourcesOptions & PropagationCheckOptions> = {
     timeoutMs: 60_000,
     ...more,
   });
-  ends.push(() => sources.close());
+  onTestFinished(() => sources.close());
   return new PropagationCheck(sources, { quorum, onWarning });
 }
 
@@ -88,71 +82,11 @@ const failure = async (running: Promise<unknown>): Promise<Missed> => {
   throw new Error('it did not fail');
 };
 
-/** A resolver that answers in its own way. */
-async function resolver(
-  answer: (message: Buffer) => { status?: number; type?: string; body: Buffer },
-): Promise<string> {
-  const server: Server = createHttpsServer(zone.tls, (request, response) => {
-    const chunks: Buffer[] = [];
-    request.on('data', (chunk: Buffer) => chunks.push(chunk));
-    request.on('end', () => {
-      const { status = 200, type = 'application/dns-message', body } = answer(Buffer.concat(chunks));
-      response.writeHead(status, { 'content-type': type }).end(body);
-    });
-  });
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  ends.push(() => new Promise((resolve) => server.close(resolve).closeAllConnections()));
-  return `https://127.0.0.1:${(server.address() as AddressInfo).port}/dns-query`;
-}
-
-/** Accepts connections and does not answer. @returns its port. */
-async function muteServer(): Promise<number> {
-  const sockets = new Set<Socket>();
-  const server = createTcpServer((socket) => {
-    sockets.add(socket.on('error', () => undefined));
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  ends.push(() => {
-    for (const socket of sockets) socket.destroy();
-    return new Promise((resolve) => server.close(resolve));
-  });
-  return (server.address() as AddressInfo).port;
-}
-
-/** A name server of a test's own. @returns its port. @throws when the port that it was to have is taken. */
-async function datagramServer(answer: (message: Buffer) => Buffer | undefined, port = 0): Promise<number> {
-  const socket = createSocket('udp4');
-  socket.bind(port, '127.0.0.1');
-  try {
-    await once(socket, 'listening');
-  } catch (error) {
-    socket.close();
-    throw error;
-  }
-  socket.on('message', (message, from) => {
-    const reply = answer(message);
-    if (reply !== undefined) socket.send(reply, from.port, from.address);
-  });
-  ends.push(() => new Promise((resolve) => socket.close(() => resolve(undefined))));
-  return socket.address().port;
-}
-
-/** A name server whose answers are truncated, and which does not answer over TCP. @returns its port. */
-async function truncatingServer(): Promise<number> {
-  // TCP first: its ports are what a busy machine is short of, taken by connections as well as by servers.
-  return await eventually(
-    'a port that is free for both',
-    async () => await datagramServer((message) => answerTo(message, [], packet.TRUNCATED_RESPONSE), await muteServer()),
-    () => true,
-  );
-}
-
-function answerTo(question: Buffer, answers: packet.Answer[], flags = 0): Buffer {
-  const { id, questions } = packet.decode(question);
-  return packet.encode({ type: 'response', id: id ?? 0, flags, questions: questions ?? [], answers });
+/** A resolver of a test's own. @returns its URL. */
+async function resolver(answer: (query: Buffer) => DohAnswer): Promise<string> {
+  const server = await startDohServer(zone.tls, answer);
+  onTestFinished(() => server.close());
+  return server.url;
 }
 const txt = (host: string, data: string, ttl = 60): packet.Answer => ({
   type: 'TXT',
@@ -270,7 +204,7 @@ describe('resolvers over HTTPS', () => {
     expect(delayMs.least).toBeLessThanOrEqual(60_000);
   });
 
-  const broken: [string, (question: Buffer) => { status?: number; type?: string; body: Buffer }, RegExp][] = [
+  const broken: [string, (question: Buffer) => DohAnswer, RegExp][] = [
     ['an HTTP error', () => ({ status: 503, body: Buffer.from('') }), /HTTP 503/],
     ['a page', () => ({ type: 'text/html', body: Buffer.from('<p>') }), /text\/html instead of/],
     ['bytes that are no DNS', () => ({ body: Buffer.from('nonsense') }), /no DNS answer/],

@@ -3,20 +3,31 @@ import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 
+const DNS_MESSAGE = 'application/dns-message';
+
 export interface DohServer {
   readonly url: string;
   close(): Promise<void>;
 }
 
-/** @param answer undefined: no answer until the server closes. */
+/** A response that need not be a DNS message; default: 200, of the type of DNS messages. */
+export interface DohAnswer {
+  readonly status?: number;
+  readonly type?: string;
+  readonly body: Buffer;
+}
+
+/** @param answer a DNS message, or any response; undefined: no answer until the server closes. */
 export async function startDohServer(
   tls: { readonly cert: string; readonly key: string },
-  answer: (query: Buffer) => Buffer | undefined | Promise<Buffer>,
+  answer: (query: Buffer) => Buffer | DohAnswer | undefined | Promise<Buffer>,
 ): Promise<DohServer> {
   const server = createServer(tls, (request, response) => {
     const respond = async (): Promise<void> => {
-      const body = await answer(await buffer(request));
-      if (body !== undefined) response.writeHead(200, { 'content-type': 'application/dns-message' }).end(body);
+      const answered = await answer(await buffer(request));
+      if (answered === undefined) return;
+      const { status = 200, type = DNS_MESSAGE, body } = 'body' in answered ? answered : { body: answered };
+      response.writeHead(status, { 'content-type': type }).end(body);
     };
     respond().catch(() => response.destroy());
   });
