@@ -1,0 +1,91 @@
+/** An attempt that placed an order, and was interrupted while it went on with it: what it may have left is not forgotten. */
+import { ApplicationFailure } from '@temporalio/common';
+import { expect, test } from 'vitest';
+import type { UnfulfilledOrder } from '../../src/contract/activities/order.ts';
+import type { SealedTxtRecord } from '../../src/contract/activities/txt-records.ts';
+import { type BundleRecord, lastAttemptOf } from '../../src/contract/bundle-record.ts';
+import { renew } from '../../src/contract/cluster-certificates.ts';
+import { clusterWorkflowId } from '../../src/contract/ids.ts';
+import { eventually } from '../support/vitest/eventually.ts';
+import { clusterView } from '../support/workflows/cluster-views.ts';
+import { untilReady, useWorkflowHarness, type WorkflowHarness } from '../support/workflows/use-harness.ts';
+
+const withHarness = useWorkflowHarness();
+
+const ORDER_URL = 'https://ca.test/order/1';
+const RECORD: SealedTxtRecord = { name: '_acme-challenge.api.c1.example.com', value: 'of-order-1' };
+
+/** The records of each withdrawal. */
+function withdrawn({ doubles }: WorkflowHarness): readonly (readonly SealedTxtRecord[])[] {
+  return doubles.calls.flatMap(({ activity, input }) =>
+    activity === 'withdrawTxtRecords' ? [(input as { readonly records: readonly SealedTxtRecord[] }).records] : [],
+  );
+}
+
+/** An order for one name, whose authorization is valid already. */
+function orderAt(orderUrl: string): UnfulfilledOrder {
+  return { orderUrl, expires: '2099-01-01T00:00:00.000Z', caHost: 'ca.test', challenges: [] };
+}
+
+test('its records are withdrawn, and its order is resumed, where no further attempt could place one', async () => {
+  await withHarness(async (harness) => {
+    const { doubles, env } = harness;
+    doubles.override('placeOrder', () => {
+      const failure = { code: 'acme/unreachable', message: 'The CA does not answer.', retry: 'transient' };
+      const unfinished = { orderUrl: ORDER_URL, caHost: 'ca.test', records: [RECORD] };
+      const { code: type, message } = failure;
+      throw ApplicationFailure.create({ type, message, details: [failure, unfinished], nonRetryable: true });
+    });
+    const view = clusterView();
+    await harness.start(view);
+    const failed = await eventually(
+      'the order has failed',
+      async () => (await harness.status(view)).bundles['primary'] as BundleRecord,
+      (found) => lastAttemptOf(found) !== undefined,
+    );
+    expect(lastAttemptOf(failed)).toMatchObject({ failure: { code: 'acme/unreachable' }, openOrder: ORDER_URL });
+    expect(failed.unclaimedOrders).toEqual([ORDER_URL]);
+    expect(withdrawn(harness)).toEqual([[RECORD]]);
+    doubles.override('placeOrder', async ({ resume }) => orderAt(resume ?? 'https://ca.test/order/2'));
+    await env.client.workflow.getHandle(clusterWorkflowId(view.identity)).executeUpdate(renew, { args: [{}] });
+    await untilReady(harness, view);
+    const { bundles } = await harness.status(view);
+    expect(bundles['primary']?.issued.map(({ certificateUrl }) => certificateUrl)).toEqual([
+      `${ORDER_URL}/certificate`,
+    ]);
+    expect(bundles['primary']?.unclaimedOrders ?? []).toEqual([]);
+  });
+});
+
+test('its records are withdrawn with those of the order that replaces it', async () => {
+  await withHarness(async (harness) => {
+    harness.doubles.override('placeOrder', async () => ({
+      ...orderAt('https://ca.test/order/2'),
+      leftRecords: [RECORD],
+    }));
+    harness.doubles.fulfillsWithPlacement = false;
+    const view = clusterView();
+    await harness.start(view);
+    await untilReady(harness, view);
+    expect(withdrawn(harness)).toEqual([[RECORD]]);
+  });
+});
+
+test('records that an order could not withdraw, which its placement has fulfilled, are withdrawn by its workflow', async () => {
+  await withHarness(async (harness) => {
+    const { doubles } = harness;
+    let attempts = 0;
+    doubles.override('withdrawTxtRecords', ({ records }) => {
+      attempts += 1;
+      if (attempts === 1) throw ApplicationFailure.nonRetryable('not now', 'dns/unreachable');
+      for (const { name, value } of records) doubles.published.delete(`${name} ${value}`);
+      return Promise.resolve();
+    });
+    const view = clusterView();
+    await harness.start(view);
+    await untilReady(harness, view);
+    expect(doubles.countOf('placeOrder')).toBe(1);
+    expect(attempts).toBe(2);
+    expect([...doubles.published]).toEqual([]);
+  });
+});
