@@ -3,7 +3,7 @@ import { ApplicationFailure } from '@temporalio/common';
 import { expect, test } from 'vitest';
 import type { UnfulfilledOrder } from '../../src/contract/activities/order.ts';
 import type { SealedTxtRecord } from '../../src/contract/activities/txt-records.ts';
-import { type BundleRecord, lastAttemptOf } from '../../src/contract/bundle-record.ts';
+import { lastAttemptOf } from '../../src/contract/bundle-record.ts';
 import { renew } from '../../src/contract/cluster-certificates.ts';
 import { clusterWorkflowId } from '../../src/contract/ids.ts';
 import { eventually } from '../support/vitest/eventually.ts';
@@ -38,13 +38,15 @@ test('its records are withdrawn, and its order is resumed, where no further atte
     });
     const view = clusterView();
     await harness.start(view);
-    const failed = await eventually(
+    const [failed] = await eventually(
       'the order has failed',
-      async () => (await harness.status(view)).bundles['primary'] as BundleRecord,
-      (found) => lastAttemptOf(found) !== undefined,
+      async () => Object.values((await harness.status(view)).bundles),
+      ([found]) => found !== undefined && lastAttemptOf(found) !== undefined,
     );
-    expect(lastAttemptOf(failed)).toMatchObject({ failure: { code: 'acme/unreachable' }, openOrder: ORDER_URL });
-    expect(failed.unclaimedOrders).toEqual([ORDER_URL]);
+    expect(failed).toMatchObject({
+      lastAttempt: { failure: { code: 'acme/unreachable' }, openOrder: ORDER_URL },
+      unclaimedOrders: [ORDER_URL],
+    });
     expect(withdrawn(harness)).toEqual([[RECORD]]);
     doubles.override('placeOrder', async ({ resume }) => orderAt(resume ?? 'https://ca.test/order/2'));
     await env.client.workflow.getHandle(clusterWorkflowId(view.identity)).executeUpdate(renew, { args: [{}] });
