@@ -7,8 +7,9 @@ import { changesRenewalTime, type RenewalWindow } from '../certificates/renewal-
 import { renewalWindowChanged } from '../contract/cluster-certificates.ts';
 import { CertmanError } from '../failures/failure.ts';
 import { renewalPolicyOf } from '../kubernetes/objects/renewal-policy-annotation.ts';
-import { type CertificateInUse, keyOf, takeAll } from './controller-cache.ts';
+import { type CertificateInUse, takeAll } from './controller-cache.ts';
 import type { ControllerContext } from './controller-context.ts';
+import { keyOf } from './namespaced-name.ts';
 import type { PollClient, PollResult } from './poller.ts';
 
 /** A failing certificate is not the next one to be tried: it may be the cause. */

@@ -7,9 +7,9 @@ import { type ObservedRequest, observeRequest } from '../kubernetes/objects/obse
 import { invalidPolicyMessage, renewalPolicyOf } from '../kubernetes/objects/renewal-policy-annotation.ts';
 import { describeRequestChange, describeStatusChange, isSpecChanged } from '../kubernetes/objects/request-change.ts';
 import { standaloneView } from '../kubernetes/objects/request-views.ts';
-import { keyOf } from './controller-cache.ts';
 import type { ControllerContext } from './controller-context.ts';
 import { recordWarning } from './event-recorder.ts';
+import { keyOf } from './namespaced-name.ts';
 import type { PrimaryEventHandler, PrimaryReconciler } from './primary-reconciler.ts';
 
 /** Reconciles standalone CertificateRequests like clusters, and signals changes to the others to their cluster. */

@@ -1,9 +1,9 @@
 import type { ObjectRef } from '../clusters/cluster-identity.ts';
 import type { KubernetesObject } from '../kubernetes/api/kubernetes-api.ts';
 import { projectClusterDeployment } from '../kubernetes/objects/cluster-deployment.ts';
-import { keyOf, nameOf } from './controller-cache.ts';
 import type { ControllerContext } from './controller-context.ts';
 import { recordWarning } from './event-recorder.ts';
+import { keyOf, nameOf } from './namespaced-name.ts';
 import type { PrimaryEventHandler, PrimaryReconciler } from './primary-reconciler.ts';
 
 /** Reconciles the ClusterDeployments that can be read, and reports the problem of the others. */

@@ -6,9 +6,9 @@ import type { KubernetesApi } from '../kubernetes/api/kubernetes-api.ts';
 import { KeyedRateLimiter, type RateLimit } from '../rate-limit/gcra.ts';
 import { DEPENDENCY_SIGNALS_PER_CLUSTER, DRIFT_SIGNALS_PER_CLUSTER } from '../rate-limit/limits.ts';
 import { type ClusterWorkflowClient, SignalRejected } from './cluster-workflow-client.ts';
-import { keyOf, type NamespacedName } from './controller-cache.ts';
 import { recordWarning } from './event-recorder.ts';
 import type { KeyedWorkQueue } from './keyed-work-queue.ts';
+import { keyOf, type NamespacedName } from './namespaced-name.ts';
 import type { ControllerLogger } from './outage-log.ts';
 
 /** What the signaller shares with the other parts of one running controller. */

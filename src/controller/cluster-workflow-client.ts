@@ -26,7 +26,7 @@ import { backoffDelay, pause } from '../kubernetes/api/backoff.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import { withTolerantMemos } from '../payloads/data-converter.ts';
 import { GRPC_STATUS } from '../temporal/grpc-status.ts';
-import { keyOf } from './controller-cache.ts';
+import { keyOf } from './namespaced-name.ts';
 import { ListedMemos, runningWorkflowPages } from './workflow-pages.ts';
 
 const MAX_ATTEMPTS = 6;

@@ -2,15 +2,13 @@ import type { CachedCluster } from '../clusters/cached-cluster.ts';
 import type { ClusterRef, ObjectRef } from '../clusters/cluster-identity.ts';
 import { owningCluster } from '../clusters/owning-cluster.ts';
 import type { RequestClaim } from '../contract/cluster-certificates.ts';
-import type { ObjectMeta } from '../kubernetes/api/kubernetes-api.ts';
 import { CompactRequest } from '../kubernetes/objects/compact-request.ts';
 import { CompactSecret } from '../kubernetes/objects/compact-secret.ts';
 import type { ObservedRequest } from '../kubernetes/objects/observed-request.ts';
 import type { ObservedSecret } from '../kubernetes/objects/observed-secret.ts';
 import { CompactCluster } from './compact-cluster.ts';
-
-/** Name of a namespaced object. */
-export type NamespacedName = Pick<ClusterRef, 'namespace' | 'name'>;
+import { NamespacedMap } from './namespaced-map.ts';
+import { keyOf, type NamespacedName } from './namespaced-name.ts';
 
 /** Name of a primary resource: a ClusterDeployment, or a standalone CertificateRequest when `kind` says so. */
 export type PrimaryName = Omit<ClusterRef, 'uid'>;
@@ -25,17 +23,6 @@ export interface CertificateInUse {
   readonly request: ObservedRequest;
   readonly cluster: CachedCluster;
   readonly bundleName: string;
-}
-
-/** @returns `namespace/name`. */
-export function keyOf({ namespace, name }: NamespacedName): string {
-  // Not a template: its parts would be kept beside the key for as long as a cache has it.
-  return [namespace, name].join('/');
-}
-
-/** @returns the name of an object; namespace `''` when it is cluster-scoped. */
-export function nameOf({ metadata }: { readonly metadata: ObjectMeta }): NamespacedName {
-  return { namespace: metadata.namespace ?? '', name: metadata.name };
 }
 
 /** Takes what {@link ControllerCache.changedRequests} has, one by one. */
@@ -178,99 +165,7 @@ function hasValidCertificate({ issued, deleting, notAfter = 0 }: ObservedRequest
   return issued && !deleting && notAfter > now;
 }
 
-/** A Map of so few values takes more memory than a list, and finds none faster. */
-const MAX_LIST_LENGTH = 8;
-
-/** What a {@link NamespacedMap} does beside keeping values. */
-export interface NamespacedMapOptions<Value> {
-  /** @returns what is kept of a value: the same in less memory. Default: the value. */
-  readonly compact?: (value: Value) => Value;
-  /** Called with the `namespace/name` of what was set or deleted. */
-  readonly onChange?: (key: string) => void;
-}
-
 /** The value, if it is compact already, or else a compact one of this class. */
 function compactBy<Value>(Compact: new (value: Value) => NoInfer<Value>): (value: Value) => Value {
   return (value) => (value instanceof Compact ? value : new Compact(value));
-}
-
-/** Finds the values of one namespace without a scan. Compact where a namespace has a few, as in nearly every fleet. */
-export class NamespacedMap<Value extends NamespacedName> {
-  /** By namespace: the only value, or a list; of many, by name. */
-  readonly #namespaces = new Map<string, Values<Value>>();
-  readonly #options: NamespacedMapOptions<Value>;
-
-  constructor(options: NamespacedMapOptions<Value> = {}) {
-    this.#options = options;
-  }
-
-  /** @param key `namespace/name`. */
-  find(key: string): Value | undefined {
-    const slash = key.indexOf('/');
-    return this.get({ namespace: key.slice(0, slash), name: key.slice(slash + 1) });
-  }
-
-  get({ namespace, name }: NamespacedName): Value | undefined {
-    const values = this.#namespaces.get(namespace);
-    if (values instanceof Map) return values.get(name);
-    if (isList(values)) return values.find((value) => value.name === name);
-    return values?.name === name ? values : undefined;
-  }
-
-  set(value: Value): void {
-    const { namespace, name } = value;
-    const kept = this.#options.compact?.(value) ?? value;
-    const values = this.#namespaces.get(namespace);
-    if (values instanceof Map) values.set(name, kept);
-    else this.#namespaces.set(namespace, compactList(withValue(listOf(values), kept)));
-    this.#options.onChange?.(keyOf(value));
-  }
-
-  delete({ namespace, name }: NamespacedName): void {
-    const values = this.#namespaces.get(namespace);
-    if (values instanceof Map) {
-      values.delete(name);
-      if (values.size === 0) this.#namespaces.delete(namespace);
-    } else {
-      const left = listOf(values).filter((value) => value.name !== name);
-      if (left.length === 0) this.#namespaces.delete(namespace);
-      else this.#namespaces.set(namespace, compactList(left));
-    }
-    this.#options.onChange?.(keyOf({ namespace, name }));
-  }
-
-  in(namespace: string): Iterable<Value> {
-    return valuesOf(this.#namespaces.get(namespace));
-  }
-
-  *all(): Generator<Value> {
-    for (const values of this.#namespaces.values()) yield* valuesOf(values);
-  }
-}
-
-/** Values of one namespace, in the form that takes the least memory. */
-type Values<Value> = Value | readonly Value[] | Map<string, Value>;
-
-function isList<Value>(values: Values<Value> | undefined): values is readonly Value[] {
-  return Array.isArray(values);
-}
-
-function listOf<Value>(values: Value | readonly Value[] | undefined): readonly Value[] {
-  if (values === undefined) return [];
-  return isList(values) ? values : [values as Value];
-}
-
-function withValue<Value extends NamespacedName>(list: readonly Value[], value: Value): readonly Value[] {
-  const at = list.findIndex(({ name }) => name === value.name);
-  return at === -1 ? list.toSpliced(list.length, 0, value) : list.with(at, value);
-}
-
-/** @param list not empty. */
-function compactList<Value extends NamespacedName>(list: readonly Value[]): Values<Value> {
-  if (list.length > MAX_LIST_LENGTH) return new Map(list.map((one) => [one.name, one]));
-  return list.length === 1 ? (list[0] as Value) : list;
-}
-
-function valuesOf<Value>(values: Values<Value> | undefined): Iterable<Value> {
-  return values instanceof Map ? values.values() : listOf(values);
 }

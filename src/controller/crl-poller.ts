@@ -7,8 +7,9 @@ import { CertmanError } from '../failures/failure.ts';
 import { readTlsSecret } from '../kubernetes/objects/tls-secret.ts';
 import { decodeCertificates, subjectOf } from '../x509/certificate.ts';
 import { CertificateIndex } from './certificate-index.ts';
-import { type CertificateInUse, keyOf } from './controller-cache.ts';
+import type { CertificateInUse } from './controller-cache.ts';
 import type { ControllerContext } from './controller-context.ts';
+import { keyOf } from './namespaced-name.ts';
 import { type PollClient, type PollResult, pauseAfterFailure } from './poller.ts';
 
 /** Of one URL; the others of its host are polled meanwhile. */

@@ -17,9 +17,11 @@ import {
 import { ACCOUNT_SECRET } from '../kubernetes/objects/operator-settings.ts';
 import { WINDOWS_ENTRY } from '../kubernetes/objects/renewal-windows-config.ts';
 import { hasSecret } from './compact-cluster.ts';
-import { keyOf, NamespacedMap, type NamespacedName, nameOf, requestsIn } from './controller-cache.ts';
+import { requestsIn } from './controller-cache.ts';
 import type { ControllerContext } from './controller-context.ts';
 import type { ResourceEventHandler } from './informer.ts';
+import { NamespacedMap } from './namespaced-map.ts';
+import { keyOf, type NamespacedName, nameOf } from './namespaced-name.ts';
 import { RenewalWindowsWatch } from './renewal-windows-watch.ts';
 import type { StuckClusterSignals } from './stuck-clusters.ts';
 

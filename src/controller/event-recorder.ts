@@ -4,7 +4,7 @@ import { backoffDelay, pause } from '../kubernetes/api/backoff.ts';
 import type { KubernetesApi } from '../kubernetes/api/kubernetes-api.ts';
 import { type EventDetails, type InvolvedObject, recordEvent } from '../kubernetes/objects/events.ts';
 import { involvedObjectOf } from '../kubernetes/objects/primary-object.ts';
-import { keyOf } from './controller-cache.ts';
+import { keyOf } from './namespaced-name.ts';
 import type { ControllerLogger } from './outage-log.ts';
 
 const MAX_ATTEMPTS = 4;

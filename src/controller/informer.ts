@@ -2,9 +2,9 @@ import { CertmanError } from '../failures/failure.ts';
 import { type KubernetesObject, type ResourceType, type WatchConnection } from '../kubernetes/api/kubernetes-api.ts';
 import { type ListAndWatchOptions, listAndWatch } from '../kubernetes/api/list-and-watch.ts';
 import { listAndWatchNamespaces } from '../kubernetes/api/list-and-watch-namespaces.ts';
-import { keyOf, nameOf } from './controller-cache.ts';
 import type { WatchState } from './fleet-snapshot.ts';
 import type { KeyedWorkQueue } from './keyed-work-queue.ts';
+import { keyOf, nameOf } from './namespaced-name.ts';
 import { type ControllerLogger, outageLog } from './outage-log.ts';
 import { ResourceVersionCheckpoint } from './resource-version-checkpoint.ts';
 

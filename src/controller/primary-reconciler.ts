@@ -9,10 +9,10 @@ import { primaryResource } from '../kubernetes/objects/primary-object.ts';
 import { KeyedRateLimiter } from '../rate-limit/gcra.ts';
 import { DRIFT_SIGNALS_PER_CLUSTER } from '../rate-limit/limits.ts';
 import { SignalRejected } from './cluster-workflow-client.ts';
-import { keyOf } from './controller-cache.ts';
 import type { ControllerContext } from './controller-context.ts';
 import { recordWarning } from './event-recorder.ts';
 import type { ResourceEventHandler } from './informer.ts';
+import { keyOf } from './namespaced-name.ts';
 import type { ObservedBefore } from './observed-before.ts';
 
 /** Lets the workflow of a just decommissioned object complete, so that it is not signalled what it did itself. */

@@ -9,10 +9,10 @@ import { RenewalWindowsConfig } from '../kubernetes/objects/renewal-windows-conf
 import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS, CONFIG_MAPS } from '../kubernetes/objects/resources.ts';
 import { type Labels, matchesLabels } from '../renewal-windows/label-selector.ts';
 import type { FreezeRule, RenewalWindowRule, RenewalWindows } from '../renewal-windows/rules.ts';
-import { keyOf } from './controller-cache.ts';
 import type { ControllerContext } from './controller-context.ts';
 import { recordOn } from './event-recorder.ts';
 import { inSlices } from './in-slices.ts';
+import { keyOf } from './namespaced-name.ts';
 
 type Rule = RenewalWindowRule | FreezeRule;
 

@@ -2,9 +2,10 @@ import { LRUCache } from 'lru-cache';
 import { plannedRenewal } from '../certificates/planned-renewal.ts';
 import type { ObservedRequest } from '../kubernetes/objects/observed-request.ts';
 import { renewalPolicyOf } from '../kubernetes/objects/renewal-policy-annotation.ts';
-import { type CertificateInUse, keyOf } from './controller-cache.ts';
+import type { CertificateInUse } from './controller-cache.ts';
 import type { ControllerContext } from './controller-context.ts';
 import { inSlices } from './in-slices.ts';
+import { keyOf } from './namespaced-name.ts';
 
 /** In one resync: after a change of the setting, a large fleet is re-evaluated over hours, and nothing is due meanwhile. */
 const MAX_PER_RESYNC = 500;

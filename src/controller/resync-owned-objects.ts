@@ -7,9 +7,11 @@ import { type ObservedSecret, observeSecret } from '../kubernetes/objects/observ
 import { SECRETS } from '../kubernetes/objects/resources.ts';
 import { NOT_STAGING_SELECTOR } from '../kubernetes/objects/secret-ownership.ts';
 import type { CacheFreshness } from './cache-freshness.ts';
-import { keyOf, NamespacedMap, type NamespacedName, nameOf, requestsIn } from './controller-cache.ts';
+import { requestsIn } from './controller-cache.ts';
 import type { ControllerContext } from './controller-context.ts';
 import { inSlices } from './in-slices.ts';
+import { NamespacedMap } from './namespaced-map.ts';
+import { keyOf, type NamespacedName, nameOf } from './namespaced-name.ts';
 
 /** Longer than a workflow needs from one write to the next, so that work in progress is no drift. */
 const RECHECK_DELAY_MS = 5_000;

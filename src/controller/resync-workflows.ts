@@ -10,8 +10,8 @@ import { primaryResource } from '../kubernetes/objects/primary-object.ts';
 import { clusterViewOfOrphans, standaloneView } from '../kubernetes/objects/request-views.ts';
 import { CERTIFICATE_REQUESTS } from '../kubernetes/objects/resources.ts';
 import type { RunningCluster } from './cluster-workflow-client.ts';
-import { keyOf } from './controller-cache.ts';
 import type { ControllerContext } from './controller-context.ts';
+import { keyOf } from './namespaced-name.ts';
 
 /** A workflow that still runs by then and is not decommissioning is signalled again. */
 const END_SIGNAL_TTL_MS = 3_600_000;

@@ -28,10 +28,11 @@ import { KeyedRateLimiter } from '../rate-limit/gcra.ts';
 import { SERVED_RESTORATIONS_PER_CERTIFICATE } from '../rate-limit/limits.ts';
 import { decodeCertificate } from '../x509/certificate.ts';
 import { refusalOfPresented } from '../x509/verify-chain.ts';
-import { type CertificateInUse, keyOf, takeAll } from './controller-cache.ts';
+import { type CertificateInUse, takeAll } from './controller-cache.ts';
 import type { ControllerContext, ServedCheck } from './controller-context.ts';
 import { recordOn } from './event-recorder.ts';
 import { FailedProbes } from './failed-probes.ts';
+import { keyOf } from './namespaced-name.ts';
 import type { PollClient, PollResult } from './poller.ts';
 
 /** A cluster that drops packets takes ten seconds; others are probed meanwhile. */

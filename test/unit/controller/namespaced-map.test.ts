@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { keyOf, NamespacedMap } from '../../../src/controller/controller-cache.ts';
+import { NamespacedMap } from '../../../src/controller/namespaced-map.ts';
+import { keyOf } from '../../../src/controller/namespaced-name.ts';
 
 const name = fc.record({ namespace: fc.constantFrom('a', 'b'), name: fc.integer({ min: 0, max: 11 }).map(String) });
 const changes = fc.array(fc.record({ object: name, isDeleted: fc.boolean() }), { maxLength: 60 });

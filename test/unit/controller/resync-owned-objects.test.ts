@@ -1,6 +1,7 @@
 import { expect, test, vi } from 'vitest';
 import { toCachedCluster } from '../../../src/clusters/cached-cluster.ts';
-import { ControllerCache, NamespacedMap } from '../../../src/controller/controller-cache.ts';
+import { ControllerCache } from '../../../src/controller/controller-cache.ts';
+import { NamespacedMap } from '../../../src/controller/namespaced-map.ts';
 import { OwnedObjectsResync } from '../../../src/controller/resync-owned-objects.ts';
 import { observeSecret } from '../../../src/kubernetes/objects/observed-secret.ts';
 import { SECRETS } from '../../../src/kubernetes/objects/resources.ts';
