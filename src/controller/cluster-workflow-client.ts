@@ -134,17 +134,20 @@ export class ClusterWorkflowClient {
   async listWaitingOrFailing(reasons?: readonly string[]): Promise<readonly ClusterIdentity[]> {
     const blocked = `(${CertState.name} = "Decommissioning" AND ${CertReason.name} != "Decommissioning")`;
     const among = reasons && ` AND ${CertReason.name} IN (${reasons.map((reason) => `"${reason}"`).join(', ')})`;
-    return await this.listRunning(` AND (${CertState.name} IN ("Waiting", "Failing") OR ${blocked})${among ?? ''}`);
+    const found = await this.listRunning(
+      ` AND (${CertState.name} IN ("Waiting", "Failing") OR ${blocked})${among ?? ''}`,
+    );
+    return [...found.values()];
   }
 
   /**
-   * Clusters with a running workflow; visibility is about a second behind. @param condition to add to the query.
+   * Clusters with a running workflow, by uid; visibility is about a second behind. @param condition to add to the query.
    * @throws CertmanError `temporal/visibilityUnavailable`.
    */
-  async listRunning(condition = ''): Promise<readonly RunningCluster[]> {
+  async listRunning(condition = ''): Promise<ReadonlyMap<string, RunningCluster>> {
     const { client, managementCluster, taskQueue, signal } = this.#options;
     const query = `TaskQueue = "${taskQueue}" AND WorkflowType = "clusterCertificates"${condition}`;
-    const list = async (): Promise<readonly RunningCluster[]> => {
+    const list = async (): Promise<ReadonlyMap<string, RunningCluster>> => {
       const found = new Map<string, RunningCluster>();
       const memos = new ListedMemos(client());
       for await (const page of runningWorkflowPages(client(), query, CALL_TIMEOUT_MS)) {
@@ -153,13 +156,13 @@ export class ClusterWorkflowClient {
           const cluster = await memos.identityOf(managementCluster, execution);
           if (cluster === undefined) continue;
           const viewDigest = viewDigestIn(await memos.entry(execution, VIEW_DIGEST));
-          found.set(execution.execution?.workflowId ?? '', { ...cluster, viewDigest });
+          found.set(cluster.uid, { ...cluster, viewDigest });
         }
       }
-      return [...found.values()];
+      return found;
     };
     try {
-      return (await this.#retry('list the workflows of clusters', list)) ?? [];
+      return (await this.#retry('list the workflows of clusters', list)) ?? new Map();
     } catch (cause) {
       if (!isTemporalFailure(cause)) throw cause;
       this.#options.metrics.workflowListFailures.inc();

@@ -54,7 +54,7 @@ export class CrdCheck {
   /** Any of them may have a status that could not be written. */
   async #signalAll(): Promise<void> {
     const { workflows, signaller, logger } = this.#context;
-    const clusters = await workflows.listRunning();
+    const clusters = [...(await workflows.listRunning()).values()];
     logger.info({ clusters: clusters.length }, 'The CRD of CertificateRequests has been updated');
     await Promise.all(
       clusters.map((cluster) => signaller.reevaluate(cluster, 'The CRD of CertificateRequests was updated.')),

@@ -10,8 +10,8 @@ import type { ControllerContext } from './controller-context.ts';
 export class ObservedBefore {
   readonly #context: Pick<ControllerContext, 'workflows' | 'logger' | 'signal'>;
   readonly #asked = Promise.withResolvers<void>();
-  /** Digest of the view that a workflow observed last, by uid. */
-  #digests: ReadonlyMap<string, string> = new Map();
+  /** Digest of the view that a workflow observed last, by uid; undefined when it does not say. */
+  #digests: ReadonlyMap<string, string | undefined> = new Map();
   #isOver = false;
   #count = 0;
 
@@ -37,11 +37,8 @@ export class ObservedBefore {
     if (this.#isOver) return;
     const { workflows, logger, signal } = this.#context;
     try {
-      const digests = new Map<string, string>();
-      for (const { uid, viewDigest } of await workflows.listRunning()) {
-        if (viewDigest !== undefined) digests.set(uid, viewDigest);
-      }
-      if (!this.#isOver) this.#digests = digests;
+      const running = await workflows.listRunning();
+      if (!this.#isOver) this.#digests = new Map(Array.from(running, ([uid, { viewDigest }]) => [uid, viewDigest]));
     } catch (error) {
       signal.throwIfAborted();
       if (!isFailure(error, 'temporal/visibilityUnavailable')) throw error;

@@ -41,11 +41,7 @@ export class WorkflowResync {
   async run(hiveInstalled: boolean): Promise<number> {
     const { cache, workflows, settings } = this.#context;
     const { namespaces } = settings;
-    // Of a namespace that is not watched (any more), nothing shows whether an object is gone.
-    const watched = (await workflows.listRunning()).filter(
-      ({ namespace }) => namespaces === undefined || namespaces.includes(namespace),
-    );
-    const running = new Map(watched.map((cluster) => [cluster.uid, cluster]));
+    const running = await workflows.listRunning();
     let differences = 0;
     for (const cached of Array.from(cache.allClusters())) {
       if (cached.kind === undefined && !hiveInstalled) continue;
@@ -58,6 +54,8 @@ export class WorkflowResync {
       );
     }
     for (const cluster of running.values()) {
+      // Of a namespace that is not watched (any more), nothing shows whether an object is gone.
+      if (namespaces !== undefined && !namespaces.includes(cluster.namespace)) continue;
       if (cache.getCluster(cluster)?.uid === cluster.uid || (cluster.kind === undefined && !hiveInstalled)) continue;
       differences += await this.#count(cluster, () => this.#endIfObjectGone(cluster));
     }

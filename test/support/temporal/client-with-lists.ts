@@ -16,7 +16,7 @@ const RUNNING = 1;
  * @param startedAt epoch milliseconds.
  */
 export function execution(name: string, { state = 'Ready', startedAt = 1_000, atRest = false } = {}) {
-  const identity = { managementCluster: 'hive', namespace: 'ns', name, uid: 'u' };
+  const identity = { managementCluster: 'hive', namespace: 'ns', name, uid: `uid-${name}` };
   const attributes = new TypedSearchAttributes([
     { key: CertState, value: state },
     { key: CertExpiry, value: new Date('2027-01-01T00:00:00Z') },

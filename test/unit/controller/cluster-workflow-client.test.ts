@@ -76,7 +76,7 @@ test('a list of several pages has a workflow that continues as new meanwhile, on
     metrics: { workflowListFailures: { inc: () => undefined } as never },
   });
   const running = await workflows.listRunning();
-  expect(running.map(({ name }) => name).sort()).toEqual(['lost', 'newest', 'oldest', 'twice']);
+  expect(Array.from(running.values(), ({ name }) => name).sort()).toEqual(['lost', 'newest', 'oldest', 'twice']);
   expect(queries[1]).toBe(`${queries[0]} AND StartTime >= '2026-11-30T23:59:50.000Z'`);
 });
 

@@ -33,7 +33,7 @@ function start(running: ReadonlyMap<string, string> = new Map(), listFailure?: C
       },
       listRunning: async () => {
         if (listFailure !== undefined) throw listFailure;
-        return [...running].map(([uid, viewDigest]) => ({ uid, viewDigest }));
+        return new Map(Array.from(running, ([uid, viewDigest]) => [uid, { uid, viewDigest }]));
       },
       signalGone: async ({ identity }: ClusterView) => void gone.push(identity.uid),
     },

@@ -18,7 +18,7 @@ test.each([undefined, 'CertificateRequest'] as const)(
     for (const one of [running, without]) cache.setCluster(toCachedCluster(undefined, one));
     const isServed = ({ identity }: ClusterView) => cache.getCluster(identity)?.served;
     expect([running, without].map(isServed)).toEqual([false, false]);
-    const listed = [{ ...running.identity, viewDigest: clusterDigest(running) }];
+    const listed = new Map([[running.identity.uid, { ...running.identity, viewDigest: clusterDigest(running) }]]);
     const context = { cache, settings: { managementCluster: 'hive' }, workflows: { listRunning: async () => listed } };
     expect(await new WorkflowResync(context as never).run(true)).toBe(0);
     expect([running, without].map(isServed)).toEqual([true, false]);
