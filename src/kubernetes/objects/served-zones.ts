@@ -17,7 +17,7 @@ import { sharedPlatform } from './shared-platform.ts';
 export async function listServedZones(
   kubernetes: KubernetesApi,
   settings: ProjectionSettings & StandaloneSettings,
-): Promise<readonly ZoneTarget[]> {
+): Promise<ZoneTarget[]> {
   const zones: ZoneTarget[] = [];
   try {
     for await (const object of kubernetes.list(CLUSTER_DEPLOYMENTS)) {
@@ -36,7 +36,7 @@ export async function listServedZones(
   return zones;
 }
 
-/** All are in memory for as long as a sweep takes, an hour for 3,600 clusters. */
+/** Each is in memory until its turn in a sweep, which takes an hour for 3,600 clusters. */
 function compactTargetOf(view: ClusterView): ZoneTarget {
   const { zoneName, platform, ...target } = zoneTargetOf(view);
   // Field by field: V8 keeps a spread object in two parts.

@@ -1,10 +1,8 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { afterEach, beforeEach, describe, expect, it, test, vi } from 'vitest';
 import type { CertificateState } from '../../../src/certificates/status-report.ts';
 import type { RequestSeries, WatchState } from '../../../src/controller/fleet-snapshot.ts';
 import { exposedFleet, REQUEST } from '../../support/observability/exposed-fleet.ts';
+import { collectGarbage } from '../../support/process/collect-garbage.ts';
 
 const DAY = 86_400_000;
 
@@ -20,13 +18,6 @@ const OPERATOR_NAMES = [
   'certman_operator_certificate_issue_duration',
   'certman_operator_cluster_in_limited_support',
 ];
-
-async function collectGarbage(): Promise<void> {
-  setFlagsFromString('--expose-gc');
-  // A reference that was read or made in this turn is kept until its end.
-  await nextTurn();
-  (runInNewContext('gc') as () => void)();
-}
 
 beforeEach(() => {
   vi.useFakeTimers({ now: Date.parse('2026-11-23T12:00:00Z') });
