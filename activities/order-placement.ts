@@ -59,14 +59,27 @@ export async function placeOrder(
   if (fulfill === undefined) return await placeAlone(acme, input);
   const earlier = earlierSchema.safeParse(Context.current().info.heartbeatDetails).data;
   if (earlier !== undefined) return await placeAfter(earlier, acme, input);
-  let confirmed: Promise<boolean> | undefined;
-  const placed = await placeAlone(acme, input, (progress) => {
-    confirmed = confirm(deps, progress);
-  });
+  const placed = await placeFirst(acme, input);
   if (!canGoOn(placed, fulfill)) return placed;
-  // What Temporal does not know of, an attempt after this one would order again.
-  const isKnown = await (confirmed ?? confirm(deps, { orderUrl: placed.orderUrl }));
-  return isKnown ? await goOn(deps, input, placed, fulfill) : placed;
+  const { orderUrl, caHost, challenges } = placed;
+  const order = { orderUrl, caHost, records: challenges.map(({ record }) => record) };
+  // What Temporal does not know of, another attempt would order again, and no one would withdraw.
+  const isKnown = await confirm(deps, order);
+  return isKnown ? await goOn(deps, input, placed, fulfill, order) : placed;
+}
+
+/** Temporal learns of the order from what follows: the result, a heartbeat, or the end of an attempt that fails. */
+async function placeFirst(acme: AcmeActivityDeps, input: PlaceOrderInput): Promise<PlacedOrder> {
+  let placed: unknown;
+  try {
+    return await placeAlone(acme, input, (progress) => {
+      placed = progress;
+      heartbeatFrom(() => progress);
+    });
+  } catch (error) {
+    if (placed !== undefined) heartbeat(placed);
+    throw error;
+  }
 }
 
 /** Without going on. @param record default: with a heartbeat. */
@@ -97,17 +110,16 @@ async function placeAfter(
   }
 }
 
-/** @returns whether Temporal has recorded it; else it is recorded with a heartbeat. Never throws. */
-async function confirm({ confirmHeartbeat }: OrderPlacementDeps, progress: unknown): Promise<boolean> {
+/** @returns whether Temporal has recorded it. Never throws. */
+async function confirm({ confirmHeartbeat }: OrderPlacementDeps, order: UnfinishedPlacement): Promise<boolean> {
   const { info, log } = Context.current();
-  heartbeatFrom(() => progress);
+  heartbeatFrom(() => order);
   try {
-    await confirmHeartbeat(info.taskToken, progress);
+    await confirmHeartbeat(info.taskToken, order);
     return true;
   } catch (error) {
     const problem = error instanceof Error ? error.message : String(error);
-    log.info('Temporal has not confirmed that an order is placed, which another attempt fulfills', { problem });
-    heartbeat(progress);
+    log.info('Temporal has not confirmed that an order is placed, so fulfillOrder fulfills it', { problem });
     return false;
   }
 }
@@ -126,12 +138,13 @@ async function goOn(
   { cluster, bundleName, dnsNames, ownershipProof }: PlaceOrderInput,
   placed: PlacedOrder,
   fulfill: FulfillmentTerms,
+  order: UnfinishedPlacement,
 ): Promise<UnfulfilledOrder | FulfilledPlacement> {
   const { orderUrl, caHost, failover, challenges } = placed;
-  const records = challenges.map(({ record }) => record);
+  const { records } = order;
   const { cancellationSignal: signal } = Context.current();
   heartbeatFrom(() => undefined);
-  frameHeartbeats((fulfilling) => ({ orderUrl, caHost, records, step: stepIn(fulfilling), fulfilling }));
+  frameHeartbeats((fulfilling) => ({ ...order, step: stepIn(fulfilling), fulfilling }));
   const scheduledAt = Date.now();
   const attempt = { attempt: 1, scheduledAt, signal, recorded: undefined, record: heartbeatFromNow };
   const terms = { ...fulfill, cluster, bundleName, dnsNames, ownershipProof, orderUrl, caHost, failover, challenges };

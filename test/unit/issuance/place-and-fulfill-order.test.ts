@@ -60,6 +60,8 @@ const ORDER: PlacedOrder = {
   challenges: [CHALLENGE],
 };
 
+const KNOWN = { orderUrl: ORDER.orderUrl, caHost: 'ca.test', records: [CHALLENGE.record] };
+
 const FULFILL: FulfillmentTerms = {
   otherRecords: [],
   zone: zoneTarget({ zoneName: 'example.com' }),
@@ -109,7 +111,10 @@ function activities() {
 /** One attempt at placing the order, of a new worker. */
 async function placed(attempt: Attempt = {}, terms: { readonly fulfill?: FulfillmentTerms } = { fulfill: FULFILL }) {
   const heartbeats: unknown[] = [];
-  const onHeartbeat = (details: unknown): void => void heartbeats.push(details);
+  const onHeartbeat = (details: unknown): void => {
+    heartbeats.push(details);
+    attempt.onHeartbeat?.(details);
+  };
   const input = { ...ANY_BUNDLE, dnsNames: ['example.com'], ...terms };
   const run = (given: typeof input) => activities().placeOrder(given);
   return { result: await runActivity(run, input, { ...attempt, onHeartbeat }), heartbeats };
@@ -152,20 +157,22 @@ describe('the activity that places an order', () => {
     expect(callsOf()).toEqual([0, 0, 0, 0]);
   });
 
-  test('goes on only once Temporal knows of the order', async () => {
+  test('goes on only once Temporal knows of the order and its records', async () => {
     confirmHeartbeat.mockRejectedValue(new Error('not in time'));
-    const { result, heartbeats } = await placed();
-    expect(result).toEqual(ORDER);
-    expect(confirmHeartbeat.mock.calls.map(([, details]) => details)).toEqual([{ orderUrl: ORDER.orderUrl }]);
-    // What was not confirmed goes with an ordinary heartbeat.
-    expect(heartbeats).toEqual([{ orderUrl: ORDER.orderUrl }]);
+    expect((await placed()).result).toEqual(ORDER);
+    expect(confirmHeartbeat.mock.calls.map(([, details]) => details)).toEqual([KNOWN]);
     expect(callsOf()).toEqual([0, 0, 0, 0]);
   });
 
-  test('has an order confirmed that it has resumed', async () => {
-    steps.place.mockResolvedValue(ORDER);
-    expect((await placed()).result).toHaveProperty('fulfilled');
-    expect(confirmHeartbeat.mock.calls.map(([, details]) => details)).toEqual([{ orderUrl: ORDER.orderUrl }]);
+  test('does not forget an order that it has placed and cannot read', async () => {
+    steps.place.mockImplementation((context: FailoverContext) => {
+      context.record({ orderUrl: ORDER.orderUrl });
+      return failing('acme/unreachable')();
+    });
+    const heartbeats: unknown[] = [];
+    const attempt = { onHeartbeat: (details: unknown): void => void heartbeats.push(details) };
+    await expect(placed(attempt)).rejects.toMatchObject({ type: 'acme/unreachable' });
+    expect(heartbeats).toEqual([{ orderUrl: ORDER.orderUrl }]);
   });
 
   test.each([
@@ -200,12 +207,7 @@ describe('the activity that places an order', () => {
         return { certificateUrl: 'https://ca.test/certificate/1' };
       });
       const { heartbeats } = await placed();
-      expect(heartbeats.at(-1)).toMatchObject({
-        orderUrl: ORDER.orderUrl,
-        caHost: 'ca.test',
-        records: [CHALLENGE.record],
-        step: 'finalizeOrder',
-      });
+      expect(heartbeats.at(-1)).toMatchObject({ ...KNOWN, step: 'finalizeOrder' });
     } finally {
       vi.useRealTimers();
     }
@@ -270,12 +272,7 @@ describe('a fulfillment that is interrupted after the placement', () => {
     expect(callsOf()).toEqual([1, 1, 1, 2]);
   });
 
-  const recorded = {
-    orderUrl: ORDER.orderUrl,
-    caHost: 'ca.test',
-    records: [CHALLENGE.record],
-    step: 'publishTxtRecords',
-  };
+  const recorded = { ...KNOWN, step: 'publishTxtRecords' };
 
   test('by the death of its worker is left to fulfillOrder by the next attempt, which asks the CA how far it came', async () => {
     steps.place.mockResolvedValue(ORDER);
@@ -299,11 +296,7 @@ describe('a fulfillment that is interrupted after the placement', () => {
   test('says what may be left where no order can be placed any more', async () => {
     steps.place.mockImplementation(failing('acme/accountMissing'));
     const failure = await placed({ attempt: 2, heartbeatDetails: recorded }).catch((error: unknown) => error);
-    expect((failure as ApplicationFailure).details?.[1]).toEqual({
-      orderUrl: ORDER.orderUrl,
-      caHost: 'ca.test',
-      records: [CHALLENGE.record],
-    });
+    expect((failure as ApplicationFailure).details?.[1]).toEqual(KNOWN);
   });
 });
 
