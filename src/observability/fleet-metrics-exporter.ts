@@ -17,6 +17,12 @@ export interface FleetMetricsExporterOptions {
 const COUNT_INTERVAL_MS = 5 * 60_000;
 /** From a change to the count: visibility catches up, and changes in quick succession are counted together. */
 const COUNT_DELAY_MS = 1_500;
+/**
+ * For each issuance of a listing, until the next one. A listing has those of the last minute again, so that in a burst one
+ * after each certificate would cost the more, the more certificates there are.
+ */
+const COUNT_PAUSE_PER_ISSUANCE_MS = 20;
+const MAX_COUNT_PAUSE_MS = 30_000;
 
 /**
  * From the end of a controller. Its successor, on whichever worker, has usually listed everything much earlier; kept for
@@ -84,6 +90,9 @@ class Exposure {
   #expirySum: number | undefined;
   #timer: NodeJS.Timeout | undefined;
   #due = Number.POSITIVE_INFINITY;
+  /** The end of the pause after the last count. */
+  #notBefore = 0;
+  #counting = false;
   /** Of an earlier controller until this one has listed them, and of this one once it has ended. */
   #lastExpiries: LastExpiries | undefined;
   #expiriesTimer: NodeJS.Timeout | undefined;
@@ -173,23 +182,30 @@ class Exposure {
     this.#expirySum = sum;
   }
 
-  /** Brings the next count forward, never delays it. */
+  /** Brings the next count forward, never delays it; the pause after the last one is kept. */
   countWithin(ms: number): void {
-    const due = Date.now() + ms;
-    if (this.#ended.signal.aborted || this.#due <= due) return;
+    this.#due = Math.min(this.#due, Date.now() + ms);
+    if (!this.#counting) this.#startTimer();
+  }
+
+  #startTimer(): void {
+    if (this.#ended.signal.aborted) return;
     clearTimeout(this.#timer);
-    this.#due = due;
-    this.#timer = setTimeout(() => void this.#count(), ms).unref();
+    const wait = Math.max(this.#due, this.#notBefore) - Date.now();
+    this.#timer = setTimeout(() => void this.#count(), wait).unref();
   }
 
   async #count(): Promise<void> {
     this.#due = Number.POSITIVE_INFINITY;
+    this.#counting = true;
     try {
-      await this.#history.refresh(Date.now(), this.#ended.signal);
+      const listed = await this.#history.refresh(Date.now(), this.#ended.signal);
+      this.#notBefore = Date.now() + Math.min(listed * COUNT_PAUSE_PER_ISSUANCE_MS, MAX_COUNT_PAUSE_MS);
     } catch (error) {
       // The gauges keep the last counts; the next listing covers this one's time as well.
       if (!this.#ended.signal.aborted) this.#options.onError(error);
     }
+    this.#counting = false;
     this.countWithin(COUNT_INTERVAL_MS);
   }
 }

@@ -4,8 +4,11 @@ import { ORDER_REASONS, type OrderReason } from '../certificates/renewal-policy.
 const DAY_MS = 86_400_000;
 const WEEK_MS = 7 * DAY_MS;
 
-/** Visibility lags behind the execution. Issuances that are listed twice are recognized by their run ID. */
-const OVERLAP_MS = 10 * 60_000;
+/** Visibility lags behind the execution, by seconds as a rule. Issuances that are listed twice are recognized by their run ID. */
+const OVERLAP_MS = 60_000;
+/** Of the listing that finds what visibility shows later than that. */
+const LATE_OVERLAP_MS = 10 * 60_000;
+const LATE_INTERVAL_MS = 5 * 60_000;
 
 /** A completed issuance in the visibility store. */
 export interface ClosedIssuance {
@@ -90,7 +93,9 @@ export class IssuanceHistory {
   readonly #onNew: (issuance: ClosedIssuance) => void;
   readonly #known = new Map<string, ClosedIssuance>();
   #listedUntil: number | undefined;
-  #running: Promise<void> | undefined;
+  /** By the last listing with the longer overlap. */
+  #lateListedUntil: number | undefined;
+  #running: Promise<number> | undefined;
 
   /** @param onNew called for each issuance that a refresh after the first one finds. */
   constructor(list: ListCompletedIssuances, onNew: (issuance: ClosedIssuance) => void = () => undefined) {
@@ -98,19 +103,27 @@ export class IssuanceHistory {
     this.#onNew = onNew;
   }
 
-  /** @throws the error of the listing; the known issuances are kept, and the next refresh lists the rest again. */
-  refresh(now: number, signal: AbortSignal): Promise<void> {
+  /**
+   * @returns how many issuances were listed, known ones included.
+   * @throws the error of the listing; the known issuances are kept, and the next refresh lists the rest again.
+   */
+  refresh(now: number, signal: AbortSignal): Promise<number> {
     this.#running ??= this.#refresh(now, signal).finally(() => {
       this.#running = undefined;
     });
     return this.#running;
   }
 
-  async #refresh(now: number, signal: AbortSignal): Promise<void> {
+  async #refresh(now: number, signal: AbortSignal): Promise<number> {
     const first = this.#listedUntil === undefined;
-    const since = Math.max((this.#listedUntil ?? 0) - OVERLAP_MS, now - WEEK_MS);
+    const listsLate = now - (this.#lateListedUntil ?? 0) >= LATE_INTERVAL_MS;
+    const overlapped = listsLate
+      ? (this.#lateListedUntil ?? 0) - LATE_OVERLAP_MS
+      : (this.#listedUntil ?? 0) - OVERLAP_MS;
     const found = new Map<string, ClosedIssuance>();
-    for await (const issuance of this.#list(since, signal)) {
+    let listed = 0;
+    for await (const issuance of this.#list(Math.max(overlapped, now - WEEK_MS), signal)) {
+      listed += 1;
       if (!this.#known.has(issuance.runId)) found.set(issuance.runId, issuance);
     }
     for (const [runId, issuance] of found) {
@@ -118,9 +131,11 @@ export class IssuanceHistory {
       if (!first) this.#onNew(issuance);
     }
     for (const [runId, issuance] of this.#known) {
-      if (now - issuance.closeTime >= WEEK_MS + OVERLAP_MS) this.#known.delete(runId);
+      if (now - issuance.closeTime >= WEEK_MS + LATE_OVERLAP_MS) this.#known.delete(runId);
     }
     this.#listedUntil = now;
+    if (listsLate) this.#lateListedUntil = now;
+    return listed;
   }
 
   /** Without a listing. @returns undefined before the first refresh. */

@@ -18,7 +18,19 @@ export function exposedFleet() {
   const exposition = new MetricsExposition();
   const closed: ClosedIssuance[] = [];
   const errors: unknown[] = [];
-  const state = { broken: false, listings: 0 };
+  let held: Promise<void> | undefined;
+  const state = {
+    broken: false,
+    listings: 0,
+    /** Issuances, each as often as it was listed. */
+    listed: 0,
+    /** Listings end after the returned function is called. */
+    hold(): () => void {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      held = promise;
+      return resolve;
+    },
+  };
   const fleet = {
     clusters: [] as ClusterSeries[],
     standalone: [] as ClusterSeries[],
@@ -33,7 +45,12 @@ export function exposedFleet() {
     async *list(since) {
       state.listings += 1;
       if (state.broken) throw new Error('visibility is unavailable');
-      for (const one of closed) if (one.closeTime >= since) yield one;
+      for (const one of closed) {
+        if (one.closeTime < since) continue;
+        state.listed += 1;
+        yield one;
+      }
+      await held;
     },
   });
   const issue = (runId: string): void => {

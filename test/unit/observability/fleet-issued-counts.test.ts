@@ -47,6 +47,35 @@ describe('the count of issued certificates', () => {
     expect(state.listings).toBe(4);
   });
 
+  it('lists a certificate a few times in a burst, however long that lasts', async () => {
+    const { metrics, fleet, issue, state, read } = exposedFleet();
+    metrics.expose(fleet);
+    const certificates = 6_000;
+    for (let run = 0; run < certificates; run += 1) {
+      issue(String(run));
+      metrics.certificateIssued();
+      await vi.advanceTimersByTimeAsync(100);
+    }
+    expect(state.listed).toBeLessThan(10 * certificates);
+    await vi.advanceTimersByTimeAsync(32_000);
+    expect(await read()).toMatch(/^certman_operator_certs_in_last_day_openshift_apps_com 6000$/m);
+  });
+
+  it('is made again where a certificate was issued while the last one was made', async () => {
+    const { metrics, fleet, issue, state, read } = exposedFleet();
+    const release = state.hold();
+    metrics.expose(fleet);
+    await vi.advanceTimersByTimeAsync(1);
+    issue('1');
+    metrics.certificateIssued();
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(state.listings).toBe(1);
+    release();
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(state.listings).toBe(2);
+    expect(await read()).toMatch(/^certman_operator_certs_in_last_day_openshift_apps_com 1$/m);
+  });
+
   it('is the same for a process that takes over', async () => {
     const first = exposedFleet();
     first.metrics.expose(first.fleet);

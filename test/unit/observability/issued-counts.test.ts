@@ -125,6 +125,30 @@ describe('the history of issuances', () => {
     expect(store.requested).toEqual([NOW - 7 * DAY, NOW - 10 * 60_000]);
   });
 
+  it('lists only the last minute again, and every five minutes what visibility shows later than that', async () => {
+    const store = visibility();
+    const history = new IssuanceHistory(store.list);
+    const minutes = [0, 2, 4, 5, 7, 12];
+    for (const minute of minutes) await history.refresh(NOW + minute * 60_000, signal);
+    const since = store.requested.slice(1).map((at) => (at - NOW) / 60_000);
+    expect(since).toEqual([0 - 1, 2 - 1, 0 - 10, 5 - 1, 5 - 10]);
+  });
+
+  it('lists with the longer overlap until that has succeeded', async () => {
+    const store = visibility();
+    let broken = false;
+    const history = new IssuanceHistory(async function* list(since) {
+      yield* store.list(since);
+      if (broken) throw new Error('unavailable');
+    });
+    await history.refresh(NOW, signal);
+    broken = true;
+    await expect(history.refresh(NOW + 5 * 60_000, signal)).rejects.toThrow('unavailable');
+    broken = false;
+    store.issuances.push(issuance(9 * 60_000, APPS));
+    expect((await refreshedCounts(history, NOW + 6 * 60_000))?.lastDay.openshiftAppsCom).toBe(1);
+  });
+
   it('finds issuances that visibility shows late', async () => {
     const store = visibility();
     const history = new IssuanceHistory(store.list);
