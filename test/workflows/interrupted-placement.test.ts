@@ -1,12 +1,14 @@
 /** An attempt that placed an order, and was interrupted while it went on with it: what it may have left is not forgotten. */
+import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import { expect, test } from 'vitest';
 import type { UnfulfilledOrder } from '../../src/contract/activities/order.ts';
 import type { SealedTxtRecord } from '../../src/contract/activities/txt-records.ts';
 import { lastAttemptOf } from '../../src/contract/bundle-record.ts';
-import { renew } from '../../src/contract/cluster-certificates.ts';
+import { clusterObserved, renew } from '../../src/contract/cluster-certificates.ts';
 import { clusterWorkflowId } from '../../src/contract/ids.ts';
 import { eventually } from '../support/vitest/eventually.ts';
+import { TEST_TIMEOUT_MS } from '../support/vitest/timeouts.ts';
 import { clusterView } from '../support/workflows/cluster-views.ts';
 import { untilReady, useWorkflowHarness, type WorkflowHarness } from '../support/workflows/use-harness.ts';
 
@@ -56,6 +58,28 @@ test('its records are withdrawn, and its order is resumed, where no further atte
       `${ORDER_URL}/certificate`,
     ]);
     expect(bundles['primary']?.unclaimedOrders ?? []).toEqual([]);
+  });
+});
+
+test('its records are withdrawn, and its certificate is revoked, where the cluster is deleted while its worker dies', async () => {
+  await withHarness(async (harness) => {
+    const { doubles } = harness;
+    doubles.override('placeOrder', async () => {
+      const context = Context.current();
+      // As one that has died by then: Temporal gives up waiting after ten seconds.
+      context.heartbeat({ orderUrl: ORDER_URL, caHost: 'ca.test', records: [RECORD], step: 'finalizeOrder' });
+      await context.sleep(TEST_TIMEOUT_MS);
+      throw new Error('its worker has not ended');
+    });
+    const view = clusterView();
+    const handle = await harness.start(view);
+    await eventually('the order is being placed', async () => doubles.countOf('placeOrder'), Boolean);
+    await handle.signal(clusterObserved, { ...view, deleting: true });
+    await handle.result();
+    expect(doubles.countOf('placeOrder')).toBe(1);
+    expect(withdrawn(harness)).toEqual([[RECORD]]);
+    const revocations = doubles.calls.filter(({ activity }) => activity === 'revokeCertificates');
+    expect(revocations.map(({ input }) => input)).toEqual([expect.objectContaining({ orders: [ORDER_URL] })]);
   });
 });
 
