@@ -1,6 +1,6 @@
 /** Reads the X.509 extensions that Node's `X509Certificate` does not expose. */
 import { AsnConvert } from '@peculiar/asn1-schema';
-import { AuthorityKeyIdentifier, BasicConstraints, CRLDistributionPoints } from '@peculiar/asn1-x509';
+import { BasicConstraints, CRLDistributionPoints } from '@peculiar/asn1-x509';
 import { childElements, type DerElement, encodedOctets, readElement, TAG } from './der-reader.ts';
 
 /** Object identifiers (RFC 5280 §4.2.1.1, §4.2.1.9, §4.2.1.13), encoded. */
@@ -20,24 +20,28 @@ const MAX_CRL_URL_LENGTH = 2048;
  * @returns undefined when the certificate has no authority key identifier (RFC 5280 §4.2.1.1), or one of unusual length.
  */
 export function ariCertId(der: Uint8Array): string | undefined {
-  const found = readExtension(der, AUTHORITY_KEY_IDENTIFIER, AuthorityKeyIdentifier);
-  const keyIdentifier = found?.value.keyIdentifier;
-  if (found === undefined || keyIdentifier === undefined) return undefined;
-  const parts = [new Uint8Array(keyIdentifier.buffer), found.serialNumber].map((part) =>
-    Buffer.from(part).toString('base64url'),
-  );
-  const certId = parts.join('.');
+  const found = readExtension(der, AUTHORITY_KEY_IDENTIFIER, keyIdentifierIn);
+  if (found?.value === undefined) return undefined;
+  const certId = [found.value, found.serialNumber].map((part) => part.toString('base64url')).join('.');
   return certId.length <= MAX_CERT_ID_LENGTH ? certId : undefined;
+}
+
+/** Without the decoder, which took most of the time of a certificate's facts. @throws when it is not DER. */
+function keyIdentifierIn(extension: Buffer): Buffer | undefined {
+  const identifier = readElement(extension, 0, extension.length);
+  if (identifier.tag !== TAG.sequence) return undefined;
+  const key = [...childElements(extension, identifier)].find(({ tag }) => tag === TAG.implicit0);
+  return key && extension.subarray(key.content, key.end);
 }
 
 /** How many CA certificates may stand between this one and the end-entity's (RFC 5280 §4.2.1.9); undefined: any number. */
 export function pathLengthOf(der: Uint8Array): number | undefined {
-  return readExtension(der, BASIC_CONSTRAINTS, BasicConstraints)?.value.pathLenConstraint;
+  return readExtension(der, BASIC_CONSTRAINTS, decodeAs(BasicConstraints))?.value.pathLenConstraint;
 }
 
 /** The first http(s) CRL URL (RFC 5280 §4.2.1.13), of no point limited to some reasons or with another CRL issuer. */
 export function crlUrlOf(der: Uint8Array): string | undefined {
-  const points = readExtension(der, CRL_DISTRIBUTION_POINTS, CRLDistributionPoints)?.value ?? [];
+  const points = readExtension(der, CRL_DISTRIBUTION_POINTS, decodeAs(CRLDistributionPoints))?.value ?? [];
   return [...points]
     .filter(({ reasons, cRLIssuer }) => reasons === undefined && cRLIssuer === undefined)
     .flatMap(({ distributionPoint }) => distributionPoint?.fullName ?? [])
@@ -52,12 +56,16 @@ export function isCrlUrl(url: string): boolean {
   return username === '' && password === '';
 }
 
+function decodeAs<Extension>(type: new () => Extension): (extension: Buffer) => Extension {
+  return (extension) => AsnConvert.parse(extension, type);
+}
+
 /** Walks to the extension: to decode a whole certificate that a user has made up takes up to half a second. */
 function readExtension<Extension>(
   der: Uint8Array,
   id: string,
-  type: new () => Extension,
-): { readonly value: Extension; readonly serialNumber: Uint8Array } | undefined {
+  decode: (extension: Buffer) => Extension,
+): { readonly value: Extension; readonly serialNumber: Buffer } | undefined {
   const octets = Buffer.from(der);
   const childrenOf = (parent: DerElement): DerElement[] => [...childElements(octets, parent)];
   try {
@@ -72,7 +80,7 @@ function readExtension<Extension>(
       if (name === undefined || value === undefined || encodedOctets(octets, name).toString('hex') !== id) continue;
       if (value.end - value.content > MAX_EXTENSION_OCTETS) return undefined;
       return {
-        value: AsnConvert.parse(octets.subarray(value.content, value.end), type),
+        value: decode(octets.subarray(value.content, value.end)),
         serialNumber: octets.subarray(serial.content, serial.end),
       };
     }

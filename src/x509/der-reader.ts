@@ -15,6 +15,7 @@ export const TAG = {
   utcTime: 0x17,
   generalizedTime: 0x18,
   sequence: 0x30,
+  implicit0: 0x80,
   explicit0: 0xa0,
   explicit3: 0xa3,
 } as const;
