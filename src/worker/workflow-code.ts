@@ -9,6 +9,7 @@ import {
 } from '@temporalio/worker';
 import { ENCODE_FAILURES } from '../../workflows/failure-converter.ts';
 import { asciiCode } from './ascii-code.ts';
+import { bindIntrinsics } from './bind-intrinsics.ts';
 import { keepSyntax } from './keep-syntax.ts';
 
 /** The built program is in lib/, beside the workflow code of the same build. */
@@ -32,7 +33,7 @@ export function bundlerOptions(
   return {
     workflowsPath,
     // The SDK accepts no code without a source map. Stack traces of a replay need its positions, not its sources.
-    webpackConfigHook: (config) => keepSyntax({ ...config, devtool: 'inline-nosources-source-map' }),
+    webpackConfigHook: (config) => bindIntrinsics(keepSyntax({ ...config, devtool: 'inline-nosources-source-map' })),
     preloadModules: [pathOf('./disable-stack-traces.ts'), workflowsPath],
     failureConverterPath: pathOf('../../workflows/failure-converter.ts'),
   };
