@@ -31,20 +31,27 @@ export async function requireSameManagementCluster(
 ): Promise<void> {
   const watched = await watchedClusterUid(client, managementCluster);
   if (watched === undefined) return;
-  const [{ withKubernetes }, { readClusterUid }] = await Promise.all([
+  const [{ apiServerOf, withKubernetes }, { POD_CONTEXT }, { readClusterUid }] = await Promise.all([
     import('./kubernetes-client.ts'),
+    import('./kubernetes-remedies.ts'),
     import('../kubernetes/objects/cluster-uid.ts'),
   ]);
   if ((await withKubernetes(readClusterUid, connection)) === watched) return;
-  const given = [
-    connection.context === undefined ? [] : [`context ${connection.context}`],
-    connection.kubeconfig === undefined ? [] : [`kubeconfig ${connection.kubeconfig}`],
-  ];
+  const isOfPod = apiServerOf(connection).context === POD_CONTEXT;
+  const there = isOfPod ? 'run the command in a pod of that management cluster' : 'name another context';
   throw new CertmanError({
     code: 'configuration/invalid',
-    message: `The API server of ${given.flat().join(' of the ') || 'the kubeconfig'} is not the management cluster ${managementCluster}, whose workflows are in Temporal.`,
-    remedy: 'Set CERTMAN_MANAGEMENT_CLUSTER to the name that certman has there, or name another context.',
+    message: `The API server of ${isOfPod ? 'this pod' : givenText(connection)} is not the management cluster ${managementCluster}, whose workflows are in Temporal.`,
+    remedy: `Set CERTMAN_MANAGEMENT_CLUSTER to the name that certman has there, or ${there}.`,
   });
+}
+
+function givenText({ kubeconfig, context }: KubeConnection): string {
+  const given = [
+    context === undefined ? [] : [`context ${context}`],
+    kubeconfig === undefined ? [] : [`kubeconfig ${kubeconfig}`],
+  ];
+  return given.flat().join(' of the ') || 'the kubeconfig';
 }
 
 /** The uid of the cluster that workers have claimed a name for; undefined: none has yet. */

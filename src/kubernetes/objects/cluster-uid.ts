@@ -12,6 +12,6 @@ export async function readClusterUid(kubernetes: KubernetesApi): Promise<string>
   throw new CertmanError({
     code: 'kubernetes/notFound',
     message: `The API server has no Namespace ${KUBE_SYSTEM}, by whose uid a management cluster is identified.`,
-    remedy: 'Check that KUBECONFIG names the API server of the management cluster.',
+    remedy: 'Check that it is the API server of the management cluster: every Kubernetes cluster has that Namespace.',
   });
 }
