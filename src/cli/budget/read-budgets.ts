@@ -1,11 +1,11 @@
 import type { Client } from '@temporalio/client';
 import { type BudgetStatus, budgetStatus } from '../../contract/ca-budget.ts';
+import { listExecutions } from '../../controller/cluster-workflow-client.ts';
 import { listCompletedIssuances } from '../../worker/list-completed-issuances.ts';
 import { askWorker } from '../ask-worker.ts';
+import { PAGE_TIMEOUT_MS } from '../cluster-workflow.ts';
 import { isUnavailable } from '../temporal-client.ts';
 import { type BusySet, readBusySets } from './read-sets.ts';
-
-const LIST_TIMEOUT_MS = 20_000;
 
 /** What to read. */
 export interface BudgetSelection {
@@ -33,13 +33,14 @@ export interface BudgetsReport {
   readonly setsCountedSince?: string;
 }
 
-/** @throws what Temporal answers to a list. */
+/**
+ * Each page of a list of them has 20 seconds. All pages have as many times that, and no bound of their own: there is one budget for
+ * each account at a CA, and so one page. @throws what Temporal answers to a list.
+ */
 export async function readBudgets(client: Client, selection: BudgetSelection): Promise<BudgetsReport> {
   const ids: string[] = [];
-  await client.withDeadline(Date.now() + LIST_TIMEOUT_MS, async () => {
-    const query = `WorkflowType = 'caBudget' AND ExecutionStatus = 'Running'`;
-    for await (const { workflowId } of client.workflow.list({ query })) ids.push(workflowId);
-  });
+  const query = `WorkflowType = 'caBudget' AND ExecutionStatus = 'Running'`;
+  for await (const { workflowId } of listExecutions(client, { query }, PAGE_TIMEOUT_MS)) ids.push(workflowId);
   const wanted = ids.filter((id) => selection.ca === undefined || id.startsWith(`budget/${selection.ca}/`)).sort();
   const budgets = await Promise.all(wanted.map((id) => readBudget(client, id, selection)));
   // They have no CA, and no domain of their own.
