@@ -9,12 +9,10 @@ import { assertSameManagementCluster } from '../management-cluster.ts';
 import { commandLine } from '../program-name.ts';
 import { describeSelection, type Selection } from '../selection.ts';
 import { isUnavailable, unavailableMessage, withTemporal } from '../temporal-client.ts';
+import { askApiServer } from './ask-api-server.ts';
 import { attentionFromTemporal, clusterFromTemporal, fleetFromTemporal } from './from-temporal.ts';
 import type { ClusterReport, FleetReport, ServedRow } from './status-view.ts';
 import { withLabels } from './with-labels.ts';
-
-/** Of what the API server adds to Temporal's report. */
-const CRD_CHECK_TIMEOUT_MS = 3_000;
 
 /** How a status is read. */
 export interface StatusSource extends KubeConnection {
@@ -119,14 +117,11 @@ class CrdCheck {
 
 /** @returns undefined also when the API server does not answer, or there is no kubeconfig: Temporal has the rest. */
 async function findCrdProblem(connection: KubeConnection): Promise<string | undefined> {
-  try {
-    const { withKubernetes, missingRequestFields, outdatedCrdMessage } = await importKubernetes();
-    const signal = AbortSignal.timeout(CRD_CHECK_TIMEOUT_MS);
-    const missing = await withKubernetes((kubernetes) => missingRequestFields(kubernetes, signal), connection);
+  return await askApiServer(async (kubernetes, signal) => {
+    const { missingRequestFields, outdatedCrdMessage } = await importKubernetes();
+    const missing = await missingRequestFields(kubernetes, signal);
     return missing === undefined || missing.length === 0 ? undefined : outdatedCrdMessage(missing);
-  } catch {
-    return undefined;
-  }
+  }, connection);
 }
 
 /** The same of what the cluster serves. */
@@ -134,16 +129,10 @@ async function findServed(
   { namespace }: ClusterName,
   connection: KubeConnection,
 ): Promise<ReadonlyMap<string, ServedRow> | undefined> {
-  try {
-    const [{ withKubernetes }, { readServed }] = await Promise.all([
-      import('../kubernetes-client.ts'),
-      import('./read-served.ts'),
-    ]);
-    const signal = AbortSignal.timeout(CRD_CHECK_TIMEOUT_MS);
-    return await withKubernetes((kubernetes) => readServed(kubernetes.withSignal(signal), namespace), connection);
-  } catch {
-    return undefined;
-  }
+  return await askApiServer(async (kubernetes, signal) => {
+    const { readServed } = await import('./read-served.ts');
+    return await readServed(kubernetes.withSignal(signal), namespace);
+  }, connection);
 }
 
 async function importKubernetes() {
