@@ -17,12 +17,13 @@ import { withTemporal } from './temporal-client.ts';
 /** Of one page of a list of workflows. */
 export const PAGE_TIMEOUT_MS = 20_000;
 
-/** Asks the workflow of a cluster. @throws as {@link askWorker}. */
+/** Asks the workflow of a cluster. @param timeoutMs @throws as {@link askWorker}. */
 export async function queryClusterStatus(
   client: Pick<Client, 'withDeadline'>,
   handle: Pick<WorkflowHandle, 'query'>,
+  timeoutMs?: number,
 ): Promise<ClusterStatus> {
-  return await askWorker(client, () => handle.query(clusterStatus));
+  return await askWorker(client, () => handle.query(clusterStatus), timeoutMs);
 }
 
 /** Visibility query for the workflows of clusters and standalone CertificateRequests: all, of a namespace, or of a name. */

@@ -57,9 +57,13 @@ async function messageOf(client: Client, failure: ProtoFailure | null | undefine
   return error?.message;
 }
 
-/** One line for all of a cluster's bundles; empty while nothing is being issued. @throws what a request throws, after 10 s. */
-export async function describeProgress(client: Client, handle: WorkflowHandle): Promise<string> {
-  return await client.withDeadline(Date.now() + PROGRESS_TIMEOUT_MS, () => progressOf(client, handle));
+/** One line for all of a cluster's bundles; empty while nothing is being issued. @throws what a request throws, after 10 s or at `until` (epoch milliseconds). */
+export async function describeProgress(
+  client: Client,
+  handle: WorkflowHandle,
+  until = Number.POSITIVE_INFINITY,
+): Promise<string> {
+  return await client.withDeadline(Math.min(until, Date.now() + PROGRESS_TIMEOUT_MS), () => progressOf(client, handle));
 }
 
 async function progressOf(client: Client, handle: WorkflowHandle): Promise<string> {

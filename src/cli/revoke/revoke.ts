@@ -1,10 +1,6 @@
 /** Revokes one certificate by a signal to the workflow of its cluster, and waits for what becomes of it. */
-import { setTimeout as sleep } from 'node:timers/promises';
-import type { Client, WorkflowHandle } from '@temporalio/client';
-import { isRevoked, type RequestedRevocation, revocationMessage } from '../../certificates/requested-revocation.ts';
 import { loadSettings } from '../../configuration/load-configuration.ts';
 import { duration } from '../../configuration/values.ts';
-import { type ClusterStatus } from '../../contract/cluster-certificates.ts';
 import { revocationRequested } from '../../contract/revocation-request.ts';
 import { CertmanError } from '../../failures/failure.ts';
 import { annotate } from '../../kubernetes/objects/annotate.ts';
@@ -13,15 +9,11 @@ import { REVOKE_ANNOTATION } from '../../kubernetes/objects/revoke-annotation.ts
 import { type ClusterName, UsageError } from '../arguments.ts';
 import { queryClusterStatus, withClusterWorkflow } from '../cluster-workflow.ts';
 import { type ConfirmOptions, confirm } from '../confirm.ts';
-import { describeProgress } from '../issuance-progress.ts';
 import type { KubeConnection } from '../kubectl-options.ts';
 import { requireSameManagementCluster } from '../management-cluster.ts';
-import { note } from '../output.ts';
-import { commandLine } from '../program-name.ts';
-import { isUnavailable, unavailableMessage } from '../temporal-client.ts';
+import { awaitRevocation, follow } from './await-revocation.ts';
 import { planRevocation, planText, type RevocationFlags, type RevocationPlan } from './plan-revocation.ts';
 
-const POLL_INTERVAL_MS = 1_000;
 const TIMEOUT = duration('1s', '7d');
 
 /** Flags of the command. */
@@ -43,21 +35,26 @@ export async function revokeOne(cluster: ClusterName, options: RevokeOptions): P
   const timeoutMs = TIMEOUT.parse(options.timeout);
   if (timeoutMs === undefined)
     throw new UsageError(`--timeout is "${options.timeout}"; expected a duration such as 30m`);
+  let until = Date.now() + timeoutMs;
   return await withClusterWorkflow(cluster, options, async (handle, client) => {
-    const plan = planRevocation(await queryClusterStatus(client, handle), options, Date.now());
+    const plan = planRevocation(await queryClusterStatus(client, handle, until - Date.now()), options, Date.now());
     const { bundleName, serialNumber } = plan;
     const of = { cluster: plan.cluster, bundleName, serialNumber };
     if (options.dryRun === true) return { ...of, outcome: 'planned', message: planText(plan) };
+    const asked = Date.now();
     await confirm(planText(plan), options);
+    // The person has any time.
+    until += Date.now() - asked;
     if (plan.inUse && !plan.replaceFirst) {
       const { managementCluster } = loadSettings(process.env, ['managementCluster']);
       await requireSameManagementCluster(client, managementCluster, options);
       await allow(plan, cluster, options);
     }
     const { reason, replaceFirst, delayMs } = plan;
-    await handle.signal(revocationRequested, { bundleName, serialNumber, reason, replaceFirst, delayMs });
+    const request = { bundleName, serialNumber, reason, replaceFirst, delayMs };
+    await client.withDeadline(until, () => handle.signal(revocationRequested, request));
     if (!options.wait) return { ...of, outcome: 'requested', message: `To see what becomes of it: ${follow(plan)}` };
-    return { ...of, ...(await outcomeOf(client, handle, plan, Date.now() + timeoutMs)) };
+    return { ...of, ...(await awaitRevocation(client, handle, plan, until)) };
   });
 }
 
@@ -78,61 +75,4 @@ async function allow(
     code: 'kubernetes/notFound',
     message: `There is no CertificateRequest ${namespace}/${requestName}. Nothing was done.`,
   });
-}
-
-/** @param deadline epoch milliseconds. */
-async function outcomeOf(
-  client: Client,
-  handle: WorkflowHandle,
-  plan: RevocationPlan,
-  deadline: number,
-): Promise<Pick<RevokeResult, 'outcome' | 'message'>> {
-  let noted = '';
-  const noteOnce = (text: string): void => {
-    if (text !== '' && text !== noted) note(text);
-    noted = text;
-  };
-  while (Date.now() < deadline) {
-    try {
-      const status = await queryClusterStatus(client, handle);
-      const revocation = revocationIn(status, plan);
-      if (revocation?.result !== undefined) return settled(revocation);
-      if (status.decommissioning) throw endedByDeletion(plan);
-      if (revocation?.revokeAt !== undefined && Date.parse(revocation.revokeAt) > Date.now())
-        return { outcome: 'scheduled', message: revocationMessage(revocation) };
-      const retried = revocation?.retry === undefined ? undefined : revocationMessage(revocation);
-      noteOnce(retried ?? (await describeProgress(client, handle)));
-    } catch (error) {
-      if (!isUnavailable(error)) throw error;
-      noteOnce(`${unavailableMessage(error)} The request is kept.`);
-    }
-    await sleep(POLL_INTERVAL_MS);
-  }
-  throw new CertmanError({
-    code: 'internal/unexpected',
-    message: `Certificate ${plan.serialNumber} is not revoked yet.`,
-    remedy: `certman goes on by itself. To see why, and when: ${follow(plan)}`,
-  });
-}
-
-function revocationIn({ bundles }: ClusterStatus, plan: RevocationPlan): RequestedRevocation | undefined {
-  return bundles[plan.bundleName]?.revocations?.find(({ serialNumber }) => serialNumber === plan.serialNumber);
-}
-
-function settled(revocation: RequestedRevocation): Pick<RevokeResult, 'outcome' | 'message'> {
-  const message = revocationMessage(revocation);
-  if (isRevoked(revocation)) return { outcome: revocation.result?.outcome ?? '', message };
-  throw new CertmanError({ code: 'internal/unexpected', message });
-}
-
-function endedByDeletion({ cluster, serialNumber }: RevocationPlan): CertmanError {
-  return new CertmanError({
-    code: 'internal/unexpected',
-    message: `${cluster} is being deleted meanwhile, which revokes certificate ${serialNumber} with the others.`,
-    remedy: `See what becomes of it: ${commandLine(`explain ${cluster}`)}`,
-  });
-}
-
-function follow({ cluster }: RevocationPlan): string {
-  return commandLine(`explain ${cluster}`);
 }

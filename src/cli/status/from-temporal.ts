@@ -110,15 +110,16 @@ function rowOf({ namespace, name }: ClusterIdentity, { searchAttributes }: Liste
   };
 }
 
-/** @returns undefined when the cluster has no workflow. @throws as {@link queryClusterStatus}. */
+/** @param timeoutMs of the question to its workflow. @returns undefined when the cluster has none. @throws as {@link queryClusterStatus}. */
 export async function clusterFromTemporal(
   client: Client,
   managementCluster: string,
   name: ClusterName,
+  timeoutMs?: number,
 ): Promise<ClusterReport | undefined> {
   const handle = await findClusterWorkflow(client, managementCluster, name);
   if (handle === undefined) return undefined;
-  const status = await queryClusterStatus(client, handle);
+  const status = await queryClusterStatus(client, handle, timeoutMs);
   return {
     source: 'temporal',
     cluster: `${name.namespace}/${name.name}`,

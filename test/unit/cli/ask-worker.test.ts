@@ -40,8 +40,12 @@ function failed(code: number, details = ''): ServiceError {
   });
 }
 
+type Outcome = 'answer' | 'late' | Error;
+
 /** @param outcomes of each attempt; the last one repeats. `late`: no answer until its deadline. */
-function ask(...outcomes: readonly ('answer' | 'late' | Error)[]): Promise<string> {
+const ask = (...outcomes: readonly Outcome[]): Promise<string> => askWithin(undefined, ...outcomes);
+
+function askWithin(timeoutMs: number | undefined, ...outcomes: readonly Outcome[]): Promise<string> {
   let deadline = 0;
   const client = {
     withDeadline: <Result>(until: number | Date, call: () => Promise<Result>): Promise<Result> => {
@@ -50,13 +54,17 @@ function ask(...outcomes: readonly ('answer' | 'late' | Error)[]): Promise<strin
       return call();
     },
   };
-  return askWorker(client, async () => {
-    const outcome = outcomes[Math.min(attempts.length, outcomes.length) - 1] ?? 'late';
-    if (outcome === 'answer') return 'answer';
-    if (outcome !== 'late') throw outcome;
-    await vi.advanceTimersByTimeAsync(deadline - Date.now());
-    throw failed(GRPC_STATUS.DEADLINE_EXCEEDED);
-  });
+  return askWorker(
+    client,
+    async () => {
+      const outcome = outcomes[Math.min(attempts.length, outcomes.length) - 1] ?? 'late';
+      if (outcome === 'answer') return 'answer';
+      if (outcome !== 'late') throw outcome;
+      await vi.advanceTimersByTimeAsync(deadline - Date.now());
+      throw failed(GRPC_STATUS.DEADLINE_EXCEEDED);
+    },
+    timeoutMs,
+  );
 }
 
 test('an answer within seconds needs no second attempt and no note', async () => {
@@ -82,6 +90,14 @@ test('one that never answers is given up after a minute, with what to do', async
     info: { remedy: expect.stringContaining('doctor') as string },
   });
   expect(seconds(Date.now())).toBe(60);
+});
+
+test('a caller with less time, as a check of the doctor, waits for no more, and says for how long', async () => {
+  await expect(askWithin(8_000, 'late')).rejects.toMatchObject({
+    message: 'No worker of this management cluster answers within 8 seconds.',
+  });
+  expect(seconds(Date.now())).toBe(8);
+  expect(notes).toBe('No worker has answered yet; waiting up to 8 seconds.\n');
 });
 
 test('a workflow whose task has failed or timed out is asked again', async () => {
