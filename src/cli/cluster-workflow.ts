@@ -110,12 +110,12 @@ async function unlessEnded<Result>(cluster: string, work: () => Promise<Result>)
 
 /** The result of an update of a cluster's workflow. @throws as {@link sendUpdate}. */
 export async function updateCluster<Result>(
-  client: Pick<Client, 'withDeadline'>,
-  handle: Pick<WorkflowHandle, 'query'>,
+  client: Client,
+  handle: Pick<WorkflowHandle, 'query' | 'workflowId'>,
   start: StartUpdate<Result>,
   remedyFor?: RemedyFor,
 ): Promise<Result> {
-  return await sendUpdate(client, start, () => queryClusterStatus(client, handle), remedyFor);
+  return await sendUpdate(client, handle.workflowId, start, () => queryClusterStatus(client, handle), remedyFor);
 }
 
 /** The result of a run that has completed. @throws what the request throws. */

@@ -43,8 +43,8 @@ export async function renewSelection(
     return await forEachTarget(targets, async ({ namespace, name }) => {
       const handle = await findClusterWorkflow(client, managementCluster, { namespace, name });
       if (handle === undefined) throw notServed(`${namespace}/${name}`);
-      const renewed = await updateCluster(client, handle, (sent) =>
-        handle.startUpdate(renew, { ...sent, args: [{ bundleName: options.bundle }] }),
+      const renewed = await updateCluster(client, handle, (run, sent) =>
+        run.startUpdate(renew, { ...sent, args: [{ bundleName: options.bundle }] }),
       );
       return renewed
         .map(({ bundleName, certificate: { notAfter } }) => `${bundleName} renewed, expires ${formatInstant(notAfter)}`)

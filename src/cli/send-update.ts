@@ -3,25 +3,30 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import {
   ApplicationFailure,
   type Client,
+  type WorkflowHandle,
+  WorkflowNotFoundError,
   WorkflowUpdateFailedError,
   type WorkflowUpdateHandle,
 } from '@temporalio/client';
 import { CertmanError } from '../failures/failure.ts';
+import { withTolerantMemos } from '../payloads/data-converter.ts';
 import { askWorker } from './ask-worker.ts';
 import { isUnavailable, unreachable } from './temporal-client.ts';
 
 /** A poll of the server ends after 20 s. */
 const POLL_MS = 60_000;
 const PAUSE_MS = 1_000;
+/** Of what Temporal answers without a worker. */
+const REQUEST_MS = 20_000;
 
 /** Polls in a row that end before their time, although a worker answers. */
 const MAX_FAILED_POLLS = 5;
 
-/** Sends it, with the SDK's `startUpdate`: `(options) => handle.startUpdate(renew, { ...options, args })`. */
-export type StartUpdate<Result> = (options: {
-  readonly updateId: string;
-  readonly waitForStage: 'ACCEPTED';
-}) => Promise<WorkflowUpdateHandle<Result>>;
+/** Sends it to a run, with the SDK's `startUpdate`: `(run, options) => run.startUpdate(renew, { ...options, args })`. */
+export type StartUpdate<Result> = (
+  run: Pick<WorkflowHandle, 'startUpdate'>,
+  options: { readonly updateId: string; readonly waitForStage: 'ACCEPTED' },
+) => Promise<WorkflowUpdateHandle<Result>>;
 
 /** What to do about a failure of that type. */
 export type RemedyFor = (type: string) => string | undefined;
@@ -29,18 +34,19 @@ export type RemedyFor = (type: string) => string | undefined;
 /**
  * Sends an update and waits for its result, which may take long: as long as workers answer. One that no worker answers is not sent,
  * because it would be carried out later.
+ * @param start is called again where an attempt has no answer, with the same id of the update, or where its run has ended without it.
  * @param answers asks the same workflow something that a worker answers. @throws CertmanError `temporal/unreachable` as {@link askWorker}; with the message of the workflow's rejection or failure.
  */
 export async function sendUpdate<Result>(
-  client: Pick<Client, 'withDeadline'>,
+  client: Client,
+  workflowId: string,
   start: StartUpdate<Result>,
   answers: () => Promise<unknown>,
   remedyFor: RemedyFor = () => undefined,
 ): Promise<Result> {
   await answers();
-  const updateId = randomUUID();
-  // Its handle names the run: the SDK's executeUpdate polls the latest one, which may be the run after a renewal.
-  const accepted = await askWorker(client, () => start({ updateId, waitForStage: 'ACCEPTED' })).catch((error) => {
+  const runId = await latestRun(client, workflowId);
+  const accepted = await untilAccepted(client, workflowId, runId, start).catch((error) => {
     throw isUnavailable(error) ? unknownOutcome(error, 'The request was sent, and may still be carried out.') : error;
   });
   try {
@@ -55,6 +61,49 @@ export async function sendUpdate<Result>(
       cause: error,
     });
   }
+}
+
+/**
+ * Sends it to a run by its id, and to the next run only where that one has ended without it: the server knows the id of an update
+ * within its run only. Where an acceptance was lost, the next run would carry it out once more.
+ */
+async function untilAccepted<Result>(
+  client: Client,
+  workflowId: string,
+  firstRunId: string,
+  start: StartUpdate<Result>,
+): Promise<WorkflowUpdateHandle<Result>> {
+  const updateId = randomUUID();
+  for (let runId = firstRunId; ; ) {
+    const run = client.workflow.getHandle(workflowId, runId);
+    try {
+      return await askWorker(client, () => start(run, { updateId, waitForStage: 'ACCEPTED' }));
+    } catch (error) {
+      if (!(error instanceof WorkflowNotFoundError)) throw error;
+      const update = run.getUpdateHandle<Result>(updateId);
+      if (await isKnown(client, update)) return update;
+      const next = await latestRun(client, workflowId);
+      if (next === runId) throw error;
+      runId = next;
+    }
+  }
+}
+
+/** @throws WorkflowNotFoundError */
+async function latestRun(client: Client, workflowId: string): Promise<string> {
+  const handle = withTolerantMemos(client).workflow.getHandle(workflowId);
+  return (await client.withDeadline(Date.now() + REQUEST_MS, () => handle.describe())).runId;
+}
+
+/** Whether a run that has ended had accepted it: then it has its result. */
+async function isKnown(client: Client, update: WorkflowUpdateHandle<unknown>): Promise<boolean> {
+  try {
+    await client.withDeadline(Date.now() + REQUEST_MS, () => update.result());
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return false;
+    if (!(error instanceof WorkflowUpdateFailedError)) throw error;
+  }
+  return true;
 }
 
 async function resultOf<Result>(

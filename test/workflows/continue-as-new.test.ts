@@ -1,8 +1,10 @@
 /** A run continues as new after each renewal. A message at that instant takes effect, once. */
-import type { WorkflowHandle } from '@temporalio/client';
+import { ServiceError, type WorkflowHandle } from '@temporalio/client';
 import { describe, expect, test } from 'vitest';
 import type { CertificateFacts } from '../../src/certificates/certificate-facts.ts';
 import type { RenewalWindow } from '../../src/certificates/renewal-window.ts';
+import { queryClusterStatus } from '../../src/cli/cluster-workflow.ts';
+import { type StartUpdate, sendUpdate } from '../../src/cli/send-update.ts';
 import type { ClusterView } from '../../src/clusters/cluster-view.ts';
 import {
   certificateRevoked,
@@ -13,6 +15,7 @@ import {
   renewalWindowChanged,
 } from '../../src/contract/cluster-certificates.ts';
 import { clusterWorkflowId } from '../../src/contract/ids.ts';
+import { GRPC_STATUS } from '../../src/temporal/grpc-status.ts';
 import type { clusterCertificates } from '../../workflows/cluster-certificates.ts';
 import { ContinueAsNewHook } from '../support/temporal/continue-as-new-hook.ts';
 import { UNHANDLED_COMMAND } from '../support/temporal/history-events.ts';
@@ -191,5 +194,60 @@ test('a cluster of several bundles continues as new after each renewal, while th
       );
     }
     expect(harness.doubles.issued).toHaveLength(6);
+  });
+});
+
+describe('a renewal of a command', () => {
+  type Start = StartUpdate<readonly RenewedCertificate[]>;
+
+  /** @param first of the attempts to send it; the others send it. */
+  async function send(harness: WorkflowHarness, first: (next: () => Promise<void>, start: Start) => Start) {
+    const { handle } = await served(harness);
+    const start: Start = (run, sent) => run.startUpdate(renew, { ...sent, args: [{}] });
+    const { runId } = await handle.describe();
+    const next = async (): Promise<void> => {
+      await eventually(
+        'the next run',
+        () => handle.describe(),
+        (described) => described.runId !== runId,
+      );
+    };
+    const attempts = [first(next, start)];
+    const { client } = harness.env;
+    return await sendUpdate(
+      client,
+      handle.workflowId,
+      (run, sent) => (attempts.shift() ?? start)(run, sent),
+      () => queryClusterStatus(client, handle),
+    );
+  }
+
+  test.concurrent('whose acceptance was lost is carried out once, although its run has ended', async () => {
+    await withHarness(async (harness) => {
+      const cause = Object.assign(new Error('lost'), {
+        code: GRPC_STATUS.DEADLINE_EXCEEDED,
+        details: '',
+        metadata: {},
+      });
+      const renewed = await send(harness, (next, start) => async (run, sent) => {
+        await (await start(run, sent)).result();
+        await next();
+        throw new ServiceError('lost', { cause });
+      });
+      expect(renewed).toHaveLength(1);
+      expect(harness.doubles.countOf('placeOrder')).toBe(2);
+    });
+  });
+
+  test.concurrent('whose run has ended before it is sent is carried out by the next run', async () => {
+    await withHarness(async (harness) => {
+      const renewed = await send(harness, (next, start) => async (run, sent) => {
+        await (await start(run, { ...sent, updateId: 'of-another-command' })).result();
+        await next();
+        return await start(run, sent);
+      });
+      expect(renewed).toHaveLength(1);
+      expect(harness.doubles.countOf('placeOrder')).toBe(3);
+    });
   });
 });

@@ -30,11 +30,11 @@ export async function changeCampaign(name: string, change: CampaignChange): Prom
   return await withCampaign(name, async (campaign, client) => {
     const read = () => readStatus(campaign, client);
     const start: Readonly<Record<CampaignChange, StartUpdate<void>>> = {
-      pause: (sent) => campaign.startUpdate(pauseCampaign, sent),
-      resume: (sent) => campaign.startUpdate(resumeCampaign, sent),
-      abort: (sent) => campaign.startUpdate(abortCampaign, { ...sent, args: [{ by: client.options.identity }] }),
+      pause: (run, sent) => run.startUpdate(pauseCampaign, sent),
+      resume: (run, sent) => run.startUpdate(resumeCampaign, sent),
+      abort: (run, sent) => run.startUpdate(abortCampaign, { ...sent, args: [{ by: client.options.identity }] }),
     };
-    await sendUpdate(client, start[change], read);
+    await sendUpdate(client, campaign.workflowId, start[change], read);
     return await read();
   });
 }

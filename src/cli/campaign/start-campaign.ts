@@ -124,12 +124,14 @@ async function begin(
     for (const [number, wave] of waves.entries())
       await sendUpdate(
         client,
-        (sent) => handle.startUpdate(addWave, { ...sent, args: [{ number, items: wave.map(itemOf) }] }),
+        workflowId,
+        (run, sent) => run.startUpdate(addWave, { ...sent, args: [{ number, items: wave.map(itemOf) }] }),
         answers,
       );
     await sendUpdate(
       client,
-      (sent) => handle.startUpdate(beginCampaign, { ...sent, args: [{ waves: waves.length }] }),
+      workflowId,
+      (run, sent) => run.startUpdate(beginCampaign, { ...sent, args: [{ waves: waves.length }] }),
       answers,
     );
   } catch (error) {

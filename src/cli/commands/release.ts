@@ -47,7 +47,7 @@ export function releaseCommand(): Command {
       const { release } = await import('../../contract/cluster-certificates.ts');
       const { updateCluster, withClusterWorkflow } = await import('../cluster-workflow.ts');
       const released = await withClusterWorkflow(cluster, options, (handle, client) =>
-        updateCluster(client, handle, (sent) => handle.startUpdate(release, sent)),
+        updateCluster(client, handle, (run, sent) => run.startUpdate(release, sent)),
       );
       print(await formatOutput(options, released, () => formatReleased(text, released)));
     });

@@ -87,8 +87,8 @@ async function renewOne(text: string, options: RenewOptions): Promise<void> {
   const { renew } = await import('../../contract/cluster-certificates.ts');
   const renewed = await withClusterWorkflow(cluster, options, async (handle, client) => {
     const request: RenewRequest = { bundleName: options.bundle, exceedLimit: options.exceedLimit };
-    const start: StartUpdate<readonly RenewedCertificate[]> = (sent) =>
-      handle.startUpdate(renew, { ...sent, args: [request] });
+    const start: StartUpdate<readonly RenewedCertificate[]> = (run, sent) =>
+      run.startUpdate(renew, { ...sent, args: [request] });
     const remedyFor = (type: string) =>
       type === 'renew/rejected' || type === 'renew/aborted'
         ? undefined

@@ -3,6 +3,7 @@ import {
   ApplicationFailure,
   type Client,
   ServiceError,
+  WorkflowNotFoundError,
   WorkflowUpdateFailedError,
   type WorkflowUpdateHandle,
   WorkflowUpdateRPCTimeoutOrCancelledError,
@@ -17,7 +18,18 @@ vi.mock('node:timers/promises', async (original) => ({
   setTimeout: () => Promise.resolve(),
 }));
 
-const client: Pick<Client, 'withDeadline'> = { withDeadline: (_deadline, call) => call() };
+vi.mock('../../../src/payloads/data-converter.ts', () => ({ withTolerantMemos: (one: Client) => one }));
+
+const client = {
+  withDeadline: (_deadline: number, call: () => unknown) => call(),
+  workflow: {
+    getHandle: () => ({
+      describe: () => Promise.resolve({ runId: 'run' }),
+      getUpdateHandle: () => ({ result: () => Promise.reject(ended) }),
+    }),
+  },
+} as unknown as Client;
+const ended = new WorkflowNotFoundError('workflow execution already completed', 'w', undefined);
 const noWorker = new CertmanError({ code: 'temporal/unreachable', message: 'No worker answers.', remedy: 'doctor' });
 
 let sent: string[];
@@ -43,13 +55,13 @@ function send(
   { sends = [], polls }: { sends?: (() => Promise<never>)[]; polls: (() => Promise<string>)[] },
   answers: () => Promise<unknown> = () => Promise.resolve((asked += 1)),
 ): Promise<string> {
-  const start = async ({ updateId }: { readonly updateId: string }) => {
+  const start = async (_run: unknown, { updateId }: { readonly updateId: string }) => {
     sent.push(updateId);
     await sends.shift()?.();
     const result = () => (polls.length > 1 ? polls.shift() : polls[0])?.() ?? late();
     return { result } as WorkflowUpdateHandle<string>;
   };
-  return sendUpdate(client, start, answers, (type) => (type === 'renew/waits' ? 'wait' : undefined));
+  return sendUpdate(client, 'w', start, answers, (type) => (type === 'renew/waits' ? 'wait' : undefined));
 }
 
 test('is not sent where no worker answers: it would be carried out later', async () => {
@@ -69,6 +81,11 @@ test('that no worker has accepted may still be carried out', async () => {
     code: 'temporal/unreachable',
     message: 'Temporal does not respond. The request was sent, and may still be carried out.',
   });
+});
+
+test('is not sent to a workflow that has ended meanwhile', async () => {
+  await expect(send({ sends: [() => Promise.reject(ended)], polls: [] })).rejects.toBe(ended);
+  expect(sent).toHaveLength(1);
 });
 
 test('has its result waited for as long as a worker answers', async () => {
