@@ -1,10 +1,10 @@
 import { SharedValues } from '../cache/shared-values.ts';
 import type { CachedCertificate, CachedCluster } from '../clusters/cached-cluster.ts';
 
-/** What many clusters have in common: in memory once for all of them. */
+/** What many clusters have in common: in memory once for all of them. In some fleets each has credentials of another name. */
 type CommonFields = Pick<
   CachedCluster,
-  'kind' | 'gate' | 'reason' | 'finalizer' | 'limitedSupport' | 'served' | 'credentialsSecret' | 'endpoints'
+  'kind' | 'gate' | 'reason' | 'finalizer' | 'limitedSupport' | 'served' | 'endpoints'
 >;
 
 const commonFields = new SharedValues<CommonFields>({ maxKeyLength: 512 });
@@ -15,6 +15,7 @@ export class CompactCluster implements CachedCluster {
   readonly name: string;
   readonly uid: string;
   readonly digest: string | undefined;
+  readonly credentialsSecret: string | undefined;
   readonly #common: CommonFields;
   /** Bundle, CertificateRequest and Secret of each certificate. */
   readonly #certificateNames: readonly string[];
@@ -25,6 +26,7 @@ export class CompactCluster implements CachedCluster {
     this.name = cluster.name;
     this.uid = cluster.uid;
     this.digest = cluster.digest;
+    this.credentialsSecret = cluster.credentialsSecret;
     this.#common = toCommonFields(cluster, change);
     this.#certificateNames = cluster.certificates
       .flatMap(({ bundleName, requestName, secretName }) => [bundleName, requestName, secretName])
@@ -73,10 +75,6 @@ export class CompactCluster implements CachedCluster {
     return this.#common.served;
   }
 
-  get credentialsSecret(): string | undefined {
-    return this.#common.credentialsSecret;
-  }
-
   get endpoints(): CachedCluster['endpoints'] {
     return this.#common.endpoints;
   }
@@ -89,7 +87,7 @@ export function hasSecret(cluster: CachedCluster, secretName: string): boolean {
 }
 
 function toCommonFields(cluster: CachedCluster, change: Partial<CommonFields>): CommonFields {
-  const { kind, gate, reason, finalizer, limitedSupport, served, credentialsSecret, endpoints } = cluster;
-  const common = { kind, gate, reason, finalizer, limitedSupport, served, credentialsSecret, endpoints, ...change };
+  const { kind, gate, reason, finalizer, limitedSupport, served, endpoints } = cluster;
+  const common = { kind, gate, reason, finalizer, limitedSupport, served, endpoints, ...change };
   return commonFields.getByFields(common);
 }

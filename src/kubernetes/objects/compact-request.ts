@@ -4,11 +4,10 @@ import { certIdOf } from '../../x509/cert-id.ts';
 import type { FieldWrites } from '../api/managed-fields.ts';
 import type { ObservedRequest } from './observed-request.ts';
 
-/** What many requests have in common: in memory once for all of them. */
+/** What many requests have in common: in memory once for all of them. In some fleets each cluster has a platform of its own. */
 interface CommonFields
   extends Pick<
     ObservedRequest,
-    | 'platform'
     | 'renewBeforeDays'
     | 'issued'
     | 'statusComplete'
@@ -47,6 +46,7 @@ export class CompactRequest implements ObservedRequest {
   readonly uid: string;
   readonly zoneName: string;
   readonly secretName: string;
+  readonly platform: ObservedRequest['platform'];
   readonly serialNumber: string | undefined;
   readonly replacedSerialNumber: string | undefined;
   readonly crlUrl: string | undefined;
@@ -78,6 +78,7 @@ export class CompactRequest implements ObservedRequest {
     this.uid = observed.uid;
     this.zoneName = observed.zoneName;
     this.secretName = observed.secretName;
+    this.platform = observed.platform;
     this.serialNumber = observed.serialNumber;
     this.replacedSerialNumber = observed.replacedSerialNumber;
     this.crlUrl = observed.crlUrl;
@@ -153,10 +154,6 @@ export class CompactRequest implements ObservedRequest {
     return { ownTime: this.#statusOwnTime, otherManager, otherTime: this.#statusOtherTime };
   }
 
-  get platform(): ObservedRequest['platform'] {
-    return this.#common.platform;
-  }
-
   get renewBeforeDays(): number | undefined {
     return this.#common.renewBeforeDays;
   }
@@ -228,7 +225,6 @@ function keyIdentifierOf({ certId, serialNumber }: ObservedRequest): string | un
 
 function toCommonFields(observed: ObservedRequest, keyIdentifier: string | undefined): CommonFields {
   const common: CommonFields = {
-    platform: observed.platform,
     renewBeforeDays: observed.renewBeforeDays,
     issued: observed.issued,
     statusComplete: observed.statusComplete,

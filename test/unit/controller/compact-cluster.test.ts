@@ -1,7 +1,11 @@
 import * as fc from 'fast-check';
-import { expect, test } from 'vitest';
-import type { CachedCluster } from '../../../src/clusters/cached-cluster.ts';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { SharedValues } from '../../../src/cache/shared-values.ts';
+import { type CachedCluster, toCachedCluster } from '../../../src/clusters/cached-cluster.ts';
 import { CompactCluster, hasSecret } from '../../../src/controller/compact-cluster.ts';
+import { CompactRequest } from '../../../src/kubernetes/objects/compact-request.ts';
+import { observeRequest } from '../../../src/kubernetes/objects/observed-request.ts';
+import { clusterView } from '../../support/workflows/cluster-views.ts';
 
 const text = fc.string({ unit: 'binary', maxLength: 40 });
 const optionalText = fc.option(text, { nil: undefined });
@@ -63,4 +67,20 @@ test('a cached cluster has the Secrets of its certificates, and no others', () =
     }),
     { numRuns: 100 },
   );
+});
+
+const cachedOne = toCachedCluster(undefined, clusterView());
+const requestOne = observeRequest({ metadata: { namespace: 'ns', name: 'r', uid: 'u' } });
+const platformOf = (credentialsSecret: string) =>
+  ({ kind: 'aws', region: 'us-east-1', sts: false, credentialsSecret }) as const;
+
+test.each([
+  ['clusters', (credentialsSecret: string) => new CompactCluster({ ...cachedOne, credentialsSecret })],
+  ['requests', (name: string) => new CompactRequest({ ...requestOne, platform: platformOf(name) })],
+])('cached %s share fields although the credentials Secret of each has a name of its own', (_what, make) => {
+  const shared = vi.spyOn(SharedValues.prototype, 'getByFields');
+  onTestFinished(() => shared.mockRestore());
+  for (const name of ['c1-aws', 'c2-aws', 'c3-aws']) make(name);
+  expect(shared).toHaveBeenCalledTimes(3);
+  expect(new Set(shared.mock.results.map(({ value }) => value))).toHaveLength(1);
 });
