@@ -1,3 +1,4 @@
+/** What the activities that revoke do at a real CA, and say of each certificate: when one was replaced, on request, and at decommission. */
 import { X509Certificate } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
