@@ -59,25 +59,31 @@ export async function placeOrder(
   if (fulfill === undefined) return await placeAlone(acme, input);
   const earlier = earlierSchema.safeParse(Context.current().info.heartbeatDetails).data;
   if (earlier !== undefined) return await placeAfter(earlier, acme, input);
-  const placed = await placeFirst(acme, input);
+  const { placed, isRecorded } = await placeAndRecord(deps, input);
   if (!canGoOn(placed, fulfill)) return placed;
   const { orderUrl, caHost, challenges } = placed;
   const order = { orderUrl, caHost, records: challenges.map(({ record }) => record) };
-  // What Temporal does not know of, another attempt would order again, and no one would withdraw.
-  const isKnown = await confirm(deps, order);
+  // What Temporal does not know of, another attempt would order again, and no one would withdraw. One after the other: the
+  // last one is what another attempt finds.
+  const isKnown = (await isRecorded) && (await confirm(deps, order));
   return isKnown ? await goOn(deps, input, placed, fulfill, order) : placed;
 }
 
-/** Temporal learns of the order from what follows: the result, a heartbeat, or the end of an attempt that fails. */
-async function placeFirst(acme: AcmeActivityDeps, input: PlaceOrderInput): Promise<PlacedOrder> {
-  let placed: unknown;
+/** Records the URL while the attempt reads the authorizations. `isRecorded`: nothing was to be recorded, or Temporal has it. */
+async function placeAndRecord(
+  deps: OrderPlacementDeps,
+  input: PlaceOrderInput,
+): Promise<{ readonly placed: PlacedOrder; readonly isRecorded: Promise<boolean> }> {
+  let [recorded, isRecorded] = [undefined as unknown, Promise.resolve(true)];
   try {
-    return await placeAlone(acme, input, (progress) => {
-      placed = progress;
-      heartbeatFrom(() => progress);
+    const placed = await placeAlone(deps.acme, input, (progress) => {
+      recorded = progress;
+      isRecorded = confirm(deps, progress);
     });
+    return { placed, isRecorded };
   } catch (error) {
-    if (placed !== undefined) heartbeat(placed);
+    // With the failure, unlike what is under way.
+    if (recorded !== undefined) heartbeat(recorded);
     throw error;
   }
 }
@@ -102,16 +108,16 @@ async function placeAfter(
 ): Promise<UnfulfilledOrder> {
   try {
     const placed = await placeAlone(acme, input);
-    return placed.orderUrl === orderUrl
-      ? { ...placed, begun: { recorded } }
-      : { ...placed, ...(records && { leftRecords: records }) };
+    // Of one whose names are validated by now, the CA asks for no challenge any more.
+    const left = records === undefined ? {} : { leftRecords: records };
+    return placed.orderUrl === orderUrl ? { ...placed, ...left, begun: { recorded } } : { ...placed, ...left };
   } catch (error) {
     throw new ErrorWithDetails(error, { orderUrl, caHost, records } satisfies UnfinishedPlacement);
   }
 }
 
 /** @returns whether Temporal has recorded it. Never throws. */
-async function confirm({ confirmHeartbeat }: OrderPlacementDeps, order: UnfinishedPlacement): Promise<boolean> {
+async function confirm({ confirmHeartbeat }: OrderPlacementDeps, order: unknown): Promise<boolean> {
   const { info, log } = Context.current();
   heartbeatFrom(() => order);
   try {
@@ -120,6 +126,7 @@ async function confirm({ confirmHeartbeat }: OrderPlacementDeps, order: Unfinish
   } catch (error) {
     const problem = error instanceof Error ? error.message : String(error);
     log.info('Temporal has not confirmed that an order is placed, so fulfillOrder fulfills it', { problem });
+    heartbeat(order);
     return false;
   }
 }

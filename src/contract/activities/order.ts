@@ -84,7 +84,7 @@ export interface OrderPlacementInput extends PlaceOrderInput {
 export interface UnfulfilledOrder extends PlacedOrder {
   /** With `fulfill`, where it began. */
   readonly begun?: BegunFulfillment;
-  /** Of an order of an attempt before, which this one replaces: they may be in the zone. */
+  /** Of an attempt before, which was interrupted: they may be in the zone. */
   readonly leftRecords?: readonly SealedTxtRecord[];
 }
 

@@ -158,9 +158,19 @@ describe('the activity that places an order', () => {
   });
 
   test('goes on only once Temporal knows of the order and its records', async () => {
-    confirmHeartbeat.mockRejectedValue(new Error('not in time'));
-    expect((await placed()).result).toEqual(ORDER);
-    expect(confirmHeartbeat.mock.calls.map(([, details]) => details)).toEqual([KNOWN]);
+    await placed();
+    expect(confirmHeartbeat.mock.calls.map(([, details]) => details)).toEqual([{ orderUrl: ORDER.orderUrl }, KNOWN]);
+    expect(callsOf()).toEqual([1, 1, 1, 1]);
+  });
+
+  test.each([0, 1])('goes no further when heartbeat %s is not confirmed', async (unconfirmed) => {
+    const answers = [() => Promise.resolve(), () => Promise.resolve()];
+    answers[unconfirmed] = () => Promise.reject(new Error('not in time'));
+    for (const answer of answers) confirmHeartbeat.mockImplementationOnce(answer);
+    const { result, heartbeats } = await placed();
+    expect(result).toEqual(ORDER);
+    // It goes with an ordinary one.
+    expect(heartbeats).toEqual([[{ orderUrl: ORDER.orderUrl }, KNOWN][unconfirmed]]);
     expect(callsOf()).toEqual([0, 0, 0, 0]);
   });
 
@@ -276,8 +286,9 @@ describe('a fulfillment that is interrupted after the placement', () => {
 
   test('by the death of its worker is left to fulfillOrder by the next attempt, which asks the CA how far it came', async () => {
     steps.place.mockResolvedValue(ORDER);
-    const { begun } = await unfulfilled({ attempt: 2, heartbeatDetails: recorded });
+    const { begun, leftRecords } = await unfulfilled({ attempt: 2, heartbeatDetails: recorded });
     expect(begun).toEqual({ recorded: undefined });
+    expect(leftRecords).toEqual([CHALLENGE.record]);
     expect(callsOf()).toEqual([0, 0, 0, 0]);
     steps.isOver.mockResolvedValue(true);
     await fulfilled(begun);
