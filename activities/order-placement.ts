@@ -107,7 +107,9 @@ async function placeAfter(
   input: PlaceOrderInput,
 ): Promise<UnfulfilledOrder> {
   try {
-    const placed = await placeAlone(acme, input);
+    const placed = await placeAlone(acme, input, (progress) =>
+      heartbeat({ ...(typeof progress === 'object' ? progress : {}), records }),
+    );
     // Of one whose names are validated by now, the CA asks for no challenge any more.
     const left = records === undefined ? {} : { leftRecords: records };
     return placed.orderUrl === orderUrl ? { ...placed, ...left, begun: { recorded } } : { ...placed, ...left };
@@ -159,8 +161,18 @@ async function goOn(
     const fulfilled = await fulfillOrder(attempt, deps, terms);
     return { orderUrl, caHost, failover, fulfilled, ...(fulfilled.withdrawn ? {} : { leftRecords: records }) };
   } catch (error) {
+    if (isSuspended()) {
+      heartbeat(heartbeatDetails());
+      throw error;
+    }
     return { ...placed, begun: { ...begunBy(error), begunAt: new Date(scheduledAt).toISOString() } };
   }
+}
+
+/** A person has paused or reset the activity: it is not to end, and another attempt follows. */
+function isSuspended(): boolean {
+  const { cancellationDetails } = Context.current();
+  return cancellationDetails?.paused === true || cancellationDetails?.reset === true;
 }
 
 /** With the next heartbeat: another attempt can find it out by itself. */

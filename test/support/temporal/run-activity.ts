@@ -1,4 +1,4 @@
-import { ApplicationFailure } from '@temporalio/common';
+import { type ActivityCancellationDetails, ApplicationFailure } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
 import type { FailureInfo } from '../../../src/failures/failure.ts';
@@ -16,7 +16,7 @@ export interface Attempt {
   /** Called with each heartbeat. */
   readonly onHeartbeat?: (details: unknown) => void;
   /** Called at the start with what cancels the activity. */
-  readonly onStart?: (cancel: () => void) => void;
+  readonly onStart?: (cancel: (details?: ActivityCancellationDetails) => void) => void;
   /** Cancels it so long after its start. */
   readonly cancelAfterMs?: number;
 }
@@ -38,7 +38,7 @@ export async function runActivity<Input, Result>(
   );
   if (attempt.onHeartbeat !== undefined) environment.on('heartbeat', attempt.onHeartbeat);
   if (attempt.cancelAfterMs !== undefined) setTimeout(() => environment.cancel(), attempt.cancelAfterMs);
-  attempt.onStart?.(() => environment.cancel());
+  attempt.onStart?.((details) => environment.cancel('CANCELLED', details));
   return await environment.run(activity, input);
 }
 

@@ -1,5 +1,5 @@
 /** When the activity that places an order goes on to fulfill it, what it leaves to `fulfillOrder`, and how that continues. */
-import { type ApplicationFailure, CancelledFailure } from '@temporalio/common';
+import { ActivityCancellationDetails, type ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import type { AcmeActivityDeps } from '../../../activities/acme.ts';
 import type { DnsSteps } from '../../../activities/dns.ts';
@@ -282,7 +282,35 @@ describe('a fulfillment that is interrupted after the placement', () => {
     expect(callsOf()).toEqual([1, 1, 1, 2]);
   });
 
+  test.each(['paused', 'reset'] as const)('by a person who has it %s does not end', async (how) => {
+    let cancel = (_details: ActivityCancellationDetails): void => undefined;
+    steps.finalize.mockImplementation(() => {
+      cancel(new ActivityCancellationDetails({ [how]: true }));
+      return Promise.reject(new CancelledFailure('cancelled'));
+    });
+    const heartbeats: unknown[] = [];
+    const onHeartbeat = (details: unknown): void => void heartbeats.push(details);
+    const running = placed({ onHeartbeat, onStart: (found) => (cancel = found) });
+    await expect(running).rejects.toThrow(CancelledFailure);
+    const heartbeatDetails = heartbeats.at(-1);
+    expect(heartbeatDetails).toMatchObject({ ...KNOWN, step: 'finalizeOrder' });
+    steps.place.mockResolvedValue(ORDER);
+    const { begun } = await unfulfilled({ attempt: 2, heartbeatDetails });
+    expect(begun).toEqual({ recorded: expect.objectContaining({ step: 'finalizeOrder' }) });
+  });
+
   const recorded = { ...KNOWN, step: 'publishTxtRecords' };
+
+  test('does not forget its records when its order is replaced, and that attempt is interrupted, too', async () => {
+    const heartbeats: unknown[] = [];
+    steps.place.mockImplementation((context: FailoverContext) => {
+      context.record({ orderUrl: 'https://ca.test/order/2#seal' });
+      return failing('acme/unreachable')();
+    });
+    const onHeartbeat = (details: unknown): void => void heartbeats.push(details);
+    await placed({ attempt: 2, heartbeatDetails: recorded, onHeartbeat }).catch(() => undefined);
+    expect(heartbeats.at(-1)).toEqual({ orderUrl: 'https://ca.test/order/2#seal', records: [CHALLENGE.record] });
+  });
 
   test('by the death of its worker is left to fulfillOrder by the next attempt, which asks the CA how far it came', async () => {
     steps.place.mockResolvedValue(ORDER);
