@@ -71,6 +71,6 @@ EXPOSE 8080 8081 9464
 # node is process 1: it receives SIGTERM, and exits after the running activities.
 # How much garbage V8 keeps (docs/decisions/worker-memory.md), and at most three quarters of the container's memory for
 # a thread's heap: the rest is the Temporal SDK's native core and buffers.
-ENTRYPOINT ["node", "--heap-growing-percent=60", "--max-semi-space-size=8", \
+ENTRYPOINT ["node", "--heap-growing-percent=100", "--max-semi-space-size=8", \
             "--max-old-space-size-percentage=75", "bin/certman.js"]
 CMD ["worker"]

@@ -29,6 +29,7 @@ export interface KeyTypeResult {
   readonly keyType: KeyType;
   readonly clusters: number;
   readonly certificatesPerMinute: number;
+  /** Before and after the clusters, since the speed of a machine changes within minutes. */
   readonly barePerMinute: number;
   /** certificatesPerMinute / barePerMinute. */
   readonly ratio: number;
@@ -80,7 +81,7 @@ async function measure(
     const managementCluster = await prepareManagementCluster(stack);
     const names = Array.from({ length: options.clusters }, (_, index) => namesOf(`bare-${index}`));
     progress('bare acme-client loop');
-    const barePerMinute = await runBaseline(stack, stateDir, keyType, names);
+    const bareBefore = await runBaseline(stack, stateDir, keyType, names);
 
     progress('preparing the clusters');
     const fleet = await prepareSampleClusters(stack, { count: options.clusters, zone: ZONE, zoneId, prefix: 'fleet' });
@@ -96,6 +97,7 @@ async function measure(
       },
     });
     const watch = await ReadyWatch.open(stack);
+    let burst: Omit<KeyTypeResult, 'barePerMinute' | 'ratio'>;
     try {
       progress('one alone');
       // The first one also loads the directory, the zone and the code; the result is the median of the next three.
@@ -110,13 +112,10 @@ async function measure(
       const seconds = await secondsToReady(stack, watch, fleet);
       const total = (performance.now() - begin) / 1000;
       const cpu = await cpuSeconds();
-      const certificatesPerMinute = (fleet.length / total) * 60;
-      return {
+      burst = {
         keyType,
         clusters: fleet.length,
-        certificatesPerMinute: round(certificatesPerMinute, 0),
-        barePerMinute: round(barePerMinute, 0),
-        ratio: round(certificatesPerMinute / barePerMinute, 3),
+        certificatesPerMinute: round((fleet.length / total) * 60, 0),
         p50: round(quantile(seconds, 0.5), 2),
         p95: round(quantile(seconds, 0.95), 2),
         one: round(one, 2),
@@ -127,6 +126,12 @@ async function measure(
       await watch.close();
       await worker.stop();
     }
+    progress('bare acme-client loop, again');
+    const bareAfter = await runBaseline(stack, stateDir, keyType, names);
+    // As many certificates each: the rate of both together.
+    const barePerMinute = 2 / (1 / bareBefore + 1 / bareAfter);
+    const ratio = round(burst.certificatesPerMinute / barePerMinute, 3);
+    return { ...burst, barePerMinute: round(barePerMinute, 0), ratio };
   } finally {
     await stack.stop();
   }

@@ -12,7 +12,7 @@ import type { Stack } from './stack.ts';
 
 /** Flags of Node.js, as in the Dockerfile. */
 export const DEPLOYED_NODE_FLAGS: readonly string[] = [
-  '--heap-growing-percent=60',
+  '--heap-growing-percent=100',
   '--max-semi-space-size=8',
   '--max-old-space-size-percentage=75',
 ];

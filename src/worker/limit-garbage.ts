@@ -2,12 +2,12 @@ import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 
 const MIB = 1024 * 1024;
 /** A collection takes as long as there is in use, so that a small heap may hold more garbage for what is in use. */
-const MAX_GARBAGE_BYTES = 40 * MIB;
+const MAX_GARBAGE_BYTES = 64 * MIB;
 /** Of the container's limit: a small one has no room for as much. */
-const MAX_GARBAGE_SHARE = 1 / 16;
+const MAX_GARBAGE_SHARE = 1 / 12;
 const MIN_PERCENT = 20;
 /** As the worker starts with. */
-const MAX_PERCENT = 60;
+const MAX_PERCENT = 100;
 const INTERVAL_MS = 30_000;
 
 /**
