@@ -191,7 +191,7 @@ class Exposure {
   #startTimer(): void {
     if (this.#ended.signal.aborted) return;
     clearTimeout(this.#timer);
-    const wait = Math.max(this.#due, this.#notBefore) - Date.now();
+    const wait = Math.max(0, this.#due - Date.now(), this.#notBefore - Date.now());
     this.#timer = setTimeout(() => void this.#count(), wait).unref();
   }
 
@@ -202,7 +202,8 @@ class Exposure {
       const listed = await this.#history.refresh(Date.now(), this.#ended.signal);
       this.#notBefore = Date.now() + Math.min(listed * COUNT_PAUSE_PER_ISSUANCE_MS, MAX_COUNT_PAUSE_MS);
     } catch (error) {
-      // The gauges keep the last counts; the next listing covers this one's time as well.
+      // The gauges keep the last counts; the next listing covers this one's time as well, and may be as long each time.
+      this.#notBefore = Date.now() + MAX_COUNT_PAUSE_MS;
       if (!this.#ended.signal.aborted) this.#options.onError(error);
     }
     this.#counting = false;

@@ -169,7 +169,7 @@ export function composeActivities(
     exposition,
     list: listCompletedIssuances(client, taskQueueOf(configuration.managementCluster)),
     onError: (error) =>
-      logger.warn({ error }, 'could not count the issued certificates; the next count is in 5 minutes'),
+      logger.warn({ error }, 'could not count the issued certificates; the next count is within 5 minutes'),
   });
   const decommission = { policy: configuration.decommissionPolicy, limitMs: configuration.decommissionLimitMs };
   const {

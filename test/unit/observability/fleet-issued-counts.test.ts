@@ -101,6 +101,22 @@ describe('the count of issued certificates', () => {
     expect(text).toMatch(/^certman_operator_certs_in_last_week_openshift_apps_com 1$/m);
   });
 
+  it('is not made for each certificate of a burst while visibility is unavailable', async () => {
+    const { metrics, fleet, issue, state, read } = exposedFleet();
+    metrics.expose(fleet);
+    await vi.advanceTimersByTimeAsync(1);
+    state.broken = true;
+    for (let second = 0; second < 60; second += 1) {
+      issue(String(second));
+      metrics.certificateIssued();
+      await vi.advanceTimersByTimeAsync(1_000);
+    }
+    expect(state.listings).toBeLessThanOrEqual(4);
+    state.broken = false;
+    await vi.advanceTimersByTimeAsync(32_000);
+    expect(await read()).toMatch(/^certman_operator_certs_in_last_day_openshift_apps_com 60$/m);
+  });
+
   it('keeps its values while visibility is unavailable, reports the error, and recovers', async () => {
     const { metrics, fleet, issue, state, errors, read } = exposedFleet();
     metrics.expose(fleet);
