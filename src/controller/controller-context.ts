@@ -95,7 +95,7 @@ export interface ControllerDependencies {
   /** Undefined: no cluster is probed. */
   readonly servedCheck?: ServedCheck | undefined;
   /** Shows the evaluations in this process which finalizers are missing; undefined: they read each cluster. */
-  readonly missingFinalizers?: Pick<MissingFinalizers, 'observe' | 'forget'>;
+  readonly missingFinalizers?: Pick<MissingFinalizers, 'observe' | 'forget' | 'clear'>;
   readonly settings: ControllerSettings;
   readonly metrics: Metrics;
   /** Exposes the fleet gauges while this worker runs the controller. @returns a function that removes them. */

@@ -141,6 +141,7 @@ export async function runController(
   } finally {
     hideMetrics();
     metrics.issuersInCanary.set(0);
+    dependencies.missingFinalizers?.clear();
     await Promise.race([queue.drain(), delay(MAX_DRAIN_MS, undefined, { ref: false })]);
   }
   failed.signal.throwIfAborted();

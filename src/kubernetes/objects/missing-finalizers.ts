@@ -32,6 +32,11 @@ export class MissingFinalizers {
     this.#byUid.delete(uid);
   }
 
+  /** Called when the watch ends: another one may have the next events. */
+  clear(): void {
+    this.#byUid.clear();
+  }
+
   /**
    * Each observation is taken once: after a refusal, the object is read.
    * @returns the resourceVersion; undefined where the object has to be read, or asks for none of these bundles.

@@ -44,6 +44,13 @@ describe('MissingFinalizers', () => {
     expect(missing.take(view.identity, ASKED)).toBeUndefined();
   });
 
+  test('has nothing once the watch has ended', () => {
+    const missing = new MissingFinalizers();
+    missing.observe(view);
+    missing.clear();
+    expect(missing.take(view.identity, ASKED)).toBeUndefined();
+  });
+
   test('has nothing for bundles that the cluster does not ask for', () => {
     const missing = new MissingFinalizers();
     missing.observe(view);
