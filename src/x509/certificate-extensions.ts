@@ -17,7 +17,7 @@ const MAX_CRL_URL_LENGTH = 2048;
 
 /**
  * ARI certificate identifier (RFC 9773 §4.1): authority key identifier and DER serial with sign octet, in base64url.
- * @returns undefined when the certificate has no authority key identifier (RFC 5280 §4.2.1.1), or one of unusual length.
+ * @returns undefined when the certificate has no authority key identifier (RFC 5280 §4.2.1.1), or an empty or very long one.
  */
 export function ariCertId(der: Uint8Array): string | undefined {
   const found = readExtension(der, AUTHORITY_KEY_IDENTIFIER, keyIdentifierIn);
@@ -31,7 +31,7 @@ function keyIdentifierIn(extension: Buffer): Buffer | undefined {
   const identifier = readElement(extension, 0, extension.length);
   if (identifier.tag !== TAG.sequence) return undefined;
   const key = [...childElements(extension, identifier)].find(({ tag }) => tag === TAG.implicit0);
-  return key && extension.subarray(key.content, key.end);
+  return key === undefined || key.content === key.end ? undefined : extension.subarray(key.content, key.end);
 }
 
 /** How many CA certificates may stand between this one and the end-entity's (RFC 5280 §4.2.1.9); undefined: any number. */
