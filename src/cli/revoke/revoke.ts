@@ -15,6 +15,8 @@ import { awaitRevocation, follow } from './await-revocation.ts';
 import { planRevocation, planText, type RevocationFlags, type RevocationPlan } from './plan-revocation.ts';
 
 const TIMEOUT = duration('1s', '7d');
+/** Of the request, which Temporal answers without a worker. */
+const SIGNAL_TIMEOUT_MS = 60_000;
 
 /** Flags of the command. */
 export interface RevokeOptions extends RevocationFlags, ConfirmOptions, KubeConnection {
@@ -52,7 +54,8 @@ export async function revokeOne(cluster: ClusterName, options: RevokeOptions): P
     }
     const { reason, replaceFirst, delayMs } = plan;
     const request = { bundleName, serialNumber, reason, replaceFirst, delayMs };
-    await client.withDeadline(until, () => handle.signal(revocationRequested, request));
+    const deadline = Math.min(until, Date.now() + SIGNAL_TIMEOUT_MS);
+    await client.withDeadline(deadline, () => handle.signal(revocationRequested, request));
     if (!options.wait) return { ...of, outcome: 'requested', message: `To see what becomes of it: ${follow(plan)}` };
     return { ...of, ...(await awaitRevocation(client, handle, plan, until)) };
   });
