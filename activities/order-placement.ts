@@ -159,7 +159,12 @@ async function goOn(
   const terms = { ...fulfill, cluster, bundleName, dnsNames, ownershipProof, orderUrl, caHost, failover, challenges };
   try {
     const fulfilled = await fulfillOrder(attempt, deps, terms);
-    return { orderUrl, caHost, failover, fulfilled, ...(fulfilled.withdrawn ? {} : { leftRecords: records }) };
+    const zoneNames = [...new Set(challenges.map(({ record: { at } }) => at?.zoneName ?? fulfill.zone.zoneName))];
+    return {
+      ...{ orderUrl, caHost, failover, fulfilled },
+      ...(zoneNames.length > 0 && { zoneNames }),
+      ...(fulfilled.withdrawn ? {} : { leftRecords: records }),
+    };
   } catch (error) {
     if (isSuspended()) {
       heartbeat(heartbeatDetails());

@@ -148,13 +148,15 @@ class Issuance {
       this.#state.mayBePublished = true;
       await this.#withdraw(uniqueRecords([...leftRecords, ...present]));
     }
-    return this.#issued(issuanceResult(placed, fulfilled));
+    const { zoneNames = [] } = placed;
+    const where = zoneNames.length === 0 ? '' : ` Its TXT records were in ${zoneNames.join(' and ')}.`;
+    return this.#issued(issuanceResult(placed, fulfilled), where);
   }
 
-  #issued(result: CertificateIssuanceResult): CertificateIssuanceResult {
+  #issued(result: CertificateIssuanceResult, where = ''): CertificateIssuanceResult {
     const { issuerName, serialNumber, notAfter } = result.certificate;
     const { names } = this.#state;
-    setCurrentDetails(`Issued ${names} by ${issuerName}, serial ${serialNumber}, valid until ${notAfter}.`);
+    setCurrentDetails(`Issued ${names} by ${issuerName}, serial ${serialNumber}, valid until ${notAfter}.${where}`);
     return { ...result, leftoverRecords: this.#leftoverRecords };
   }
 

@@ -100,10 +100,11 @@ function isPublishedBy({ begun }: UnfulfilledOrder): boolean {
   return failure === undefined || unfinished?.published === true || failure.outcomeUnknown === true;
 }
 
-function summaryOf({ names, input }: IssuanceState, { request, secretName }: FulfillmentTerms): string {
+/** Which zones the records are in, and how many there are, the placement finds out. */
+function summaryOf({ names }: IssuanceState, { request, secretName }: FulfillmentTerms): string {
   const steps = [
     `order ${names}`,
-    `publish in ${input.zone.zoneName}`,
+    'publish TXT records',
     'verify propagation',
     'answer challenges',
     'finalize',

@@ -94,6 +94,8 @@ export interface UnfulfilledOrder extends PlacedOrder {
  */
 export interface FulfilledPlacement extends Pick<PlacedOrder, 'orderUrl' | 'caHost' | 'failover'> {
   readonly fulfilled: FulfilledOrder;
+  /** Where the TXT records of the challenges were; absent: there were none. */
+  readonly zoneNames?: readonly string[];
   /** Of the challenges; absent: they are withdrawn. */
   readonly leftRecords?: readonly SealedTxtRecord[];
 }

@@ -104,9 +104,14 @@ test('a cluster whose names are delegated gets its certificate with the credenti
   const writes = lab().route53.seen.filter(({ method, path }) => method === 'POST' && path.includes('/rrset'));
   expect(writes.every(({ headers }) => isSignedBy(CHALLENGE_KEY, headers))).toBe(true);
   expect(writes).toHaveLength(2);
-  const activities = await activitiesOf(lab(), issuanceWorkflowId(cluster.identity, 'primary', 1));
-  expect(activities.map(({ summary }) => summary)).toContainEqual(
-    expect.stringContaining(`publish 3 TXT records in ${CHALLENGES}, verify propagation`),
+  const order = issuanceWorkflowId(cluster.identity, 'primary', 1);
+  const { currentDetails } = await lab()
+    .client.workflow.getHandle(order)
+    .query<{ currentDetails: string }>('__temporal_workflow_metadata');
+  const summaries = (await activitiesOf(lab(), order)).map(({ summary }) => summary);
+  // By the activity that fulfills it, where DNS had the values too late for the one that has placed it.
+  expect([currentDetails, ...summaries].join('\n')).toMatch(
+    new RegExp(`Its TXT records were in ${CHALLENGES}\\.|publish 3 TXT records in ${CHALLENGES}, verify propagation`),
   );
 });
 

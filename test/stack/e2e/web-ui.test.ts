@@ -157,11 +157,10 @@ describe.skipIf(executable === undefined)('the Temporal Web UI', () => {
 
   test('shows a summary of each activity in the timeline of the issuance', async () => {
     await withPage(`/${encodeURIComponent(issuanceWorkflowId(demo.identity, 'primary', 1))}`, async (page) => {
-      for (const step of ['order api.demo.example.com and 2 more', 'publish 3 TXT records in example.com']) {
-        await waitUntilVisible(timeline(page).getByText(step));
-      }
+      const summary = 'order api.demo.example.com and 2 more, publish TXT records';
+      await waitUntilVisible(timeline(page).getByText(summary));
       await page.getByTestId('compact').filter({ visible: true }).click();
-      await waitUntilVisible(page.getByTestId('event-summary-table').getByText('publish 3 TXT records in example.com'));
+      await waitUntilVisible(page.getByTestId('event-summary-table').getByText(summary));
       await scrollTo(page, page.getByTestId('zoom-in').filter({ visible: true }));
       await takePicture(page, 'issuance');
     });

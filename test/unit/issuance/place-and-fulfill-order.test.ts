@@ -146,6 +146,7 @@ describe('the activity that places an order', () => {
     expect(result).toEqual({
       orderUrl: ORDER.orderUrl,
       caHost: 'ca.test',
+      zoneNames: ['example.com'],
       fulfilled: expect.objectContaining({ withdrawn: true, reported: true, installed: expect.anything() }),
     });
     expect(callsOf()).toEqual([1, 1, 1, 1]);
