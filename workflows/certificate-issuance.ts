@@ -264,9 +264,9 @@ class Issuance {
       // A withdrawal that can never have been sent rules out a publication that was cancelled before its first attempt,
       // unless the records are known to be published: the worker's settings may have changed since.
       const isRuledOut = neverSent === true && !isPublished;
-      const left = mayBePublished && !isRuledOut ? records : (leftoverRecords ?? []);
-      // A withdrawal that failed before was of other records, such as those of a proof.
-      const all = uniqueRecords([...(this.#leftoverRecords ?? []), ...left]);
+      const left = mayBePublished && !isRuledOut ? records : [];
+      // A withdrawal that failed before was of other records, such as those of a proof, which is without the leftover ones.
+      const all = uniqueRecords([...(leftoverRecords ?? []), ...(this.#leftoverRecords ?? []), ...left]);
       this.#leftoverRecords = all.length === 0 ? undefined : all;
       log.warn('TXT records could not be withdrawn; the next order or the decommission retries', {
         records: records.map(({ name }) => name),

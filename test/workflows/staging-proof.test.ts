@@ -105,6 +105,26 @@ test('records that neither the proof nor the order after it could withdraw are b
     }
   }));
 
+test('records of an earlier order are not forgotten where a proof that is refused can withdraw none', () =>
+  withHarness(async (harness) => {
+    harness.doubles.stagingHost = 'staging.test';
+    fail(harness, 'answerChallenges', 'acme/challengeFailed');
+    fail(harness, 'proveOrder', 'acme/challengeFailed');
+    harness.doubles.override('withdrawTxtRecords', () =>
+      Promise.reject(activityFailure('dns/accessDenied', 'no right')),
+    );
+    const view = clusterView();
+    await harness.start(view);
+    const failed = await untilFailed(harness, view, 1);
+    await advance(harness, view, failed);
+    const { leftoverRecords = [], dnsNames } = await untilFailed(harness, view, 2);
+    const values = leftoverRecords.map(({ value }) => value);
+    for (const name of dnsNames) {
+      expect(values).toContain(`staging-proof-of-${name}`);
+      expect(values).toContain(`proof-of-${name}`);
+    }
+  }));
+
 describe('the production CA is asked at once', () => {
   test.each(['acme/unreachable', 'dns/caaForbids'] as const)('where the staging CA proves nothing: %s', (code) =>
     withHarness(async (harness) => {
