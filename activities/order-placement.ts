@@ -1,5 +1,4 @@
 import { Context } from '@temporalio/activity';
-import { z } from 'zod';
 import { isInZone } from '../src/certificates/dns-name.ts';
 import type { PlacedOrder, PlaceOrderInput } from '../src/contract/activities/acme.ts';
 import type {
@@ -7,15 +6,15 @@ import type {
   FulfilledPlacement,
   FulfillmentTerms,
   OrderPlacementInput,
-  UnfinishedPlacement,
   UnfulfilledOrder,
 } from '../src/contract/activities/order.ts';
+import { type UnfinishedPlacement, unfulfilledIn } from '../src/contract/unfinished-placement.ts';
 import { placeOrderWithFailover } from '../src/issuance/ca-failover.ts';
 import { type AcmeActivityDeps, currentAttempt } from './acme.ts';
 import { fulfillOrder, type OrderFulfillmentDeps } from './order-fulfillment.ts';
 import {
   describeThrown,
-  ErrorWithDetails,
+  detailsOfThrown,
   frameHeartbeats,
   heartbeat,
   heartbeatDetails,
@@ -28,28 +27,6 @@ export interface OrderPlacementDeps extends OrderFulfillmentDeps {
   readonly confirmHeartbeat: (taskToken: Uint8Array, details: unknown) => Promise<void>;
 }
 
-/** Of a record that may be published. Nothing is done with it that its seal does not vouch for. */
-const recordSchema = z.object({
-  name: z.string().max(255),
-  value: z.string().max(4_096),
-  at: z
-    .object({ name: z.string().max(255), zoneName: z.string().max(255), challengeZone: z.literal(true).optional() })
-    .optional(),
-  seal: z.string().max(64).optional(),
-  owner: z.string().max(4_096).optional(),
-});
-
-/** What an attempt records that may go on to fulfill its order. The workflow reads it, too. */
-const earlierSchema = z.object({
-  orderUrl: z.string().max(4_096),
-  caHost: z.string().max(255).optional(),
-  records: z.array(recordSchema).max(1_000).optional(),
-  /** By the fulfillment; validated there. */
-  fulfilling: z.unknown().optional(),
-});
-
-type EarlierAttempt = z.infer<typeof earlierSchema>;
-
 /** Places an order, or resumes one; with `fulfill`, an attempt that no other has come so far before goes on to fulfill it. */
 export async function placeOrder(
   deps: OrderPlacementDeps,
@@ -57,16 +34,15 @@ export async function placeOrder(
 ): Promise<UnfulfilledOrder | FulfilledPlacement> {
   const { acme } = deps;
   if (fulfill === undefined) return await placeAlone(acme, input);
-  const earlier = earlierSchema.safeParse(Context.current().info.heartbeatDetails).data;
-  if (earlier !== undefined) return await placeAfter(earlier, acme, input);
+  // No other order takes its place, at whichever CA: a certificate of it may exist.
+  const begun = unfulfilledIn(Context.current().info.heartbeatDetails);
+  if (begun !== undefined) return begun;
   const { placed, isRecorded } = await placeAndRecord(deps, input);
   if (!canGoOn(placed, fulfill)) return placed;
-  const { orderUrl, caHost, challenges } = placed;
-  const order = { orderUrl, caHost, records: challenges.map(({ record }) => record) };
   // What Temporal does not know of, another attempt would order again, and no one would withdraw. One after the other: the
-  // last one is what another attempt finds.
-  const isKnown = (await isRecorded) && (await confirm(deps, order));
-  return isKnown ? await goOn(deps, input, placed, fulfill, order) : placed;
+  // last one is what the workflow, or another attempt, finds.
+  const isKnown = (await isRecorded) && (await confirm(deps, placed));
+  return isKnown ? await goOn(deps, input, placed, fulfill) : placed;
 }
 
 /** Records the URL while the attempt reads the authorizations. `isRecorded`: nothing was to be recorded, or Temporal has it. */
@@ -100,24 +76,6 @@ export async function placeAlone(
   return await placeOrderWithFailover(context, input);
 }
 
-/** After an attempt that was interrupted, and may have gone on with its order. @throws with {@link UnfinishedPlacement}. */
-async function placeAfter(
-  { orderUrl, caHost, records, fulfilling: recorded }: EarlierAttempt,
-  acme: AcmeActivityDeps,
-  input: PlaceOrderInput,
-): Promise<UnfulfilledOrder> {
-  try {
-    const placed = await placeAlone(acme, input, (progress) =>
-      heartbeat({ ...(typeof progress === 'object' ? progress : {}), records }),
-    );
-    // Of one whose names are validated by now, the CA asks for no challenge any more.
-    const left = records === undefined ? {} : { leftRecords: records };
-    return placed.orderUrl === orderUrl ? { ...placed, ...left, begun: { recorded } } : { ...placed, ...left };
-  } catch (error) {
-    throw new ErrorWithDetails(error, { orderUrl, caHost, records } satisfies UnfinishedPlacement);
-  }
-}
-
 /** @returns whether Temporal has recorded it. Never throws. */
 async function confirm({ confirmHeartbeat }: OrderPlacementDeps, order: unknown): Promise<boolean> {
   const { info, log } = Context.current();
@@ -147,19 +105,18 @@ async function goOn(
   { cluster, bundleName, dnsNames, ownershipProof }: PlaceOrderInput,
   placed: PlacedOrder,
   fulfill: FulfillmentTerms,
-  order: UnfinishedPlacement,
 ): Promise<UnfulfilledOrder | FulfilledPlacement> {
   const { orderUrl, caHost, failover, challenges } = placed;
-  const { records } = order;
   const { cancellationSignal: signal } = Context.current();
   heartbeatFrom(() => undefined);
-  frameHeartbeats((fulfilling) => ({ ...order, step: stepIn(fulfilling), fulfilling }));
+  frameHeartbeats((fulfilling): UnfinishedPlacement => ({ ...placed, step: stepIn(fulfilling), fulfilling }));
   const scheduledAt = Date.now();
   const attempt = { attempt: 1, scheduledAt, signal, recorded: undefined, record: heartbeatFromNow };
   const terms = { ...fulfill, cluster, bundleName, dnsNames, ownershipProof, orderUrl, caHost, failover, challenges };
   try {
     const fulfilled = await fulfillOrder(attempt, deps, terms);
-    const zoneNames = [...new Set(challenges.map(({ record: { at } }) => at?.zoneName ?? fulfill.zone.zoneName))];
+    const records = challenges.map(({ record }) => record);
+    const zoneNames = [...new Set(records.map(({ at }) => at?.zoneName ?? fulfill.zone.zoneName))];
     return {
       ...{ orderUrl, caHost, failover, fulfilled },
       ...(zoneNames.length > 0 && { zoneNames }),
@@ -194,7 +151,9 @@ function stepIn(fulfilling: unknown): string {
 function begunBy(error: unknown): BegunFulfillment {
   const context = Context.current();
   const recorded = heartbeatDetails();
-  if (context.cancellationSignal.aborted) return { recorded };
-  const { info, details, isFinal } = describeThrown(error, context);
-  return { recorded, failure: info, ...(details && { unfinished: details }), ...(isFinal && { isFinal }) };
+  const unfinished = detailsOfThrown(error);
+  const left = { recorded, ...(unfinished && { unfinished }) };
+  if (context.cancellationSignal.aborted) return left;
+  const { info, isFinal } = describeThrown(error, context);
+  return { ...left, failure: info, ...(isFinal && { isFinal }) };
 }

@@ -116,11 +116,13 @@ export function wrapActivity<Args extends unknown[], Result>(
       return await activity(...args);
     } catch (thrown) {
       const error = thrown instanceof ErrorWithDetails ? thrown.cause : thrown;
-      if (context.cancellationSignal.aborted) throw new CancelledFailure('cancelled', [...othersOf(thrown)]);
+      const details = detailsOfThrown(thrown);
+      const others = details === undefined ? [] : [details];
+      if (context.cancellationSignal.aborted) throw new CancelledFailure('cancelled', others);
       if (error instanceof CancelledFailure) throw error;
       if (error instanceof ApplicationFailure) throw error;
-      const { info, details, isFinal } = describeThrown(thrown, context);
-      throw toApplicationFailure(info, details === undefined ? [] : [details], isFinal);
+      const { info, isFinal } = describeThrown(thrown, context);
+      throw toApplicationFailure(info, others, isFinal);
     } finally {
       clearInterval(timer);
     }
@@ -131,7 +133,6 @@ export function wrapActivity<Args extends unknown[], Result>(
 export interface ThrownFailure {
   readonly info: FailureInfo;
   /** See {@link ErrorWithDetails}. */
-  readonly details?: object;
   readonly isFinal: boolean;
 }
 
@@ -141,12 +142,12 @@ export function describeThrown(thrown: unknown, { info: { activityType }, log }:
   const { info } = error instanceof CertmanError ? error : unexpectedError(activityType, error);
   if (EXPECTED_CODES.has(info.code)) log.debug(info.message, { code: info.code });
   else log.warn(info.message, { code: info.code, error: stackOf(error) });
-  const [details] = othersOf(thrown);
-  return { info, ...(details && { details }), isFinal: thrown instanceof ErrorWithDetails && thrown.isFinal };
+  return { info, isFinal: thrown instanceof ErrorWithDetails && thrown.isFinal };
 }
 
-function othersOf(thrown: unknown): readonly object[] {
-  return thrown instanceof ErrorWithDetails ? [thrown.details] : [];
+/** What the workflow must know besides; undefined: nothing. */
+export function detailsOfThrown(thrown: unknown): object | undefined {
+  return thrown instanceof ErrorWithDetails ? thrown.details : undefined;
 }
 
 function unexpectedError(activityType: string, error: unknown): CertmanError {

@@ -30,12 +30,19 @@ export const { placeOrder } = proxyActivities<Activities>({
   retry: { ...BACKOFF, maximumAttempts: 5 },
 });
 
-/** With `fulfill`: its own limits, and those of `fulfillOrder`. */
+/**
+ * With `fulfill`: its own limits, and those of `fulfillOrder`. Of an attempt whose worker was lost, only the heartbeats say what it
+ * may have left, and the workflow gets them with the time-out. A cancellation between two attempts would not have them.
+ */
 export const { placeOrder: placeAndFulfillOrder } = proxyActivities<Activities>({
   ...ATTEMPT,
   startToCloseTimeout: '14 minutes',
   cancellationType: AWAIT_CANCELLATION,
-  retry: { ...BACKOFF, maximumAttempts: 5 },
+  retry: {
+    ...BACKOFF,
+    maximumAttempts: 5,
+    nonRetryableErrorTypes: ['TemporalTimeout:Heartbeat', 'TemporalTimeout:StartToClose'],
+  },
 });
 
 /** Each attempt at an open order continues where the last one stopped, paced by the CA's Retry-After. */

@@ -117,7 +117,7 @@ class Issuance {
     }
     const present = [...ownership, ...leftoverRecords];
     const place = (options: Pick<PlacementOptions, 'proveFirst' | 'fulfill'>) =>
-      this.#orWithdraw(early, () => this.#place({ ownershipProof, ...options }));
+      this.#orWithdraw(early, () => placeOrder(this.#state, { ownershipProof, ...options }));
     let placed = await place(input.proveFirst === true ? { proveFirst: true } : { fulfill: this.#terms(present) });
     if (!isFulfilled(placed) && placed.proof === true) {
       const proof = placed;
@@ -129,9 +129,8 @@ class Issuance {
     const { order, keepsRecords, plan } = this.#plan(placed);
     const { publish, withdrawIfFailed, kept } = plan;
     const isKept = (record: SealedTxtRecord): boolean => kept.some((other) => isSameRecord(record, other));
-    const left = [...present, ...(placed.leftRecords ?? [])];
-    const others = [...left, ...plan.obsolete].filter((record) => !isKept(record));
-    const ifFailed = uniqueRecords([...withdrawIfFailed, ...left]);
+    const others = [...present, ...plan.obsolete].filter((record) => !isKept(record));
+    const ifFailed = uniqueRecords([...withdrawIfFailed, ...present]);
     if (publish.length > 0) await this.#orWithdraw(ifFailed, () => this.#publishProofs(publish));
     const ifIssued = uniqueRecords([...publish.filter((record) => !isKept(record)), ...others]);
     const result = await this.#steps.complete(order, ownershipProof, others, (isIssued) =>
@@ -162,10 +161,6 @@ class Issuance {
 
   #terms(present: readonly SealedTxtRecord[]): FulfillmentTerms | undefined {
     return this.#steps.terms?.(uniqueRecords(present));
-  }
-
-  #place(options: PlacementOptions): Promise<UnfulfilledOrder | FulfilledPlacement> {
-    return placeOrder(this.#state, options, (records) => this.#withdraw(records));
   }
 
   #plan(placed: UnfulfilledOrder): {

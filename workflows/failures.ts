@@ -84,7 +84,7 @@ export function unfinishedStepIn(error: unknown): UnfinishedStep | undefined {
 }
 
 /** What a failed or cancelled activity says besides its failure. */
-export function stepDetailsIn(error: unknown): object | undefined {
+function stepDetailsIn(error: unknown): object | undefined {
   const cancelled = causesOf(error).find((cause) => cause instanceof CancelledFailure);
   const details: unknown = cancelled === undefined ? detailsIn(error, 1).at(0) : cancelled.details[0];
   return typeof details === 'object' && details !== null ? details : undefined;
@@ -98,6 +98,12 @@ function isAfterPublication(heartbeatDetails: unknown): boolean {
 /** The heartbeat details of an activity's last attempt, when it timed out. */
 export function lastHeartbeatDetailsIn(error: unknown): unknown {
   return timeoutIn(error)?.lastHeartbeatDetails;
+}
+
+/** Whether an activity timed out whose retry policy leaves that to the workflow. */
+export function isTimeoutWithoutRetry(error: unknown): boolean {
+  const isUnretried = error instanceof ActivityFailure && error.retryState === 'NON_RETRYABLE_FAILURE';
+  return isUnretried && error.cause instanceof TimeoutFailure;
 }
 
 /** Whether an issuance was cancelled, with or without leftovers. */

@@ -2,11 +2,12 @@
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import { expect, test } from 'vitest';
-import type { UnfulfilledOrder } from '../../src/contract/activities/order.ts';
+import { uniqueRecords } from '../../src/certificates/dns-name.ts';
+import type { PlacedOrder } from '../../src/contract/activities/acme.ts';
 import type { SealedTxtRecord } from '../../src/contract/activities/txt-records.ts';
-import { lastAttemptOf } from '../../src/contract/bundle-record.ts';
-import { clusterObserved, renew } from '../../src/contract/cluster-certificates.ts';
-import { clusterWorkflowId } from '../../src/contract/ids.ts';
+import type { Activities } from '../../src/contract/activities.ts';
+import { clusterObserved } from '../../src/contract/cluster-certificates.ts';
+import { untilCancelled } from '../support/temporal/until-cancelled.ts';
 import { eventually } from '../support/vitest/eventually.ts';
 import { TEST_TIMEOUT_MS } from '../support/vitest/timeouts.ts';
 import { clusterView } from '../support/workflows/cluster-views.ts';
@@ -16,84 +17,117 @@ const withHarness = useWorkflowHarness();
 
 const ORDER_URL = 'https://ca.test/order/1';
 const RECORD: SealedTxtRecord = { name: '_acme-challenge.api.c1.example.com', value: 'of-order-1' };
+const ORDER: PlacedOrder = {
+  orderUrl: ORDER_URL,
+  expires: '2099-01-01T00:00:00.000Z',
+  caHost: 'ca.test',
+  challenges: [
+    {
+      identifier: 'api.c1.example.com',
+      wildcard: false,
+      authorizationUrl: 'https://ca.test/authz/1',
+      challengeUrl: 'https://ca.test/challenge/1',
+      record: RECORD,
+    },
+  ],
+};
 
-/** The records of each withdrawal. */
-function withdrawn({ doubles }: WorkflowHarness): readonly (readonly SealedTxtRecord[])[] {
-  return doubles.calls.flatMap(({ activity, input }) =>
-    activity === 'withdrawTxtRecords' ? [(input as { readonly records: readonly SealedTxtRecord[] }).records] : [],
-  );
+function inputsOf<Name extends keyof Activities>({ doubles }: WorkflowHarness, activity: Name) {
+  const calls = doubles.calls.filter((call) => call.activity === activity);
+  return calls.map(({ input }) => input as Parameters<Activities[Name]>[0]);
 }
 
-/** An order for one name, whose authorization is valid already. */
-function orderAt(orderUrl: string): UnfulfilledOrder {
-  return { orderUrl, expires: '2099-01-01T00:00:00.000Z', caHost: 'ca.test', challenges: [] };
+/** The records that were withdrawn; on a slow machine, an activity may have a second attempt. */
+function withdrawn(harness: WorkflowHarness): readonly SealedTxtRecord[] {
+  return uniqueRecords(inputsOf(harness, 'withdrawTxtRecords').flatMap(({ records }) => records));
 }
 
-test('its records are withdrawn, and its order is resumed, where no further attempt could place one', async () => {
+/** As one whose worker has died: Temporal gives up waiting after ten seconds. */
+async function dieAfter(recorded: unknown): Promise<never> {
+  const context = Context.current();
+  context.heartbeat(recorded);
+  await context.sleep(TEST_TIMEOUT_MS);
+  throw new Error('its worker has not ended');
+}
+
+/** The same, but its worker dies once it has heard of the cancellation. @param ended when the test is over. */
+async function dieOnceCancelled(recorded: unknown, ended: Promise<void>): Promise<never> {
+  const context = Context.current();
+  const beat = setInterval(() => context.heartbeat(recorded), 100);
+  await context.cancelled.catch(() => clearInterval(beat));
+  await ended;
+  throw new Error('its worker has not ended');
+}
+
+test('its order is continued by fulfillOrder, and no other is placed, where its worker dies', async () => {
   await withHarness(async (harness) => {
-    const { doubles, env } = harness;
-    doubles.override('placeOrder', () => {
-      const failure = { code: 'acme/unreachable', message: 'The CA does not answer.', retry: 'transient' };
-      const unfinished = { orderUrl: ORDER_URL, caHost: 'ca.test', records: [RECORD] };
-      const { code: type, message } = failure;
-      throw ApplicationFailure.create({ type, message, details: [failure, unfinished], nonRetryable: true });
-    });
+    const fulfilling = { step: 'verifyPropagation' };
+    harness.doubles.override('placeOrder', () => dieAfter({ ...ORDER, ...fulfilling, fulfilling }));
     const view = clusterView();
     await harness.start(view);
-    const [failed] = await eventually(
-      'the order has failed',
-      async () => Object.values((await harness.status(view)).bundles),
-      ([found]) => found !== undefined && lastAttemptOf(found) !== undefined,
-    );
-    expect(failed).toMatchObject({
-      lastAttempt: { failure: { code: 'acme/unreachable' }, openOrder: ORDER_URL },
-      unclaimedOrders: [ORDER_URL],
-    });
-    expect(withdrawn(harness)).toEqual([[RECORD]]);
-    doubles.override('placeOrder', async ({ resume }) => orderAt(resume ?? 'https://ca.test/order/2'));
-    await env.client.workflow.getHandle(clusterWorkflowId(view.identity)).executeUpdate(renew, { args: [{}] });
     await untilReady(harness, view);
-    const { bundles } = await harness.status(view);
-    expect(bundles['primary']?.issued.map(({ certificateUrl }) => certificateUrl)).toEqual([
-      `${ORDER_URL}/certificate`,
-    ]);
-    expect(bundles['primary']?.unclaimedOrders ?? []).toEqual([]);
+    expect(harness.doubles.countOf('placeOrder')).toBe(1);
+    const { orderUrl, challenges } = ORDER;
+    expect(inputsOf(harness, 'fulfillOrder')[0]).toMatchObject({
+      orderUrl,
+      challenges,
+      begun: { recorded: fulfilling },
+    });
+    expect(withdrawn(harness)).toEqual([RECORD]);
+  });
+});
+
+test('its order is resumed, and left to fulfillOrder, where its worker dies before it began', async () => {
+  await withHarness(async (harness) => {
+    harness.doubles.override('placeOrder', ({ resume }) =>
+      resume === undefined ? dieAfter({ orderUrl: ORDER_URL }) : Promise.resolve(ORDER),
+    );
+    const view = clusterView();
+    await harness.start(view);
+    await untilReady(harness, view);
+    const [first, second] = inputsOf(harness, 'placeOrder');
+    expect(first?.fulfill).toBeDefined();
+    expect(second?.fulfill).toBeUndefined();
+    const [fulfilled] = inputsOf(harness, 'fulfillOrder');
+    expect(fulfilled).toMatchObject({ orderUrl: ORDER_URL });
+    expect(fulfilled?.begun).toBeUndefined();
   });
 });
 
 test('its records are withdrawn, and its certificate is revoked, where the cluster is deleted while its worker dies', async () => {
   await withHarness(async (harness) => {
     const { doubles } = harness;
-    doubles.override('placeOrder', async () => {
-      const context = Context.current();
-      // As one that has died by then: Temporal gives up waiting after ten seconds.
-      context.heartbeat({ orderUrl: ORDER_URL, caHost: 'ca.test', records: [RECORD], step: 'finalizeOrder' });
-      await context.sleep(TEST_TIMEOUT_MS);
-      throw new Error('its worker has not ended');
-    });
+    const { promise: ended, resolve: end } = Promise.withResolvers<void>();
+    doubles.override('placeOrder', () => dieOnceCancelled({ ...ORDER, step: 'finalizeOrder' }, ended));
     const view = clusterView();
     const handle = await harness.start(view);
     await eventually('the order is being placed', async () => doubles.countOf('placeOrder'), Boolean);
     await handle.signal(clusterObserved, { ...view, deleting: true });
-    await handle.result();
+    await handle.result().finally(end);
     expect(doubles.countOf('placeOrder')).toBe(1);
-    expect(withdrawn(harness)).toEqual([[RECORD]]);
-    const revocations = doubles.calls.filter(({ activity }) => activity === 'revokeCertificates');
-    expect(revocations.map(({ input }) => input)).toEqual([expect.objectContaining({ orders: [ORDER_URL] })]);
+    expect(doubles.countOf('fulfillOrder')).toBe(0);
+    expect(withdrawn(harness)).toEqual([RECORD]);
+    expect(inputsOf(harness, 'revokeCertificates')[0]?.orders).toEqual([ORDER_URL]);
   });
 });
 
-test('its records are withdrawn with those of the order that replaces it', async () => {
+test('no certificate is looked for where the cluster is deleted before its order was finalized', async () => {
   await withHarness(async (harness) => {
-    harness.doubles.override('placeOrder', async () => ({
-      ...orderAt('https://ca.test/order/2'),
-      leftRecords: [RECORD],
-    }));
-    harness.doubles.fulfillsWithPlacement = false;
+    const { doubles } = harness;
+    let isPublishing = false;
+    doubles.override('publishTxtRecords', () => {
+      isPublishing = true;
+      return untilCancelled();
+    });
     const view = clusterView();
-    await harness.start(view);
-    await untilReady(harness, view);
-    expect(withdrawn(harness)).toEqual([[RECORD]]);
+    const handle = await harness.start(view);
+    await eventually('the records are being published', async () => isPublishing, Boolean);
+    await handle.signal(clusterObserved, { ...view, deleting: true });
+    await handle.result();
+    expect(withdrawn(harness)).not.toEqual([]);
+    const [revocation] = inputsOf(harness, 'revokeCertificates');
+    expect(revocation).toBeDefined();
+    expect(revocation?.orders).toBeUndefined();
   });
 });
 

@@ -1,3 +1,4 @@
+import { CancellationScope } from '@temporalio/workflow';
 import type { FulfilledOrder, FulfillmentTerms, UnfulfilledOrder } from '../../src/contract/activities/order.ts';
 import type { OwnershipProof, SealedTxtRecord } from '../../src/contract/activities/txt-records.ts';
 import type { CertificateIssuanceInput, CertificateIssuanceResult } from '../../src/contract/certificate-issuance.ts';
@@ -68,8 +69,11 @@ export class FulfillmentSteps extends CombinedSteps {
         what,
         async (waitingSince) => {
           state.show(`To do: ${steps}. The heartbeat of fulfillOrder says which it is at.`);
-          if (challenges.length > 0) state.mayBePublished = true;
-          state.mayBeIssued = true;
+          // Cancelled before, fulfillOrder is not scheduled: only what its placement has begun counts.
+          const isCancelled = CancellationScope.current().consideredCancelled;
+          const isBegun = !isCancelled || begun !== undefined;
+          if (challenges.length > 0 && isBegun) state.mayBePublished = true;
+          state.mayBeIssued = isBegun && !(isCancelled && begun?.unfinished?.notFinalized === true);
           try {
             return await fulfillOrder.executeWithOptions({ summary: withinBytes(steps, MAX_SUMMARY_BYTES) }, [
               {

@@ -1,16 +1,12 @@
-import type { ActivityOptions } from '@temporalio/workflow';
-import type {
-  FulfilledPlacement,
-  FulfillmentTerms,
-  UnfinishedPlacement,
-  UnfulfilledOrder,
-} from '../../src/contract/activities/order.ts';
-import type { OwnershipProof, SealedTxtRecord } from '../../src/contract/activities/txt-records.ts';
+import { type ActivityOptions, log } from '@temporalio/workflow';
+import type { FulfilledPlacement, FulfillmentTerms, UnfulfilledOrder } from '../../src/contract/activities/order.ts';
+import type { OwnershipProof } from '../../src/contract/activities/txt-records.ts';
 import type { CertificateIssuanceInput } from '../../src/contract/certificate-issuance.ts';
 import { PRIORITIES } from '../../src/contract/priorities.ts';
+import { orderUrlIn, unfulfilledIn } from '../../src/contract/unfinished-placement.ts';
 import { withinBytes } from '../../src/contract/within-bytes.ts';
 import { placeAndFulfillOrder, placeOrder as placeOrderAlone } from '../activities.ts';
-import { lastHeartbeatDetailsIn, stepDetailsIn } from '../failures.ts';
+import { failureIn, isTimeoutWithoutRetry, lastHeartbeatDetailsIn } from '../failures.ts';
 import type { IssuanceState } from './issuance-state.ts';
 
 /** Temporal's limit is 400 bytes. */
@@ -25,55 +21,66 @@ export interface PlacementOptions {
   readonly fulfill?: FulfillmentTerms | undefined;
 }
 
-/**
- * Places an order, and fulfills it where that is asked for and takes no wait.
- * @param withdraw of an order that an attempt has gone on with, where no other attempt could say what became of it.
- */
+/** Places an order, and fulfills it where that is asked for and takes no wait. */
 export async function placeOrder(
   state: IssuanceState,
-  { ownershipProof, proveFirst, fulfill }: PlacementOptions,
-  withdraw: (records: readonly SealedTxtRecord[]) => Promise<void>,
+  options: PlacementOptions,
 ): Promise<UnfulfilledOrder | FulfilledPlacement> {
-  const { names, input } = state;
-  const { cluster, bundleName, dnsNames, caHost, resumeOrder, replaces, renewal, turn } = input;
+  try {
+    return noted(state, await executePlacement(state, options));
+  } catch (error) {
+    const recorded = lastHeartbeatDetailsIn(error);
+    const begun = unfulfilledIn(recorded);
+    if (begun !== undefined) {
+      log.info('An order is continued whose worker was lost while it fulfilled it', { failure: failureIn(error) });
+      return noted(state, begun);
+    }
+    state.order = orderUrlIn(recorded) ?? state.order;
+    if (options.fulfill === undefined || !isTimeoutWithoutRetry(error)) throw error;
+    return await placeOrder(state, { ...options, fulfill: undefined });
+  }
+}
+
+async function executePlacement(
+  state: IssuanceState,
+  { ownershipProof, proveFirst, fulfill }: PlacementOptions,
+): Promise<UnfulfilledOrder | FulfilledPlacement> {
+  const { names, input, order: resume } = state;
+  const { cluster, bundleName, dnsNames, caHost, replaces, renewal, turn } = input;
   const { inUse, lifetimeMs, exceedLimit, limitedCas, urgent, inWindow, moreUrgentAt } = input;
   const [run, summary] =
     fulfill === undefined ? [placeOrderAlone, `order ${names}`] : [placeAndFulfillOrder, summaryOf(state, fulfill)];
-  try {
-    const priority = placementPriority(input);
-    const order = await run.executeWithOptions({ summary, priority }, [
-      {
-        cluster,
-        bundleName,
-        caHost,
-        dnsNames,
-        resume: resumeOrder,
-        replaces,
-        renewal,
-        inUse,
-        lifetimeMs,
-        exceedLimit,
-        proveFirst,
-        turn,
-        limitedCas,
-        urgent,
-        moreUrgentAt,
-        inWindow,
-        ownershipProof,
-        fulfill,
-      },
-    ]);
-    if (!isFulfilled(order) && order.proof === true) return order;
-    state.order = order.orderUrl;
-    state.caHost = order.caHost;
-    if (!isFulfilled(order) && isPublishedBy(order)) state.isPublished = true;
-    return order;
-  } catch (error) {
-    const interrupted = interruptedPlacementIn(error);
-    state.order = interrupted?.orderUrl ?? state.order;
-    if (fulfill !== undefined && interrupted !== undefined) await giveUp(state, interrupted, withdraw);
-    throw error;
-  }
+  return await run.executeWithOptions({ summary, priority: placementPriority(input) }, [
+    {
+      cluster,
+      bundleName,
+      caHost,
+      dnsNames,
+      resume,
+      replaces,
+      renewal,
+      inUse,
+      lifetimeMs,
+      exceedLimit,
+      proveFirst,
+      turn,
+      limitedCas,
+      urgent,
+      moreUrgentAt,
+      inWindow,
+      ownershipProof,
+      fulfill,
+    },
+  ]);
+}
+
+/** Records what is known of an order, unless it is a proof. */
+function noted<Order extends UnfulfilledOrder | FulfilledPlacement>(state: IssuanceState, order: Order): Order {
+  if (!isFulfilled(order) && order.proof === true) return order;
+  state.order = order.orderUrl;
+  state.caHost = order.caHost;
+  if (!isFulfilled(order) && isPublishedBy(order)) state.isPublished = true;
+  return order;
 }
 
 /** Whether `placeOrder` has done all of it. */
@@ -81,23 +88,12 @@ export function isFulfilled(order: UnfulfilledOrder | FulfilledPlacement): order
   return 'fulfilled' in order;
 }
 
-async function giveUp(
-  state: IssuanceState,
-  { caHost, records }: UnfinishedPlacement,
-  withdraw: (records: readonly SealedTxtRecord[]) => Promise<void>,
-): Promise<void> {
-  state.caHost = caHost ?? state.caHost;
-  state.mayBeIssued = true;
-  if (records === undefined) return;
-  [state.mayBePublished, state.isPublished] = [true, true];
-  await withdraw(records);
-}
-
-/** Of an attempt that was interrupted, it is not known. */
+/** Of an attempt whose worker died, it is not known. */
 function isPublishedBy({ begun }: UnfulfilledOrder): boolean {
   if (begun === undefined) return false;
   const { failure, unfinished } = begun;
-  return failure === undefined || unfinished?.published === true || failure.outcomeUnknown === true;
+  if (failure === undefined && unfinished === undefined) return true;
+  return unfinished?.published === true || failure?.outcomeUnknown === true;
 }
 
 /** Which zones the records are in, and how many there are, the placement finds out. */
@@ -122,14 +118,4 @@ function placementPriority({
 }: CertificateIssuanceInput): ActivityOptions['priority'] {
   if (urgent === true || resumeOrder !== undefined) return undefined;
   return renewal === true || inUse === true ? PRIORITIES.renewal : PRIORITIES.newOrder;
-}
-
-/** The order that an attempt had recorded before its worker died. */
-function interruptedPlacementIn(error: unknown): UnfinishedPlacement | undefined {
-  return [stepDetailsIn(error), lastHeartbeatDetailsIn(error)].find(isUnfinishedPlacement);
-}
-
-function isUnfinishedPlacement(details: unknown): details is UnfinishedPlacement {
-  if (typeof details !== 'object' || details === null || !('orderUrl' in details)) return false;
-  return typeof details.orderUrl === 'string';
 }

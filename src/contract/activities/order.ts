@@ -63,6 +63,7 @@ export interface BegunFulfillment {
   readonly begunAt?: string;
   /** How it ended; absent: it was interrupted. */
   readonly failure?: FailureInfo;
+  /** Absent without a failure: its worker died, or it is not known. */
   readonly unfinished?: UnfinishedStep;
   /** The failure is not to be retried by Temporal. */
   readonly isFinal?: true;
@@ -84,8 +85,6 @@ export interface OrderPlacementInput extends PlaceOrderInput {
 export interface UnfulfilledOrder extends PlacedOrder {
   /** With `fulfill`, where it began. */
   readonly begun?: BegunFulfillment;
-  /** Of an attempt before, which was interrupted: they may be in the zone. */
-  readonly leftRecords?: readonly SealedTxtRecord[];
 }
 
 /**
@@ -98,13 +97,6 @@ export interface FulfilledPlacement extends Pick<PlacedOrder, 'orderUrl' | 'caHo
   readonly zoneNames?: readonly string[];
   /** Of the challenges; absent: they are withdrawn. */
   readonly leftRecords?: readonly SealedTxtRecord[];
-}
-
-/** `details[1]` of a failed, and `details[0]` of a cancelled `placeOrder` after an attempt that may have begun to fulfill. */
-export interface UnfinishedPlacement extends Pick<PlacedOrder, 'orderUrl'> {
-  readonly caHost?: string;
-  /** Those that are known to be published, or about to be. */
-  readonly records?: readonly SealedTxtRecord[];
 }
 
 /** Result of `fulfillOrder`. */
@@ -130,10 +122,10 @@ export interface UnfinishedStep {
 export interface OrderActivities {
   /**
    * Places an order for exactly these names, or resumes an earlier one; with `fulfill`, then does as `fulfillOrder`. That fails
-   * no attempt: what is left is for `fulfillOrder`, which continues there, with the priority of an order under way.
+   * no attempt: what is left is for `fulfillOrder`, which continues there, with the priority of an order under way. An attempt
+   * that is interrupted meanwhile has an `UnfinishedPlacement` in its heartbeats.
    * @throws `kubernetes/notAskedFor` for names that the bundle does not have, and for a standalone request whose
-   * control of the names was not verified; `acme/caChanged` when the account is not of `caHost`; with
-   * {@link UnfinishedPlacement} after an attempt that was interrupted.
+   * control of the names was not verified; `acme/caChanged` when the account is not of `caHost`.
    */
   placeOrder(input: OrderPlacementInput): Promise<UnfulfilledOrder | FulfilledPlacement>;
   /** `publishTxtRecords`, then `verifyPropagation`. @throws with {@link UnfinishedStep}. */

@@ -122,6 +122,8 @@ export interface RecordedActivity {
   readonly summary: string;
   /** Number of the last attempt; 0 while the activity runs. */
   readonly attempt: number;
+  /** Its last attempt timed out. */
+  readonly timedOut: boolean;
 }
 
 /** @returns the activities in a workflow's history, in the order of scheduling. */
@@ -136,12 +138,16 @@ export async function activitiesOf(lab: E2eHarness, workflowId: string): Promise
         type: scheduled.activityType?.name ?? '',
         summary: summary ? String(defaultPayloadConverter.fromPayload(summary)) : '',
         attempt: 0,
+        timedOut: false,
       });
     }
     const started = event.activityTaskStartedEventAttributes;
     const activity = started ? found.get(String(started.scheduledEventId)) : undefined;
     if (started && activity)
       found.set(String(started.scheduledEventId), { ...activity, attempt: started.attempt ?? 1 });
+    const lost = String(event.activityTaskTimedOutEventAttributes?.scheduledEventId);
+    const ended = found.get(lost);
+    if (ended) found.set(lost, { ...ended, timedOut: true });
   }
   return [...found.values()];
 }

@@ -393,6 +393,7 @@ async function unless<T>(details: UnfinishedStep, step: () => Promise<T>): Promi
 
 /** How an attempt of `placeOrder` ended, as the first attempt of `fulfillOrder` is to end. */
 function begunBy(error: unknown): BegunFulfillment {
+  if (error instanceof CancelledFailure) return { unfinished: error.details[0] as UnfinishedStep };
   if (!(error instanceof ApplicationFailure)) return {};
   const [failure, unfinished] = (error.details ?? []) as [FailureInfo, UnfinishedStep?];
   return { failure, unfinished, ...(error.nonRetryable === true && { isFinal: true }) };

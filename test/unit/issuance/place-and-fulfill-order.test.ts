@@ -60,8 +60,6 @@ const ORDER: PlacedOrder = {
   challenges: [CHALLENGE],
 };
 
-const KNOWN = { orderUrl: ORDER.orderUrl, caHost: 'ca.test', records: [CHALLENGE.record] };
-
 const FULFILL: FulfillmentTerms = {
   otherRecords: [],
   zone: zoneTarget({ zoneName: 'example.com' }),
@@ -160,7 +158,7 @@ describe('the activity that places an order', () => {
 
   test('goes on only once Temporal knows of the order and its records', async () => {
     await placed();
-    expect(confirmHeartbeat.mock.calls.map(([, details]) => details)).toEqual([{ orderUrl: ORDER.orderUrl }, KNOWN]);
+    expect(confirmHeartbeat.mock.calls.map(([, details]) => details)).toEqual([{ orderUrl: ORDER.orderUrl }, ORDER]);
     expect(callsOf()).toEqual([1, 1, 1, 1]);
   });
 
@@ -171,7 +169,7 @@ describe('the activity that places an order', () => {
     const { result, heartbeats } = await placed();
     expect(result).toEqual(ORDER);
     // It goes with an ordinary one.
-    expect(heartbeats).toEqual([[{ orderUrl: ORDER.orderUrl }, KNOWN][unconfirmed]]);
+    expect(heartbeats).toEqual([[{ orderUrl: ORDER.orderUrl }, ORDER][unconfirmed]]);
     expect(callsOf()).toEqual([0, 0, 0, 0]);
   });
 
@@ -218,7 +216,7 @@ describe('the activity that places an order', () => {
         return { certificateUrl: 'https://ca.test/certificate/1' };
       });
       const { heartbeats } = await placed();
-      expect(heartbeats.at(-1)).toMatchObject({ ...KNOWN, step: 'finalizeOrder' });
+      expect(heartbeats.at(-1)).toMatchObject({ ...ORDER, step: 'finalizeOrder' });
     } finally {
       vi.useRealTimers();
     }
@@ -276,6 +274,7 @@ describe('a fulfillment that is interrupted after the placement', () => {
     expect(begun).toEqual({
       recorded: expect.objectContaining({ step: 'finalizeOrder' }),
       begunAt: expect.any(String),
+      unfinished: { published: true },
     });
     steps.finalize.mockResolvedValue({ certificateUrl: 'https://ca.test/certificate/1' });
     expect(await fulfilled(begun)).toMatchObject({ installed: { serialNumber: '1' } });
@@ -294,49 +293,39 @@ describe('a fulfillment that is interrupted after the placement', () => {
     const running = placed({ onHeartbeat, onStart: (found) => (cancel = found) });
     await expect(running).rejects.toThrow(CancelledFailure);
     const heartbeatDetails = heartbeats.at(-1);
-    expect(heartbeatDetails).toMatchObject({ ...KNOWN, step: 'finalizeOrder' });
-    steps.place.mockResolvedValue(ORDER);
+    expect(heartbeatDetails).toMatchObject({ ...ORDER, step: 'finalizeOrder' });
     const { begun } = await unfulfilled({ attempt: 2, heartbeatDetails });
     expect(begun).toEqual({ recorded: expect.objectContaining({ step: 'finalizeOrder' }) });
   });
 
-  const recorded = { ...KNOWN, step: 'publishTxtRecords' };
-
-  test('does not forget its records when its order is replaced, and that attempt is interrupted, too', async () => {
-    const heartbeats: unknown[] = [];
-    steps.place.mockImplementation((context: FailoverContext) => {
-      context.record({ orderUrl: 'https://ca.test/order/2#seal' });
-      return failing('acme/unreachable')();
+  test('by a cancellation, before it finalized, says so', async () => {
+    let cancel = (): void => undefined;
+    publish.mockImplementation(() => {
+      cancel();
+      return Promise.reject(new CancelledFailure('cancelled'));
     });
-    const onHeartbeat = (details: unknown): void => void heartbeats.push(details);
-    await placed({ attempt: 2, heartbeatDetails: recorded, onHeartbeat }).catch(() => undefined);
-    expect(heartbeats.at(-1)).toEqual({ orderUrl: 'https://ca.test/order/2#seal', records: [CHALLENGE.record] });
+    const { begun } = await unfulfilled({ onStart: (found) => (cancel = found) });
+    expect(begun).toMatchObject({ unfinished: { notFinalized: true } });
+    expect(begun).not.toHaveProperty('failure');
   });
 
-  test('by the death of its worker is left to fulfillOrder by the next attempt, which asks the CA how far it came', async () => {
-    steps.place.mockResolvedValue(ORDER);
-    const { begun, leftRecords } = await unfulfilled({ attempt: 2, heartbeatDetails: recorded });
+  test('by the death of its worker is left to fulfillOrder, with its order, which asks the CA how far it came', async () => {
+    const attempt = { attempt: 2, heartbeatDetails: { ...ORDER, step: 'publishTxtRecords' } };
+    const { begun, ...order } = await unfulfilled(attempt);
+    expect(order).toEqual(ORDER);
     expect(begun).toEqual({ recorded: undefined });
-    expect(leftRecords).toEqual([CHALLENGE.record]);
+    // At another CA, or for an order that is over, there would be another certificate.
+    expect(steps.place).not.toHaveBeenCalled();
     expect(callsOf()).toEqual([0, 0, 0, 0]);
     steps.isOver.mockResolvedValue(true);
     await fulfilled(begun);
     expect(callsOf()).toEqual([0, 0, 1, 1]);
   });
 
-  test('has the records withdrawn of an order that is of no use any more', async () => {
-    const other = { ...ORDER, orderUrl: 'https://ca.test/order/2#seal' };
-    steps.place.mockResolvedValue(other);
-    expect(await unfulfilled({ attempt: 2, heartbeatDetails: recorded })).toEqual({
-      ...other,
-      leftRecords: [CHALLENGE.record],
-    });
-  });
-
-  test('says what may be left where no order can be placed any more', async () => {
-    steps.place.mockImplementation(failing('acme/accountMissing'));
-    const failure = await placed({ attempt: 2, heartbeatDetails: recorded }).catch((error: unknown) => error);
-    expect((failure as ApplicationFailure).details?.[1]).toEqual(KNOWN);
+  test('before it began is no reason to leave the rest to another activity', async () => {
+    const { result } = await placed({ attempt: 2, heartbeatDetails: { orderUrl: ORDER.orderUrl } });
+    expect(result).toHaveProperty('fulfilled');
+    expect(callsOf()).toEqual([1, 1, 1, 1]);
   });
 });
 

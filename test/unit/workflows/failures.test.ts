@@ -7,10 +7,15 @@ import {
   TimeoutType,
 } from '@temporalio/common';
 import { describe, expect, test } from 'vitest';
-import { failureIn, lastHeartbeatDetailsIn, unfinishedStepIn } from '../../../workflows/failures.ts';
+import {
+  failureIn,
+  isTimeoutWithoutRetry,
+  lastHeartbeatDetailsIn,
+  unfinishedStepIn,
+} from '../../../workflows/failures.ts';
 
-const failed = (cause: Error): ActivityFailure =>
-  new ActivityFailure('placeOrder failed', 'placeOrder', '5', RetryState.MAXIMUM_ATTEMPTS_REACHED, 'worker-1', cause);
+const failed = (cause: Error, retryState: RetryState = RetryState.MAXIMUM_ATTEMPTS_REACHED): ActivityFailure =>
+  new ActivityFailure('placeOrder failed', 'placeOrder', '5', retryState, 'worker-1', cause);
 
 describe('what an activity had recorded before all its attempts ended by time-outs', () => {
   test('is what the last one said with its heartbeats', () => {
@@ -24,6 +29,16 @@ describe('what an activity had recorded before all its attempts ended by time-ou
     expect(lastHeartbeatDetailsIn(failed(silent))).toBeUndefined();
     expect(lastHeartbeatDetailsIn(failed(ApplicationFailure.create({ message: 'no' })))).toBeUndefined();
   });
+});
+
+test('a time-out is left to the workflow only where the retry policy says so', () => {
+  const timeOut = new TimeoutFailure('activity Heartbeat timeout', undefined, TimeoutType.HEARTBEAT);
+  const { NON_RETRYABLE_FAILURE, MAXIMUM_ATTEMPTS_REACHED, CANCEL_REQUESTED } = RetryState;
+  expect(isTimeoutWithoutRetry(failed(timeOut, NON_RETRYABLE_FAILURE))).toBe(true);
+  expect(isTimeoutWithoutRetry(failed(timeOut, MAXIMUM_ATTEMPTS_REACHED))).toBe(false);
+  expect(isTimeoutWithoutRetry(failed(timeOut, CANCEL_REQUESTED))).toBe(false);
+  const refused = ApplicationFailure.create({ message: 'no', nonRetryable: true });
+  expect(isTimeoutWithoutRetry(failed(refused, NON_RETRYABLE_FAILURE))).toBe(false);
 });
 
 describe('an activity that no worker has ended', () => {
