@@ -118,7 +118,10 @@ async function goOn(
     const records = challenges.map(({ record }) => record);
     const zoneNames = [...new Set(records.map(({ at }) => at?.zoneName ?? fulfill.zone.zoneName))];
     return {
-      ...{ orderUrl, caHost, failover, fulfilled },
+      orderUrl,
+      caHost,
+      failover,
+      fulfilled,
       ...(zoneNames.length > 0 && { zoneNames }),
       ...(fulfilled.withdrawn ? {} : { leftRecords: records }),
     };
