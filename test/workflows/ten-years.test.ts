@@ -3,10 +3,10 @@ import { simulateYears } from '../support/simulation/simulated-years.ts';
 import { startTimeSkippingEnvironment } from '../support/temporal/temporal-server.ts';
 import { useWorkflowHarness } from '../support/workflows/use-harness.ts';
 
-/** Upper bound for a cycle. Measured: 60 in a run that issues and renews. */
-const MAX_EVENTS = 63;
-/** Measured for two names: 44 to 50, by which activities end at the same time. */
-const MAX_ORDER_EVENTS = 55;
+/** Upper bound for a cycle. Measured: 55 in a run that issues and renews; a task that times out on a slow machine adds three. */
+const MAX_EVENTS = 58;
+/** Measured: 11, as in order-cost.test.ts. One that is not fulfilled with its placement has 17. */
+const MAX_ORDER_EVENTS = 14;
 /** For one more unexpired certificate, and longer numbers. */
 const STATE_GROWTH_BYTES = 256;
 
