@@ -57,6 +57,8 @@ export function fulfillmentAttempt(begun: BegunFulfillment | undefined): DnsAtte
   if (attempt.attempt > 1) return { ...attempt, recorded };
   const { code, message, remedy, notBefore, outcomeUnknown, neverSent } = begunFailureSchema.parse(begun.failure);
   const failure = new CertmanError({ code, message, remedy, notBefore, outcomeUnknown, neverSent });
+  // People would see the first step until the next attempt.
+  if (begun.unfinished?.published === true || isCompleting(recorded)) heartbeat(recorded);
   throw new ErrorWithDetails(failure, begun.unfinished ?? {}, begun.isFinal);
 }
 

@@ -39,7 +39,7 @@ export async function placeOrder(
   if (begun !== undefined) return begun;
   const { placed, isRecorded } = await placeAndRecord(deps, input);
   if (!canGoOn(placed, fulfill)) return placed;
-  // What Temporal does not know of, another attempt would order again, and no one would withdraw. One after the other: the
+  // What Temporal does not know of, another attempt would order again, and nothing would withdraw. One after the other: the
   // last one is what the workflow, or another attempt, finds.
   const isKnown = (await isRecorded) && (await confirm(deps, placed));
   return isKnown ? await goOn(deps, input, placed, fulfill) : placed;

@@ -21,6 +21,10 @@ export interface PlacementOptions {
   readonly fulfill?: FulfillmentTerms | undefined;
 }
 
+/** For people, in the Web UI. */
+const GOES_ON =
+  'placeOrder places the order and, unless it has to wait, goes on to fulfill it. Its heartbeat says which step it is at.';
+
 /** Places an order, and fulfills it where that is asked for and takes no wait. */
 export async function placeOrder(
   state: IssuanceState,
@@ -50,6 +54,7 @@ async function executePlacement(
   const { inUse, lifetimeMs, exceedLimit, limitedCas, urgent, inWindow, moreUrgentAt } = input;
   const [run, summary] =
     fulfill === undefined ? [placeOrderAlone, `order ${names}`] : [placeAndFulfillOrder, summaryOf(state, fulfill)];
+  if (fulfill !== undefined) state.show(`Reason: ${input.reason}\n\n${GOES_ON}`);
   return await run.executeWithOptions({ summary, priority: placementPriority(input) }, [
     {
       cluster,
@@ -98,15 +103,9 @@ function isPublishedBy({ begun }: UnfulfilledOrder): boolean {
 
 /** Which zones the records are in, and how many there are, the placement finds out. */
 function summaryOf({ names }: IssuanceState, { request, secretName }: FulfillmentTerms): string {
-  const steps = [
-    `order ${names}`,
-    'publish TXT records',
-    'verify propagation',
-    'answer challenges',
-    'finalize',
-    `write Secret ${request.namespace}/${secretName}`,
-  ];
-  return withinBytes(steps.join(', '), MAX_SUMMARY_BYTES);
+  const proof = 'publish TXT records, verify propagation, answer challenges';
+  const summary = `order ${names}; unless it has to wait, ${proof}, finalize, write Secret ${request.namespace}/${secretName}`;
+  return withinBytes(summary, MAX_SUMMARY_BYTES);
 }
 
 /** An urgent order is placed at its workflow's priority. */

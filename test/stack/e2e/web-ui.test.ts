@@ -157,7 +157,7 @@ describe.skipIf(executable === undefined)('the Temporal Web UI', () => {
 
   test('shows a summary of each activity in the timeline of the issuance', async () => {
     await withPage(`/${encodeURIComponent(issuanceWorkflowId(demo.identity, 'primary', 1))}`, async (page) => {
-      const summary = 'order api.demo.example.com and 2 more, publish TXT records';
+      const summary = 'order api.demo.example.com and 2 more; unless it has to wait, publish TXT records';
       await waitUntilVisible(timeline(page).getByText(summary));
       await page.getByTestId('compact').filter({ visible: true }).click();
       await waitUntilVisible(page.getByTestId('event-summary-table').getByText(summary));
@@ -203,7 +203,6 @@ describe.skipIf(executable === undefined)('the Temporal Web UI', () => {
     return { ...cluster, identity: { managementCluster: 'hive', namespace, name, uid: found?.metadata.uid ?? '' } };
   }
 
-  /** Waits until visibility finds these of the fleet's workflows, but for the orders of checkout, and no others. */
   /** A page that is opened during an attempt shows that, and is not shown anew. */
   async function waitUntilNoAttemptIsNear(): Promise<void> {
     await waitFor('the next attempt of checkout is minutes away', async () => {
@@ -213,6 +212,7 @@ describe.skipIf(executable === undefined)('the Temporal Web UI', () => {
     });
   }
 
+  /** Waits until visibility finds these of the fleet's workflows, but for the orders of checkout, and no others. */
   async function waitUntilFound(queries: readonly string[], expected: readonly string[]): Promise<void> {
     const known = new Set([
       ...[demo, checkout].map(({ identity }) => clusterWorkflowId(identity)),

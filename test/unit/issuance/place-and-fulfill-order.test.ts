@@ -229,8 +229,12 @@ describe('a fulfillment that fails after the placement', () => {
     verify.mockImplementationOnce(failing('dns/notVisible', soon));
     const { begun, ...order } = await unfulfilled();
     expect(order).toEqual(ORDER);
-    const failure = await fulfilled(begun).catch((error: unknown) => error);
+    const heartbeats: unknown[] = [];
+    const onHeartbeat = (details: unknown): void => void heartbeats.push(details);
+    const failure = await fulfilled(begun, { onHeartbeat }).catch((error: unknown) => error);
     expect(failure).toMatchObject({ type: 'dns/notVisible', nonRetryable: false });
+    // Until the next attempt, people see which step it waits at.
+    expect(heartbeats).toMatchObject([{ step: 'verifyPropagation' }]);
     expect((failure as ApplicationFailure).details?.[1]).toEqual({ published: true, notFinalized: true });
     expect((failure as ApplicationFailure).nextRetryDelay).toBeGreaterThan(0);
     expect(callsOf()).toEqual([1, 1, 0, 0]);
