@@ -75,7 +75,7 @@ const MAX_ATTEMPTS = 7;
 const MAX_UNEXPLAINED_REFUSALS = 2;
 /** To find one refused request among the most that a round has takes 11; after so many, what is left waits for another round. */
 const MAX_REFUSALS_OF_ROUND = 40;
-/** Of one batch, so many refusals take about 80. Dozens of full batches take more: after those refusals, each is still sent once. */
+/** Of one batch, so many refusals take about 80. Of dozens of full batches, those beyond it wait for another round. */
 const MAX_REQUESTS_OF_ROUND = 120;
 const CONFLICT_RETRY_MS = 5_000;
 
