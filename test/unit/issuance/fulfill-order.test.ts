@@ -10,6 +10,7 @@ import type { ReportStatusInput } from '../../../src/contract/activities/kuberne
 import type { FulfillOrderInput } from '../../../src/contract/activities/order.ts';
 import { clusterWorkflowId } from '../../../src/contract/ids.ts';
 import { CertmanError, type FailureCode } from '../../../src/failures/failure.ts';
+import { ISSUED_CERTIFICATE, PENDING_CHALLENGE } from '../../support/acme/issued-order.ts';
 import { ANY_BUNDLE } from '../../support/acme/run-activity.ts';
 import { zoneTarget } from '../../support/dns/route53-proxy.ts';
 import { SEALED } from '../../support/dns/sealed-records.ts';
@@ -23,28 +24,11 @@ vi.mock('../../../src/issuance/answer-challenges.ts', () => ({
 vi.mock('../../../src/issuance/finalize-order.ts', () => ({ finalizeOrder: steps.finalize }));
 vi.mock('../../../src/issuance/install-certificate.ts', () => ({ installCertificate: steps.install }));
 
-const CERTIFICATE = {
-  serialNumber: '1',
-  issuerName: 'Test CA',
-  notBefore: '2026-11-01T00:00:00.000Z',
-  notAfter: '2027-01-30T00:00:00.000Z',
-  dnsNames: ['example.com'],
-  fingerprint: 'f',
-};
-
 const INPUT: FulfillOrderInput = {
   ...ANY_BUNDLE,
   orderUrl: 'https://ca.test/order/1',
   caHost: 'ca.test',
-  challenges: [
-    {
-      identifier: 'example.com',
-      wildcard: false,
-      authorizationUrl: 'https://ca.test/authz/1',
-      challengeUrl: 'https://ca.test/challenge/1',
-      record: { name: '_acme-challenge.example.com', value: 'proof' },
-    },
-  ],
+  challenges: [PENDING_CHALLENGE],
   otherRecords: [],
   zone: zoneTarget(),
   dnsNames: ['example.com'],
@@ -63,7 +47,7 @@ beforeEach(() => {
   steps.answer.mockReset().mockResolvedValue(undefined);
   steps.isOver.mockReset().mockResolvedValue(false);
   steps.finalize.mockReset().mockResolvedValue({ certificateUrl: 'https://ca.test/certificate/1' });
-  steps.install.mockReset().mockResolvedValue({ ...CERTIFICATE, seal: 'seal' });
+  steps.install.mockReset().mockResolvedValue({ ...ISSUED_CERTIFICATE, seal: 'seal' });
 });
 
 /** One attempt, of a new worker. */

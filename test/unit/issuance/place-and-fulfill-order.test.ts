@@ -6,7 +6,7 @@ import type { DnsSteps } from '../../../activities/dns.ts';
 import { createOrderActivities, type OrderActivityDeps } from '../../../activities/order.ts';
 import { CaHealth } from '../../../src/acme/ca-health.ts';
 import type { AcmeClient } from '../../../src/acme/client.ts';
-import type { PendingChallenge, PlacedOrder } from '../../../src/contract/activities/acme.ts';
+import type { PlacedOrder } from '../../../src/contract/activities/acme.ts';
 import type {
   BegunFulfillment,
   FulfilledPlacement,
@@ -16,6 +16,7 @@ import type {
 } from '../../../src/contract/activities/order.ts';
 import { CertmanError, type FailureCode } from '../../../src/failures/failure.ts';
 import type { FailoverContext } from '../../../src/issuance/ca-failover.ts';
+import { ISSUED_CERTIFICATE, PENDING_CHALLENGE } from '../../support/acme/issued-order.ts';
 import { ANY_BUNDLE } from '../../support/acme/run-activity.ts';
 import { zoneTarget } from '../../support/dns/route53-proxy.ts';
 import { SEALED } from '../../support/dns/sealed-records.ts';
@@ -36,28 +37,11 @@ vi.mock('../../../src/issuance/answer-challenges.ts', () => ({
 vi.mock('../../../src/issuance/finalize-order.ts', () => ({ finalizeOrder: steps.finalize }));
 vi.mock('../../../src/issuance/install-certificate.ts', () => ({ installCertificate: steps.install }));
 
-const CERTIFICATE = {
-  serialNumber: '1',
-  issuerName: 'Test CA',
-  notBefore: '2026-11-01T00:00:00.000Z',
-  notAfter: '2027-01-30T00:00:00.000Z',
-  dnsNames: ['example.com'],
-  fingerprint: 'f',
-};
-
-const CHALLENGE: PendingChallenge = {
-  identifier: 'example.com',
-  wildcard: false,
-  authorizationUrl: 'https://ca.test/authz/1',
-  challengeUrl: 'https://ca.test/challenge/1',
-  record: { name: '_acme-challenge.example.com', value: 'proof', seal: 'seal' },
-};
-
 const ORDER: PlacedOrder = {
   orderUrl: 'https://ca.test/order/1#seal',
   expires: '2026-12-01T00:00:00.000Z',
   caHost: 'ca.test',
-  challenges: [CHALLENGE],
+  challenges: [PENDING_CHALLENGE],
 };
 
 const FULFILL: FulfillmentTerms = {
@@ -84,7 +68,7 @@ beforeEach(() => {
   steps.answer.mockReset().mockResolvedValue(undefined);
   steps.isOver.mockReset().mockResolvedValue(false);
   steps.finalize.mockReset().mockResolvedValue({ certificateUrl: 'https://ca.test/certificate/1' });
-  steps.install.mockReset().mockResolvedValue({ ...CERTIFICATE, seal: 'seal' });
+  steps.install.mockReset().mockResolvedValue({ ...ISSUED_CERTIFICATE, seal: 'seal' });
 });
 
 const failing = (code: FailureCode, notBefore?: Date) => () =>
@@ -188,13 +172,18 @@ describe('the activity that places an order', () => {
     ['is a proof', { ...ORDER, proof: true as const }],
     [
       'has a record that stays',
-      { ...ORDER, challenges: [{ ...CHALLENGE, record: { ...CHALLENGE.record, persistent: true as const } }] },
+      {
+        ...ORDER,
+        challenges: [{ ...PENDING_CHALLENGE, record: { ...PENDING_CHALLENGE.record, persistent: true as const } }],
+      },
     ],
     [
       'has a record outside of the zone',
       {
         ...ORDER,
-        challenges: [{ ...CHALLENGE, record: { ...CHALLENGE.record, name: '_acme-challenge.example.net' } }],
+        challenges: [
+          { ...PENDING_CHALLENGE, record: { ...PENDING_CHALLENGE.record, name: '_acme-challenge.example.net' } },
+        ],
       },
     ],
   ])('leaves it to the workflow where it %s', async (_what, order: PlacedOrder) => {
@@ -205,7 +194,10 @@ describe('the activity that places an order', () => {
 
   test('says which records it could not withdraw', async () => {
     withdraw.mockImplementation(failing('dns/unreachable'));
-    expect((await placed()).result).toMatchObject({ fulfilled: { withdrawn: false }, leftRecords: [CHALLENGE.record] });
+    expect((await placed()).result).toMatchObject({
+      fulfilled: { withdrawn: false },
+      leftRecords: [PENDING_CHALLENGE.record],
+    });
   });
 
   test('says in its heartbeats which step it is at', async () => {
