@@ -86,6 +86,16 @@ test('what the staging CA refuses, the production CA is not asked; the fifth att
     expect([...harness.doubles.published]).toEqual([]);
   }));
 
+/** The second failure leaves the records of both orders, that of the proof and the one before. */
+async function expectAllLeft(harness: WorkflowHarness, view: ClusterView): Promise<void> {
+  const { leftoverRecords = [], dnsNames } = await untilFailed(harness, view, 2);
+  const values = leftoverRecords.map(({ value }) => value);
+  for (const name of dnsNames) {
+    expect(values).toContain(`staging-proof-of-${name}`);
+    expect(values).toContain(`proof-of-${name}`);
+  }
+}
+
 test('records that neither the proof nor the order after it could withdraw are both known afterwards', () =>
   withHarness(async (harness) => {
     harness.doubles.stagingHost = 'staging.test';
@@ -97,12 +107,7 @@ test('records that neither the proof nor the order after it could withdraw are b
       Promise.reject(activityFailure('dns/accessDenied', 'no right')),
     );
     await advance(harness, view, failed);
-    const { leftoverRecords = [], dnsNames } = await untilFailed(harness, view, 2);
-    const values = leftoverRecords.map(({ value }) => value);
-    for (const name of dnsNames) {
-      expect(values).toContain(`staging-proof-of-${name}`);
-      expect(values).toContain(`proof-of-${name}`);
-    }
+    await expectAllLeft(harness, view);
   }));
 
 test('records of an earlier order are not forgotten where a proof that is refused can withdraw none', () =>
@@ -117,12 +122,7 @@ test('records of an earlier order are not forgotten where a proof that is refuse
     await harness.start(view);
     const failed = await untilFailed(harness, view, 1);
     await advance(harness, view, failed);
-    const { leftoverRecords = [], dnsNames } = await untilFailed(harness, view, 2);
-    const values = leftoverRecords.map(({ value }) => value);
-    for (const name of dnsNames) {
-      expect(values).toContain(`staging-proof-of-${name}`);
-      expect(values).toContain(`proof-of-${name}`);
-    }
+    await expectAllLeft(harness, view);
   }));
 
 describe('the production CA is asked at once', () => {
