@@ -3,17 +3,13 @@ import type { FulfilledOrder, FulfillmentTerms, UnfulfilledOrder } from '../../s
 import type { OwnershipProof, SealedTxtRecord } from '../../src/contract/activities/txt-records.ts';
 import type { CertificateIssuanceInput, CertificateIssuanceResult } from '../../src/contract/certificate-issuance.ts';
 import { FULFILL_WITH_PLACEMENT, patchesOfInput } from '../../src/contract/patches.ts';
-import { withinBytes } from '../../src/contract/within-bytes.ts';
 import { counted } from '../../src/failures/counted.ts';
 import { fulfillOrder } from '../activities.ts';
 import { unfinishedStepIn } from '../failures.ts';
 import { hasPatch } from '../has-patch.ts';
-import { describeZones } from './describe.ts';
+import { describeZones, withinSummary } from './describe.ts';
 import type { IssuanceState } from './issuance-state.ts';
 import { atTurn, CombinedSteps } from './order-steps.ts';
-
-/** Temporal's limit is 400 bytes. */
-const MAX_SUMMARY_BYTES = 300;
 
 /** All after the placement in one activity. The ownership records of a standalone request are published before it. */
 export class FulfillmentSteps extends CombinedSteps {
@@ -75,7 +71,7 @@ export class FulfillmentSteps extends CombinedSteps {
           if (challenges.length > 0 && isBegun) state.mayBePublished = true;
           state.mayBeIssued = isBegun && !(isCancelled && begun?.unfinished?.notFinalized === true);
           try {
-            return await fulfillOrder.executeWithOptions({ summary: withinBytes(steps, MAX_SUMMARY_BYTES) }, [
+            return await fulfillOrder.executeWithOptions({ summary: withinSummary(steps) }, [
               {
                 ...termsOf(state.input),
                 cluster,

@@ -4,13 +4,10 @@ import type { OwnershipProof } from '../../src/contract/activities/txt-records.t
 import type { CertificateIssuanceInput } from '../../src/contract/certificate-issuance.ts';
 import { PRIORITIES } from '../../src/contract/priorities.ts';
 import { orderUrlIn, unfulfilledIn } from '../../src/contract/unfinished-placement.ts';
-import { withinBytes } from '../../src/contract/within-bytes.ts';
 import { placeAndFulfillOrder, placeOrder as placeOrderAlone } from '../activities.ts';
 import { failureIn, isTimeoutWithoutRetry, lastHeartbeatDetailsIn } from '../failures.ts';
+import { withinSummary } from './describe.ts';
 import type { IssuanceState } from './issuance-state.ts';
-
-/** Temporal's limit is 400 bytes. */
-const MAX_SUMMARY_BYTES = 300;
 
 /** How an order is placed. */
 export interface PlacementOptions {
@@ -105,7 +102,7 @@ function isPublishedBy({ begun }: UnfulfilledOrder): boolean {
 function summaryOf({ names }: IssuanceState, { request, secretName }: FulfillmentTerms): string {
   const proof = 'publish TXT records, verify propagation, answer challenges';
   const summary = `order ${names}; unless it has to wait, ${proof}, finalize, write Secret ${request.namespace}/${secretName}`;
-  return withinBytes(summary, MAX_SUMMARY_BYTES);
+  return withinSummary(summary);
 }
 
 /** An urgent order is placed at its workflow's priority. */
