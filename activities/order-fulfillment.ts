@@ -1,12 +1,7 @@
 import { Context } from '@temporalio/activity';
 import { z } from 'zod';
 import type { InstalledCertificate } from '../src/contract/activities/acme.ts';
-import type {
-  BegunFulfillment,
-  FulfilledOrder,
-  FulfillOrderInput,
-  UnfinishedStep,
-} from '../src/contract/activities/order.ts';
+import type { FulfilledOrder, FulfillOrderInput, UnfinishedStep } from '../src/contract/activities/order.ts';
 import { clusterWorkflowId } from '../src/contract/ids.ts';
 import { issuedReport } from '../src/contract/issued.ts';
 import { CertmanError, isFailureCode } from '../src/failures/failure.ts';
@@ -17,7 +12,14 @@ import { currentDnsAttempt, type DnsAttempt } from './dns-attempt.ts';
 import { isCompleting, OrderCompletion, type OrderCompletionDeps } from './order-completion.ts';
 import { type DnsProofDeps, publishAndVerify } from './publish-and-verify.ts';
 import type { StatusReporter } from './status-reporter.ts';
-import { ErrorWithDetails, heartbeat, heartbeatDetails } from './wrap-activity.ts';
+import {
+  ErrorWithDetails,
+  frameHeartbeats,
+  heartbeat,
+  heartbeatDetails,
+  heartbeatFrom,
+  toApplicationFailure,
+} from './wrap-activity.ts';
 
 /** What an order is fulfilled with. */
 export interface OrderFulfillmentDeps extends OrderCompletionDeps, DnsProofDeps {
@@ -49,17 +51,23 @@ const STATUS_TIMEOUT_MS = 10_000;
  * The attempt of the activity `fulfillOrder` that it is called in: of one that `placeOrder` has begun, that was the first.
  * @throws what the attempt of `placeOrder` ended with, in the first attempt: Temporal then waits as long as for any other.
  */
-export function fulfillmentAttempt(begun: BegunFulfillment | undefined): DnsAttempt {
+export function fulfillmentAttempt({ begun, challenges }: Pick<FulfillOrderInput, 'begun' | 'challenges'>): DnsAttempt {
   const attempt = currentDnsAttempt();
+  // While it publishes, it records no step of its own.
+  if (challenges.length > 0) frameHeartbeats((details) => ({ step: 'publishTxtRecords', ...Object(details) }));
   if (begun === undefined) return attempt;
   const recorded = attempt.recorded ?? begun.recorded;
+  // The next attempt finds those of this one instead of what `placeOrder` has recorded.
+  heartbeatFrom(() => recorded);
   if (begun.failure === undefined) return { ...attempt, attempt: attempt.attempt + 1, recorded };
   if (attempt.attempt > 1) return { ...attempt, recorded };
   const { code, message, remedy, notBefore, outcomeUnknown, neverSent } = begunFailureSchema.parse(begun.failure);
-  const failure = new CertmanError({ code, message, remedy, notBefore, outcomeUnknown, neverSent });
+  const { info } = new CertmanError({ code, message, remedy, notBefore, outcomeUnknown, neverSent });
   // People would see the first step until the next attempt.
   if (begun.unfinished?.published === true || isCompleting(recorded)) heartbeat(recorded);
-  throw new ErrorWithDetails(failure, begun.unfinished ?? {}, begun.isFinal);
+  const unfinished = begun.unfinished ?? {};
+  // Of `placeOrder`, which has logged it.
+  throw new ErrorWithDetails(toApplicationFailure(info, [unfinished], begun.isFinal), unfinished);
 }
 
 /** An attempt at publishing, verifying and completing an order. Progress through heartbeats is not trusted. */

@@ -1,5 +1,4 @@
 import { Context } from '@temporalio/activity';
-import { isInZone } from '../src/certificates/dns-name.ts';
 import type { PlacedOrder, PlaceOrderInput } from '../src/contract/activities/acme.ts';
 import type {
   BegunFulfillment,
@@ -7,14 +6,17 @@ import type {
   FulfillmentTerms,
   OrderPlacementInput,
   UnfulfilledOrder,
+  UnreadOrder,
 } from '../src/contract/activities/order.ts';
-import { type UnfinishedPlacement, unfulfilledIn } from '../src/contract/unfinished-placement.ts';
+import { isFulfillable, zoneNamesOf } from '../src/contract/fulfillable-order.ts';
+import { orderUrlIn, type UnfinishedPlacement, unfulfilledIn } from '../src/contract/unfinished-placement.ts';
 import { placeOrderWithFailover } from '../src/issuance/ca-failover.ts';
 import { type AcmeActivityDeps, currentAttempt } from './acme.ts';
 import { fulfillOrder, type OrderFulfillmentDeps } from './order-fulfillment.ts';
 import {
   describeThrown,
   detailsOfThrown,
+  ErrorWithDetails,
   frameHeartbeats,
   heartbeat,
   heartbeatDetails,
@@ -38,10 +40,10 @@ export async function placeOrder(
   const begun = unfulfilledIn(Context.current().info.heartbeatDetails);
   if (begun !== undefined) return begun;
   const { placed, isRecorded } = await placeAndRecord(deps, input);
-  if (!canGoOn(placed, fulfill)) return placed;
+  if (!isFulfillable(placed, fulfill.zone) || Context.current().cancellationSignal.aborted) return placed;
   // What Temporal does not know of, another attempt would order again, and nothing would withdraw. One after the other: the
   // last one is what the workflow, or another attempt, finds.
-  const isKnown = (await isRecorded) && (await confirm(deps, placed));
+  const isKnown = (await isRecorded) && (await confirm(deps, { ...placed, step: firstStepOf(placed) }));
   return isKnown ? await goOn(deps, input, placed, fulfill) : placed;
 }
 
@@ -53,8 +55,8 @@ async function placeAndRecord(
   let [recorded, isRecorded] = [undefined as unknown, Promise.resolve(true)];
   try {
     const placed = await placeAlone(deps.acme, input, (progress) => {
-      recorded = progress;
-      isRecorded = confirm(deps, progress);
+      recorded = { ...progress, step: 'placeOrder' };
+      isRecorded = confirm(deps, recorded);
     });
     return { placed, isRecorded };
   } catch (error) {
@@ -64,16 +66,30 @@ async function placeAndRecord(
   }
 }
 
-/** Without going on. @param record default: with a heartbeat. */
+/**
+ * Without going on. @param record default: with a heartbeat.
+ * @throws ErrorWithDetails of an {@link UnreadOrder}, once an order is placed: the workflow does not get the heartbeats.
+ */
 export async function placeAlone(
   acme: AcmeActivityDeps,
   input: PlaceOrderInput,
-  record?: (progress: unknown) => void,
+  record: (progress: object) => void = heartbeat,
 ): Promise<PlacedOrder> {
   const { ca: cas, onFailover, onProof } = acme;
   const seals = await cas.seals();
-  const context = { ...currentAttempt(acme), ...(record && { record }), cas, seals, onFailover, onProof };
-  return await placeOrderWithFailover(context, input);
+  let orderUrl = orderUrlIn(Context.current().info.heartbeatDetails);
+  const note = (progress: unknown): void => {
+    orderUrl = orderUrlIn(progress) ?? orderUrl;
+    record(Object(progress));
+  };
+  try {
+    return await placeOrderWithFailover(
+      { ...currentAttempt(acme), record: note, cas, seals, onFailover, onProof },
+      input,
+    );
+  } catch (error) {
+    throw orderUrl === undefined ? error : new ErrorWithDetails(error, { orderUrl } satisfies UnreadOrder);
+  }
 }
 
 /** @returns whether Temporal has recorded it. Never throws. */
@@ -91,15 +107,6 @@ async function confirm({ confirmHeartbeat }: OrderPlacementDeps, order: unknown)
   }
 }
 
-/** Not with an order that is only a proof, whose records stay, or whose records are not in the zone. */
-function canGoOn({ proof, challenges }: PlacedOrder, { zone }: FulfillmentTerms): boolean {
-  const isHere = challenges.every(
-    ({ record: { name, at, persistent } }) =>
-      persistent !== true && (at !== undefined || isInZone(name, zone.zoneName)),
-  );
-  return proof !== true && isHere && !Context.current().cancellationSignal.aborted;
-}
-
 async function goOn(
   deps: OrderPlacementDeps,
   { cluster, bundleName, dnsNames, ownershipProof }: PlaceOrderInput,
@@ -109,14 +116,14 @@ async function goOn(
   const { orderUrl, caHost, failover, challenges } = placed;
   const { cancellationSignal: signal } = Context.current();
   heartbeatFrom(() => undefined);
-  frameHeartbeats((fulfilling): UnfinishedPlacement => ({ ...placed, step: stepIn(fulfilling), fulfilling }));
+  frameHeartbeats((fulfilling): UnfinishedPlacement => ({ ...placed, step: stepIn(fulfilling, placed), fulfilling }));
   const scheduledAt = Date.now();
   const attempt = { attempt: 1, scheduledAt, signal, recorded: undefined, record: heartbeatFromNow };
   const terms = { ...fulfill, cluster, bundleName, dnsNames, ownershipProof, orderUrl, caHost, failover, challenges };
   try {
     const fulfilled = await fulfillOrder(attempt, deps, terms);
     const records = challenges.map(({ record }) => record);
-    const zoneNames = [...new Set(records.map(({ at }) => at?.zoneName ?? fulfill.zone.zoneName))];
+    const zoneNames = zoneNamesOf(records, fulfill.zone);
     return {
       orderUrl,
       caHost,
@@ -146,9 +153,14 @@ function heartbeatFromNow(progress: unknown): void {
 }
 
 /** The step that a fulfillment is at, for people. */
-function stepIn(fulfilling: unknown): string {
-  const { step } = { step: 'publishTxtRecords', ...(typeof fulfilling === 'object' ? fulfilling : {}) };
+function stepIn(fulfilling: unknown, placed: PlacedOrder): string {
+  const { step } = { step: firstStepOf(placed), ...(typeof fulfilling === 'object' ? fulfilling : {}) };
   return step;
+}
+
+/** What an order without challenges begins with is not a publication. */
+function firstStepOf({ challenges }: PlacedOrder): string {
+  return challenges.length > 0 ? 'publishTxtRecords' : 'finalizeOrder';
 }
 
 function begunBy(error: unknown): BegunFulfillment {

@@ -14,7 +14,7 @@ export function createOrderActivities(deps: OrderActivityDeps): OrderActivities 
   return {
     placeOrder: wrapActivity((input) => placeOrder(deps, input)),
     publishAndVerify: wrapActivity((input) => publishAndVerify(currentDnsAttempt(), deps, input)),
-    fulfillOrder: wrapActivity((input) => fulfillOrder(fulfillmentAttempt(input.begun), deps, input)),
+    fulfillOrder: wrapActivity((input) => fulfillOrder(fulfillmentAttempt(input), deps, input)),
     completeOrder: wrapActivity((input) => new OrderCompletion(deps, input).run()),
   };
 }

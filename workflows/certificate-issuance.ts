@@ -8,7 +8,7 @@ import {
   uuid4,
   workflowInfo,
 } from '@temporalio/workflow';
-import { isInZone, ownershipRecords, ownershipValue, uniqueRecords } from '../src/certificates/dns-name.ts';
+import { ownershipRecords, ownershipValue, uniqueRecords } from '../src/certificates/dns-name.ts';
 import { isRefusedProof } from '../src/certificates/staging-proof.ts';
 import type { ClusterIdentity } from '../src/clusters/cluster-identity.ts';
 import type { PlacedOrder } from '../src/contract/activities/acme.ts';
@@ -21,6 +21,7 @@ import {
   type CertificateIssuanceResult,
   type IssuanceFailureContext,
 } from '../src/contract/certificate-issuance.ts';
+import { recordOutsideZone } from '../src/contract/fulfillable-order.ts';
 import { reportIssuanceEnd } from '../src/contract/issuance-sinks.ts';
 import {
   COMPLETE_ORDER_PATCH,
@@ -230,7 +231,7 @@ class Issuance {
 
   #requireInZone(records: readonly SealedTxtRecord[]): void {
     const { input } = this.#state;
-    const outside = records.find(({ name, at }) => at === undefined && !isInZone(name, input.zone.zoneName));
+    const outside = recordOutsideZone(records, input.zone);
     if (outside !== undefined) throw failureWith(outsideZoneFailure(outside.name, input));
   }
 

@@ -84,7 +84,7 @@ export function unfinishedStepIn(error: unknown): UnfinishedStep | undefined {
 }
 
 /** What a failed or cancelled activity says besides its failure. */
-function stepDetailsIn(error: unknown): object | undefined {
+export function stepDetailsIn(error: unknown): object | undefined {
   const cancelled = causesOf(error).find((cause) => cause instanceof CancelledFailure);
   const details: unknown = cancelled === undefined ? detailsIn(error, 1).at(0) : cancelled.details[0];
   return typeof details === 'object' && details !== null ? details : undefined;

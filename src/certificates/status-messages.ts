@@ -78,7 +78,7 @@ export function blockedMessage(
   const abandoned = of === 'cluster' ? 'the finalizer is released without it' : 'the bundle is given up without it';
   const otherwise = Number.isFinite(deadline)
     ? `If it cannot be done by ${new Date(deadline).toISOString()}, ${abandoned}.`
-    : `It is tried until it can be done; to let the ${of} go without it: certman release.`;
+    : `It is retried until it succeeds; to release the ${of} without it: certman release.`;
   return `${failureMessage(failure, failedAttempts, nextAttempt)} ${otherwise}`;
 }
 

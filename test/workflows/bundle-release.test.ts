@@ -69,7 +69,7 @@ describe('a release of bundles', () => {
     await withHarness(async (harness) => {
       const { view, handle } = await withBlockedBundles(harness, 'one', 'two');
       expect((await harness.status(view)).bundles['one']?.message).toMatch(
-        /to let the bundle go without it: certman release\.$/,
+        /to release the bundle without it: certman release\.$/,
       );
       const { of, bundleNames, failures } = await handle.executeUpdate(release);
       expect([of, bundleNames]).toEqual(['bundles', ['one', 'two']]);

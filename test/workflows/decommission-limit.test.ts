@@ -111,7 +111,7 @@ test('with the policy wait nothing is given up: the decommission completes weeks
     const { result } = await deleted(harness, clusterView());
     const report = await blocked(harness);
     expect(report.conditions.find(({ type }) => type === 'Renewing')?.message).toContain(
-      'It is tried until it can be done; to let the cluster go without it: certman release.',
+      'It is retried until it succeeds; to release the cluster without it: certman release.',
     );
     await harness.advanceTime(21 * DAY_MS);
     expect(harness.doubles.countOf('revokeCertificates')).toBeGreaterThan(20);

@@ -5,7 +5,7 @@ import type { CertificateIssuanceInput } from '../../src/contract/certificate-is
 import { PRIORITIES } from '../../src/contract/priorities.ts';
 import { orderUrlIn, unfulfilledIn } from '../../src/contract/unfinished-placement.ts';
 import { placeAndFulfillOrder, placeOrder as placeOrderAlone } from '../activities.ts';
-import { failureIn, isTimeoutWithoutRetry, lastHeartbeatDetailsIn } from '../failures.ts';
+import { failureIn, isTimeoutWithoutRetry, lastHeartbeatDetailsIn, stepDetailsIn } from '../failures.ts';
 import { withinSummary } from './describe.ts';
 import type { IssuanceState } from './issuance-state.ts';
 
@@ -36,7 +36,7 @@ export async function placeOrder(
       log.info('An order is continued whose worker was lost while it fulfilled it', { failure: failureIn(error) });
       return noted(state, begun);
     }
-    state.order = orderUrlIn(recorded) ?? state.order;
+    state.order = orderUrlIn(recorded) ?? orderUrlIn(stepDetailsIn(error)) ?? state.order;
     if (options.fulfill === undefined || !isTimeoutWithoutRetry(error)) throw error;
     return await placeOrder(state, { ...options, fulfill: undefined });
   }

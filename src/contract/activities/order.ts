@@ -81,6 +81,15 @@ export interface OrderPlacementInput extends PlaceOrderInput {
   readonly fulfill?: FulfillmentTerms;
 }
 
+/**
+ * `details[1]` of a failed, and `details[0]` of a cancelled `placeOrder` that has placed an order, or found that of an earlier
+ * attempt, and could not read what it asks for: nothing is published.
+ */
+export interface UnreadOrder {
+  /** With its seal. */
+  readonly orderUrl: string;
+}
+
 /** Result of `placeOrder` for an order that is not fulfilled. */
 export interface UnfulfilledOrder extends PlacedOrder {
   /** With `fulfill`, where it began. */
@@ -125,7 +134,7 @@ export interface OrderActivities {
    * no attempt: what is left is for `fulfillOrder`, which continues there, with the priority of an order under way. An attempt
    * that is interrupted meanwhile has an `UnfinishedPlacement` in its heartbeats.
    * @throws `kubernetes/notAskedFor` for names that the bundle does not have, and for a standalone request whose
-   * control of the names was not verified; `acme/caChanged` when the account is not of `caHost`.
+   * control of the names was not verified; `acme/caChanged` when the account is not of `caHost`; with {@link UnreadOrder}.
    */
   placeOrder(input: OrderPlacementInput): Promise<UnfulfilledOrder | FulfilledPlacement>;
   /** `publishTxtRecords`, then `verifyPropagation`. @throws with {@link UnfinishedStep}. */

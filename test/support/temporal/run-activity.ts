@@ -1,6 +1,6 @@
 import { type ActivityCancellationDetails, ApplicationFailure } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
-import { DefaultLogger } from '@temporalio/worker';
+import { DefaultLogger, type LogEntry } from '@temporalio/worker';
 import type { FailureInfo } from '../../../src/failures/failure.ts';
 
 /** How an attempt begins. */
@@ -15,6 +15,8 @@ export interface Attempt {
   readonly heartbeatDetails?: unknown;
   /** Called with each heartbeat. */
   readonly onHeartbeat?: (details: unknown) => void;
+  /** Called with each log line from `INFO` on. */
+  readonly onLog?: (entry: LogEntry) => void;
   /** Called at the start with what cancels the activity. */
   readonly onStart?: (cancel: (details?: ActivityCancellationDetails) => void) => void;
   /** Cancels it so long after its start. */
@@ -34,7 +36,7 @@ export async function runActivity<Input, Result>(
       ...(attempt.scheduledAt === undefined ? {} : { scheduledTimestampMs: attempt.scheduledAt }),
       ...('heartbeatDetails' in attempt ? { heartbeatDetails: attempt.heartbeatDetails } : {}),
     },
-    { logger: new DefaultLogger('ERROR') },
+    { logger: attempt.onLog === undefined ? new DefaultLogger('ERROR') : new DefaultLogger('INFO', attempt.onLog) },
   );
   if (attempt.onHeartbeat !== undefined) environment.on('heartbeat', attempt.onHeartbeat);
   if (attempt.cancelAfterMs !== undefined) setTimeout(() => environment.cancel(), attempt.cancelAfterMs);

@@ -5,7 +5,7 @@
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import type { CertificateFacts, SecretObservation } from '../../../src/certificates/certificate-facts.ts';
-import { isInZone, type TxtRecord } from '../../../src/certificates/dns-name.ts';
+import type { TxtRecord } from '../../../src/certificates/dns-name.ts';
 import type { RenewalPolicy } from '../../../src/certificates/planned-renewal.ts';
 import type { StatusReport } from '../../../src/certificates/status-report.ts';
 import type { InstalledCertificate } from '../../../src/contract/activities/acme.ts';
@@ -22,6 +22,7 @@ import type {
 } from '../../../src/contract/activities/order.ts';
 import type { Activities } from '../../../src/contract/activities.ts';
 import { duePlannedRenewal, observedFacts, settledReport } from '../../../src/contract/evaluation.ts';
+import { isFulfillable } from '../../../src/contract/fulfillable-order.ts';
 import { clusterWorkflowId } from '../../../src/contract/ids.ts';
 import { issuedReport } from '../../../src/contract/issued.ts';
 import { reportDigest } from '../../../src/contract/status-report.ts';
@@ -215,13 +216,9 @@ export class ActivityDoubles {
     { cluster, bundleName, dnsNames, ownershipProof, fulfill }: OrderPlacementInput,
     fulfillOrder: OrderActivities['fulfillOrder'],
   ): Promise<UnfulfilledOrder | FulfilledPlacement> {
-    if (!this.fulfillsWithPlacement || fulfill === undefined || 'fulfilled' in placed || placed.proof === true)
-      return placed;
+    if (!this.fulfillsWithPlacement || fulfill === undefined || 'fulfilled' in placed) return placed;
+    if (!isFulfillable(placed, fulfill.zone)) return placed;
     const { orderUrl, caHost, failover, challenges } = placed;
-    const isHere = challenges.every(
-      ({ record: { name, at } }) => at !== undefined || isInZone(name, fulfill.zone.zoneName),
-    );
-    if (!isHere || challenges.some(({ record }) => record.persistent === true)) return placed;
     const order = { orderUrl, caHost, failover };
     const begunAt = new Date().toISOString();
     const input = { ...fulfill, ...order, cluster, bundleName, dnsNames, ownershipProof, challenges };

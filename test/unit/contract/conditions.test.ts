@@ -57,7 +57,7 @@ describe('a blocked decommission', () => {
 
   test('says what an operator can do when there is no deadline', () => {
     expect(condition(heldUp(Number.POSITIVE_INFINITY), 'Failing')?.message).toMatch(
-      /It is tried until it can be done; to let the cluster go without it: certman release\.$/,
+      /It is retried until it succeeds; to release the cluster without it: certman release\.$/,
     );
   });
 
@@ -66,7 +66,7 @@ describe('a blocked decommission', () => {
       /If it cannot be done by 2026-02-02T00:00:00.000Z, the bundle is given up without it\.$/,
     );
     expect(condition(heldUp(Number.POSITIVE_INFINITY, 'bundle'), 'Failing')?.message).toMatch(
-      /to let the bundle go without it: certman release\.$/,
+      /to release the bundle without it: certman release\.$/,
     );
   });
 

@@ -1,5 +1,6 @@
 /** When the activity that places an order goes on to fulfill it, what it leaves to `fulfillOrder`, and how that continues. */
 import { ActivityCancellationDetails, type ApplicationFailure, CancelledFailure } from '@temporalio/common';
+import type { LogEntry } from '@temporalio/worker';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import type { AcmeActivityDeps } from '../../../activities/acme.ts';
 import type { DnsSteps } from '../../../activities/dns.ts';
@@ -70,6 +71,10 @@ beforeEach(() => {
   steps.finalize.mockReset().mockResolvedValue({ certificateUrl: 'https://ca.test/certificate/1' });
   steps.install.mockReset().mockResolvedValue({ ...ISSUED_CERTIFICATE, seal: 'seal' });
 });
+
+/** What is recorded of the order while it is read, and from before its records are published. */
+const PLACING = { orderUrl: ORDER.orderUrl, step: 'placeOrder' };
+const PUBLISHING = { ...ORDER, step: 'publishTxtRecords' };
 
 const failing = (code: FailureCode, notBefore?: Date) => () =>
   Promise.reject(new CertmanError({ code, message: 'A test.', notBefore }));
@@ -142,7 +147,7 @@ describe('the activity that places an order', () => {
 
   test('goes on only once Temporal knows of the order and its records', async () => {
     await placed();
-    expect(confirmHeartbeat.mock.calls.map(([, details]) => details)).toEqual([{ orderUrl: ORDER.orderUrl }, ORDER]);
+    expect(confirmHeartbeat.mock.calls.map(([, details]) => details)).toEqual([PLACING, PUBLISHING]);
     expect(callsOf()).toEqual([1, 1, 1, 1]);
   });
 
@@ -153,7 +158,7 @@ describe('the activity that places an order', () => {
     const { result, heartbeats } = await placed();
     expect(result).toEqual(ORDER);
     // It goes with an ordinary one.
-    expect(heartbeats).toEqual([[{ orderUrl: ORDER.orderUrl }, ORDER][unconfirmed]]);
+    expect(heartbeats).toEqual([[PLACING, PUBLISHING][unconfirmed]]);
     expect(callsOf()).toEqual([0, 0, 0, 0]);
   });
 
@@ -164,8 +169,33 @@ describe('the activity that places an order', () => {
     });
     const heartbeats: unknown[] = [];
     const attempt = { onHeartbeat: (details: unknown): void => void heartbeats.push(details) };
-    await expect(placed(attempt)).rejects.toMatchObject({ type: 'acme/unreachable' });
-    expect(heartbeats).toEqual([{ orderUrl: ORDER.orderUrl }]);
+    const details = [expect.anything(), { orderUrl: ORDER.orderUrl }];
+    await expect(placed(attempt)).rejects.toMatchObject({ type: 'acme/unreachable', details });
+    expect(heartbeats).toEqual([PLACING]);
+  });
+
+  test.each([
+    ['is placed', {}],
+    ['was placed by an earlier attempt', { attempt: 2, heartbeatDetails: { orderUrl: ORDER.orderUrl } }],
+  ])('says which order %s where it is cancelled before it could read it', async (_what, attempt: Attempt) => {
+    let cancel = (): void => undefined;
+    steps.place.mockImplementation((context: FailoverContext) => {
+      if (context.attempt === 1) context.record({ orderUrl: ORDER.orderUrl });
+      cancel();
+      return Promise.reject(new CancelledFailure('cancelled'));
+    });
+    for (const terms of [{ fulfill: FULFILL }, {}]) {
+      const running = placed({ ...attempt, onStart: (found) => (cancel = found) }, terms);
+      await expect(running).rejects.toMatchObject({
+        name: 'CancelledFailure',
+        details: [{ orderUrl: ORDER.orderUrl }],
+      });
+    }
+  });
+
+  test('says nothing of an order where it fails before it places one', async () => {
+    steps.place.mockImplementation(failing('rateLimit/newOrders'));
+    await expect(placed()).rejects.toMatchObject({ details: [expect.anything()] });
   });
 
   test.each([
@@ -198,6 +228,16 @@ describe('the activity that places an order', () => {
       fulfilled: { withdrawn: false },
       leftRecords: [PENDING_CHALLENGE.record],
     });
+  });
+
+  test('says from before it begins which step it is at, which is no publication where nothing is to be published', async () => {
+    steps.place.mockResolvedValue({ ...ORDER, challenges: [] });
+    const { result } = await placed();
+    expect(result).toHaveProperty('fulfilled');
+    expect(confirmHeartbeat.mock.calls.map(([, details]) => details)).toEqual([
+      { ...ORDER, challenges: [], step: 'finalizeOrder' },
+    ]);
+    expect(callsOf()).toEqual([0, 0, 0, 1]);
   });
 
   test('says in its heartbeats which step it is at', async () => {
@@ -251,6 +291,19 @@ describe('a fulfillment that fails after the placement', () => {
       expect(facts(asBegun as ApplicationFailure)).toEqual(facts(asFirst as ApplicationFailure));
     },
   );
+
+  test('is logged once, with its cause, where it is unexpected', async () => {
+    publish.mockRejectedValue(new TypeError('of a defect'));
+    const entries: string[] = [];
+    const onLog = ({ level, meta }: LogEntry): void => {
+      // The SDK has a line of its own for each attempt that fails.
+      if (level === 'WARN' && meta?.['code'] !== undefined) entries.push(String(meta['error']));
+    };
+    const { begun } = await unfulfilled({ onLog });
+    expect(entries).toEqual([expect.stringContaining('of a defect')]);
+    await expect(fulfilled(begun, { onLog })).rejects.toMatchObject({ type: 'internal/unexpected' });
+    expect(entries).toHaveLength(1);
+  });
 
   test('is not what anyone else says it is', async () => {
     const failure = { code: 'of/mine', message: 'x'.repeat(100_000), retry: 'transient' };

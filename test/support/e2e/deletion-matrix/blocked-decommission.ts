@@ -77,7 +77,7 @@ function changesOf({ events }: WatchRecorder, { namespace, requestName }: E2eClu
 /** What the message says happens if the step never succeeds. */
 const OUTCOME_WITHOUT_REPAIR: Readonly<Record<Policy, string>> = {
   release: 'the finalizer is released without it.',
-  wait: 'to let the cluster go without it: certman release.',
+  wait: 'to release the cluster without it: certman release.',
 };
 
 async function failingCondition(lab: E2eHarness, cluster: E2eCluster): Promise<Condition | undefined> {
