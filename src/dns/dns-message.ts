@@ -41,6 +41,8 @@ export type NameServersResponse =
 /** What a message amounts to that does not answer the query. */
 export const NO_ANSWER: Inconclusive = { kind: 'inconclusive', why: 'its answer is no DNS answer to the question' };
 
+const NOT_AUTHORITATIVE: Inconclusive = { kind: 'inconclusive', why: 'it is not authoritative for the name' };
+
 /** A query about a name, of no type yet. */
 export interface DnsQuestion {
   /** 0 for DoH, so that caches can share responses (RFC 8484 §4.1). */
@@ -109,7 +111,9 @@ export function decodeResponse(question: Omit<RecordQuery, 'recursion'>, message
 /** @returns undefined when the message does not answer the query. */
 export function decodeTxtResponse(question: DnsQuestion, message: Buffer): TxtResponse | undefined {
   const answer = decodeConclusive({ ...question, type: 'TXT' }, message);
-  return answer === undefined || 'why' in answer ? answer : readRecords(normalizeName(question.name), answer);
+  if (answer === undefined || 'why' in answer) return answer;
+  const response = readRecords(normalizeName(question.name), answer);
+  return response.kind === 'absent' && isReferral(question, answer) ? NOT_AUTHORITATIVE : response;
 }
 
 /** @returns undefined when the message does not answer the query. */
@@ -120,11 +124,12 @@ export function decodeCnameResponse(question: DnsQuestion, message: Buffer): Cna
   const aliases = (answer.answers ?? []).filter((record): record is packet.StringAnswer => record.type === 'CNAME');
   const alias = aliases.find((record) => normalizeName(record.name) === name);
   if (alias !== undefined) return { kind: 'alias', target: normalizeName(alias.data) };
-  // A referral: the name is in a zone below (RFC 1034 §4.3.2).
-  if (!question.recursion && !answer.flag_aa) {
-    return { kind: 'inconclusive', why: 'it is not authoritative for the name' };
-  }
-  return { kind: 'none' };
+  return isReferral(question, answer) ? NOT_AUTHORITATIVE : { kind: 'none' };
+}
+
+/** Of an authoritative server: the name is in a zone below (RFC 1034 §4.3.2), or in one that the server does not have. */
+function isReferral({ recursion }: DnsQuestion, { flag_aa }: DnsResponse): boolean {
+  return !recursion && !flag_aa;
 }
 
 /** @returns undefined when the message does not answer the query. */

@@ -89,7 +89,8 @@ export class PropagationCheck {
       .map((server) => this.#servers.memo(server.name, { context: server }));
     // They have the record where it was put; a resolver follows the aliases that lead there, as the CA does.
     const put = valuesByName(request.records.map(({ name, value, at }) => ({ name: at?.name ?? name, value })));
-    const own = (await observeAll(servers, put, signal, observeOneFirst)).map(withoutCache);
+    const observeServer = servers.length === 1 ? observeOnlyServer : observeOneFirst;
+    const own = (await observeAll(servers, put, signal, observeServer)).map(withoutCache);
     const confirmedBy = own.filter(({ kind }) => kind === 'seen').map(({ by }) => by);
     if (own.some(({ kind }) => kind === 'missing')) {
       const delayMs = Math.min(MIN_AUTHORITATIVE_RETRY_MS * 1.3 ** (request.attempt - 1), MAX_AUTHORITATIVE_RETRY_MS);
@@ -171,7 +172,8 @@ async function observeTogether(source: TxtSource, wanted: Wanted): Promise<TxtOb
 
 /**
  * The zone's change is live as a whole: while one name is missing, no other has to be asked for. A server that does not answer
- * for one name is not seen to have all of them, whatever it would answer for others: it costs one time-out, not two.
+ * for one name is not seen to have all of them, whatever it would answer for others: it costs one time-out, not two. Those
+ * beside it keep the resolvers from being asked too early.
  */
 async function observeOneFirst(source: TxtSource, wanted: Wanted): Promise<TxtObservation> {
   const [first, ...others] = wanted;
@@ -179,4 +181,15 @@ async function observeOneFirst(source: TxtSource, wanted: Wanted): Promise<TxtOb
   const ofFirst = await observeTogether(source, new Map([first]));
   if (ofFirst.kind !== 'seen') return ofFirst;
   return await observeTogether(source, new Map(others));
+}
+
+/**
+ * No other one says for it that values are missing, and where an answer was lost, the resolvers would be asked too early, and
+ * cache their absence: it is asked for one more name.
+ */
+async function observeOnlyServer(source: TxtSource, wanted: Wanted): Promise<TxtObservation> {
+  const observation = await observeOneFirst(source, wanted);
+  if (observation.kind !== 'inconclusive') return observation;
+  const [first, ...others] = wanted;
+  return first === undefined ? observation : await observeOneFirst(source, new Map([...others, first]));
 }

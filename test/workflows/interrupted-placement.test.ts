@@ -5,7 +5,6 @@ import proto from '@temporalio/proto';
 import { describe, expect, test } from 'vitest';
 import { uniqueRecords } from '../../src/certificates/dns-name.ts';
 import type { ClusterView } from '../../src/clusters/cluster-view.ts';
-import type { PlacedOrder } from '../../src/contract/activities/acme.ts';
 import type { SealedTxtRecord } from '../../src/contract/activities/txt-records.ts';
 import type { Activities } from '../../src/contract/activities.ts';
 import type { BundleRecord } from '../../src/contract/bundle-record.ts';
@@ -13,29 +12,16 @@ import { clusterObserved, renew } from '../../src/contract/cluster-certificates.
 import { issuanceWorkflowId } from '../../src/contract/ids.ts';
 import { untilCancelled } from '../support/temporal/until-cancelled.ts';
 import { eventually } from '../support/vitest/eventually.ts';
-import { TEST_TIMEOUT_MS } from '../support/vitest/timeouts.ts';
 import { activityFailure } from '../support/workflows/activity-doubles.ts';
 import { clusterView } from '../support/workflows/cluster-views.ts';
+import { dieAfter, LOST_ORDER } from '../support/workflows/lost-placement.ts';
 import { untilReady, useWorkflowHarness, type WorkflowHarness } from '../support/workflows/use-harness.ts';
 
 const withHarness = useWorkflowHarness();
 
-const ORDER_URL = 'https://ca.test/order/1';
-const RECORD: SealedTxtRecord = { name: '_acme-challenge.api.c1.example.com', value: 'of-order-1' };
-const ORDER: PlacedOrder = {
-  orderUrl: ORDER_URL,
-  expires: '2099-01-01T00:00:00.000Z',
-  caHost: 'ca.test',
-  challenges: [
-    {
-      identifier: 'api.c1.example.com',
-      wildcard: false,
-      authorizationUrl: 'https://ca.test/authz/1',
-      challengeUrl: 'https://ca.test/challenge/1',
-      record: RECORD,
-    },
-  ],
-};
+const ORDER = LOST_ORDER;
+const ORDER_URL = ORDER.orderUrl;
+const [RECORD] = ORDER.challenges.map(({ record }) => record);
 
 function inputsOf<Name extends keyof Activities>({ doubles }: WorkflowHarness, activity: Name) {
   const calls = doubles.calls.filter((call) => call.activity === activity);
@@ -51,15 +37,7 @@ function issuanceOf({ env }: WorkflowHarness, { identity }: ClusterView) {
   return env.client.workflow.getHandle(issuanceWorkflowId(identity, 'primary', 1));
 }
 
-/** As one whose worker has died: Temporal gives up waiting after ten seconds. */
-async function dieAfter(recorded: unknown): Promise<never> {
-  const context = Context.current();
-  context.heartbeat(recorded);
-  await context.sleep(TEST_TIMEOUT_MS);
-  throw new Error('its worker has not ended');
-}
-
-/** The same, but its worker dies once it has heard of the cancellation. @param ended when the test is over. */
+/** As one whose worker dies once it has heard of the cancellation. @param ended when the test is over. */
 async function dieOnceCancelled(recorded: unknown, ended: Promise<void>): Promise<never> {
   const context = Context.current();
   const beat = setInterval(() => context.heartbeat(recorded), 100);

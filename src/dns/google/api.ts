@@ -137,6 +137,7 @@ export class GoogleDnsApi implements ZonesApi {
     zoneId: string,
     names: Iterable<string>,
     precedence: Precedence,
+    onRequest?: () => void,
   ): Promise<Map<string, TxtRecordSet>> {
     const wanted = new Set(names);
     const call = {
@@ -149,6 +150,7 @@ export class GoogleDnsApi implements ZonesApi {
     const sets = new Map<string, TxtRecordSet>();
     for (const query of queries.length > MAX_SINGLE_READS ? [undefined] : queries) {
       for await (const { rrsets } of this.#pages({ ...call, query }, recordSetPageSchema)) {
+        onRequest?.();
         for (const { name, type, ttl, rrdatas } of rrsets) {
           // A set with a routing policy has no data of its own.
           if (type !== 'TXT' || rrdatas.length === 0 || !wanted.has(name)) continue;

@@ -139,7 +139,7 @@ export class GoogleDnsProvider implements DnsProvider {
   /** The caller submits to it before it awaits anything: see {@link ZoneBatchers.get}. */
   #batcher(api: GoogleDnsApi, zone: KnownZone): ZoneBatcher {
     const zoneApi: ZoneApi = {
-      readTxtSets: (names, precedence) => api.readTxtSets(zone.id, names, precedence),
+      readTxtSets: (names, precedence, onRequest) => api.readTxtSets(zone.id, names, precedence, onRequest),
       change: (changes, precedence) => api.change(zone.id, changes, precedence),
     };
     return this.#batchers.get(`${api.credentials.id} ${zone.id}`, zoneApi);

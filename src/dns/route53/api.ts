@@ -106,6 +106,7 @@ export class Route53Api {
     zoneId: string,
     names: Iterable<string>,
     precedence: Precedence,
+    onRequest?: () => void,
   ): Promise<Map<string, TxtRecordSet>> {
     const sets = new Map<string, TxtRecordSet>();
     const doing = `list records of hosted zone ${zoneId}`;
@@ -118,6 +119,7 @@ export class Route53Api {
         StartRecordType: 'TXT',
         MaxItems: rest.length === 1 ? 1 : MAX_PAGE_SIZE,
       } as const;
+      onRequest?.();
       const page = await this.#request(turn, 'ListResourceRecordSets', doing, () =>
         this.#client.listResourceRecordSets(input),
       );

@@ -20,7 +20,12 @@ import { type Precedence, queued } from './rate-limiter.ts';
 
 /** What the batcher needs of a zone's API. */
 export interface ZoneApi {
-  readTxtSets(names: Iterable<string>, precedence: Precedence): Promise<ReadonlyMap<string, TxtRecordSet>>;
+  /** @param onRequest called for each request that it takes: a zone is listed in pages. */
+  readTxtSets(
+    names: Iterable<string>,
+    precedence: Precedence,
+    onRequest: () => void,
+  ): Promise<ReadonlyMap<string, TxtRecordSet>>;
   /** @throws ChangeRefusedError when the batch is not acceptable as a whole. */
   change(changes: readonly TxtChange[], precedence: Precedence): Promise<SubmittedChange>;
 }
@@ -75,7 +80,10 @@ const MAX_ATTEMPTS = 7;
 const MAX_UNEXPLAINED_REFUSALS = 2;
 /** To find one refused request among the most that a round has takes 11; after so many, what is left waits for another round. */
 const MAX_REFUSALS_OF_ROUND = 40;
-/** Of one batch, so many refusals take about 80. Of dozens of full batches, those beyond it wait for another round. */
+/**
+ * Of one batch, so many refusals take about 80. Of dozens of full batches, those beyond it wait for another round. A read
+ * counts as one: what it has found in a large zone would else be of no use. By its pages it keeps further batches from beginning.
+ */
 const MAX_REQUESTS_OF_ROUND = 120;
 const CONFLICT_RETRY_MS = 5_000;
 
@@ -112,6 +120,9 @@ export class ZoneBatcher {
   /** In the present round. */
   #refusals = 0;
   #requests = 0;
+  /** Those that the service has had: each page of a read. */
+  #sent = 0;
+  #hasBegunBatch = false;
 
   constructor(api: ZoneApi, options: ZoneBatcherOptions) {
     this.#api = api;
@@ -154,6 +165,8 @@ export class ZoneBatcher {
       this.#precedence = undefined;
       this.#refusals = 0;
       this.#requests = 0;
+      this.#sent = 0;
+      this.#hasBegunBatch = false;
       await this.#runRound(round);
       for (const { caller } of round) settle(caller);
     }
@@ -199,6 +212,7 @@ export class ZoneBatcher {
     let allKnown = true;
     for (const group of groups) {
       try {
+        if (attempts === FIRST_ATTEMPT) this.#beginBatch(group);
         if (!allKnown) await this.#read(namesOf(group));
         const known = await this.#send(group, attempts);
         allKnown &&= known;
@@ -212,10 +226,19 @@ export class ZoneBatcher {
     return allKnown;
   }
 
+  /** The first one goes, whatever the reads before it have taken: else a large zone could never be changed. */
+  #beginBatch(batch: Group): void {
+    if (this.#hasBegunBatch && this.#sent >= MAX_REQUESTS_OF_ROUND) throw postponed(namesOf(batch));
+    this.#hasBegunBatch = true;
+  }
+
   async #send(group: Group, attempts: Attempts): Promise<boolean> {
     if (this.#isSpent()) throw postponed(namesOf(group));
     const changes = planChanges(this.#known, group);
-    const change = () => this.#api.change(changes, this.#turn('change'));
+    const change = () => {
+      this.#sent += 1;
+      return this.#api.change(changes, this.#turn('change'));
+    };
     const markUnknown = (): void => {
       for (const { caller } of group) caller.outcomeUnknown = true;
     };
@@ -260,7 +283,8 @@ export class ZoneBatcher {
 
   async #read(names: ReadonlySet<string>): Promise<void> {
     if (this.#isSpent()) throw postponed(names);
-    const found = await this.#withRetries(() => this.#api.readTxtSets(names, this.#turn('read')));
+    const count = (): void => void (this.#sent += 1);
+    const found = await this.#withRetries(() => this.#api.readTxtSets(names, this.#turn('read'), count));
     this.#known = new Map([...[...this.#known].filter(([name]) => !names.has(name)), ...found]);
   }
 

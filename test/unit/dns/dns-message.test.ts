@@ -143,6 +143,21 @@ describe('an answer', () => {
   });
 });
 
+describe("the answer of a zone's server", () => {
+  const answered = (parts: Partial<packet.Packet>) => {
+    const questions: packet.Question[] = [{ type: 'TXT', class: 'IN', name: question.name }];
+    const message = packet.encode({ type: 'response', id: 0, questions, ...parts });
+    return decodeTxtResponse({ ...question, recursion: false }, message);
+  };
+
+  it('is that there is no TXT where it is authoritative, and nothing where it refers to others', () => {
+    expect(answered({ flags: packet.AUTHORITATIVE_ANSWER })).toMatchObject({ kind: 'absent' });
+    expect(answered({ flags: packet.AUTHORITATIVE_ANSWER | 3 })).toMatchObject({ kind: 'absent' });
+    expect(answered({})).toMatchObject({ kind: 'inconclusive' });
+    expect(answered({ answers: [txt(question.name, 'v')] })).toMatchObject({ kind: 'values' });
+  });
+});
+
 describe('the answer about a CNAME', () => {
   const answered = (parts: Partial<packet.Packet>, recursion = false) => {
     const questions: packet.Question[] = [{ type: 'CNAME', class: 'IN', name: question.name }];

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { TxtResponse } from '../../../src/dns/dns-message.ts';
 import { PropagationCheck } from '../../../src/dns/propagation-check.ts';
 import type { TxtSource } from '../../../src/dns/txt-source.ts';
@@ -21,16 +21,36 @@ const having =
   (name: string): TxtResponse =>
     present.includes(name) ? { kind: 'values', values: ['value'], ttlSeconds: 60 } : { kind: 'absent', ttlSeconds: 60 };
 
-async function verify(present: readonly string[], responseOf = having(present)) {
-  const { asked, source } = server('ns-1.example', responseOf);
-  const resolvers = [server('resolver.example', having(present)).source];
-  const sources = { resolvers, needsNameServers: true, serversOf: () => [source] };
+/** @param servers what the zone's own servers answer; the resolver answers as `present` says. */
+async function verifyWith(
+  servers: readonly ((name: string) => TxtResponse)[],
+  present: readonly string[],
+): Promise<{
+  readonly asked: readonly (readonly string[])[];
+  readonly resolverAsked: boolean;
+  readonly seenBy: unknown;
+}> {
+  const own = servers.map((responseOf, n) => server(`ns-${n + 1}.example`, responseOf));
+  const resolver = server('resolver.example', having(present));
+  const sources = {
+    resolvers: [resolver.source],
+    needsNameServers: true,
+    serversOf: () => own.map(({ source }) => source),
+  };
   const check = new PropagationCheck(sources as never, { onWarning: () => undefined });
   const records = NAMES.map((name) => ({ name, value: 'value' }));
-  const request = { records, zoneName: 'example.com', nameServers: ['ns-1.example'], attempt: 3 };
+  const request = { records, zoneName: 'example.com', nameServers: own.map(({ source }) => source.name), attempt: 3 };
   const seenBy = await check.verify(request, new AbortController().signal).catch((error: unknown) => error);
-  return { asked, seenBy };
+  return { asked: own.map(({ asked }) => asked), resolverAsked: resolver.asked.length > 0, seenBy };
 }
+
+/** Of one server. */
+async function verify(present: readonly string[], responseOf = having(present)) {
+  const { asked, seenBy } = await verifyWith([responseOf], present);
+  return { asked: asked[0], seenBy };
+}
+
+const silent = (): TxtResponse => ({ kind: 'inconclusive', why: 'it does not answer' });
 
 test('a zone that is not live yet is asked for one name only', async () => {
   const { asked, seenBy } = await verify([]);
@@ -48,7 +68,43 @@ test('records are visible once the zone has all of them', async () => {
   expect(await verify(NAMES)).toEqual({ asked: NAMES, seenBy: ['ns-1.example', 'resolver.example'] });
 });
 
-test('a zone whose server does not answer costs one time-out, and the resolvers decide', async () => {
-  const silent = (): TxtResponse => ({ kind: 'inconclusive', why: 'it does not answer' });
-  expect(await verify(NAMES, silent)).toEqual({ asked: NAMES.slice(0, 1), seenBy: ['resolver.example'] });
+test('a zone whose servers do not answer costs one time-out, and the resolvers decide', async () => {
+  expect(await verifyWith([silent, silent], NAMES)).toEqual({
+    asked: [NAMES.slice(0, 1), NAMES.slice(0, 1)],
+    resolverAsked: true,
+    seenBy: ['resolver.example'],
+  });
+});
+
+describe('the only server of a zone', () => {
+  test('that does not answer is asked for one more name before the resolvers decide', async () => {
+    const { asked, seenBy } = await verifyWith([silent], NAMES);
+    expect(asked[0]).toEqual(NAMES.slice(0, 2));
+    expect(seenBy).toEqual(['resolver.example']);
+  });
+
+  test('whose first answer was lost keeps the resolvers from being asked while it has not all values', async () => {
+    let isFirst = true;
+    const loses = (name: string): TxtResponse => {
+      const answer = isFirst ? silent() : having([])(name);
+      isFirst = false;
+      return answer;
+    };
+    const { resolverAsked, seenBy } = await verifyWith([loses], []);
+    expect(seenBy).toMatchObject({ code: 'dns/notVisible', ownServers: 'missing' });
+    expect(resolverAsked).toBe(false);
+  });
+
+  test('that is late is waited for, and no resolver is asked', async () => {
+    const { resolverAsked, seenBy } = await verifyWith([having([])], NAMES);
+    expect(seenBy).toMatchObject({ code: 'dns/notVisible', ownServers: 'missing' });
+    expect(resolverAsked).toBe(false);
+  });
+
+  test('that is lame decides nothing', async () => {
+    const lame = (): TxtResponse => ({ kind: 'inconclusive', why: 'it is not authoritative for the name' });
+    expect((await verifyWith([lame], NAMES)).seenBy).toEqual(['resolver.example']);
+    // Nor that the values were removed, which would have them published again.
+    expect((await verifyWith([lame], [])).seenBy).toMatchObject({ code: 'dns/notVisible', ownServers: 'unknown' });
+  });
 });

@@ -14,6 +14,7 @@ import { Gate } from '../../faults/gate.ts';
 import type { ActivityDoubles } from '../../workflows/activity-doubles.ts';
 import { bundleView, clusterView } from '../../workflows/cluster-views.ts';
 import { foreignCertificate } from '../../workflows/foreign-certificate.ts';
+import { dieAfter, LOST_ORDER } from '../../workflows/lost-placement.ts';
 import {
   DAY_MS,
   type HistoryScenario,
@@ -183,6 +184,27 @@ export const EXCEPTIONAL: readonly HistoryScenario[] = [
       await handle.signal(dependencyChanged, { what: 'The account was changed.' });
       signalled.open();
       await waitForState(context, view, 'Ready');
+      return [idOf(view)];
+    },
+  },
+  {
+    name: 'worker-lost-while-fulfilling',
+    run: async (context) => {
+      const view = clusterView();
+      const fulfilling = { step: 'verifyPropagation' };
+      context.doubles.override('placeOrder', () => dieAfter({ ...LOST_ORDER, ...fulfilling, fulfilling }));
+      await startAndWaitReady(context, view);
+      return [idOf(view)];
+    },
+  },
+  {
+    name: 'worker-lost-while-placing',
+    run: async (context) => {
+      const view = clusterView();
+      context.doubles.override('placeOrder', async ({ resume }) =>
+        resume === undefined ? await dieAfter({ orderUrl: LOST_ORDER.orderUrl, step: 'placeOrder' }) : LOST_ORDER,
+      );
+      await startAndWaitReady(context, view);
       return [idOf(view)];
     },
   },

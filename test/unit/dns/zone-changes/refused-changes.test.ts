@@ -165,6 +165,42 @@ describe('a change that is refused', () => {
     },
   );
 
+  it('begins no further batch once reads of many pages have taken the requests of a round, and comes to an end', async () => {
+    const pagesOfRead = 50;
+    const zone = strictZone();
+    // Another program has a value at each name, which each change finds out by a refusal.
+    const names = Array.from({ length: 40 }, (_, n) => `n${n}`);
+    for (const name of names) zone.sets.set(name, { name, ttlSeconds: 60, values: ['"theirs"'] });
+    let requests = 0;
+    const api: ZoneApi = {
+      readTxtSets: (read, precedence, onRequest) => {
+        for (let page = 0; page < pagesOfRead; page += 1) onRequest();
+        requests += pagesOfRead;
+        return zone.readTxtSets(read, precedence);
+      },
+      change: (changes, precedence) => {
+        requests += 1;
+        return zone.change(changes, precedence);
+      },
+    };
+    const batcher = new ZoneBatcher(api, OPTIONS);
+    let rounds = 0;
+    for (let left = names; left.length > 0; rounds += 1) {
+      requests = 0;
+      // Of this length, two values fill a batch.
+      const publication = (name: string) => batcher.submit(publish(name, 'v'.repeat(15_000)), signal);
+      const outcomes = await Promise.allSettled(left.map(publication));
+      // Those of the batch that was under way come on top.
+      expect(requests).toBeLessThan(120 + pagesOfRead + 2);
+      const isPublished = (n: number) => outcomes[n]?.status === 'fulfilled';
+      expect(outcomes.filter(({ status }) => status === 'fulfilled').length).toBeGreaterThan(0);
+      left = left.filter((_, n) => !isPublished(n));
+      expect(rounds).toBeLessThan(20);
+    }
+    expect(rounds).toBeGreaterThan(1);
+    for (const { values } of zone.sets.values()) expect(values).toHaveLength(2);
+  });
+
   it('fails at the second refusal in a row although the zone has what the change was planned on', async () => {
     const zone = strictZone({ reserved: ['a'] });
     const failed = new ZoneBatcher(zone, OPTIONS).submit(publish('a', 'v'), signal);

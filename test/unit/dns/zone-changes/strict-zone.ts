@@ -4,6 +4,7 @@
  */
 import type { TxtChange, TxtRecordSet, TxtRecordSets } from '../../../../src/dns/zone-changes/change-batch.ts';
 import { ChangeRefusedError } from '../../../../src/dns/zone-changes/change-refused.ts';
+import type { Precedence } from '../../../../src/dns/zone-changes/rate-limiter.ts';
 import type { ZoneApi } from '../../../../src/dns/zone-changes/zone-batcher.ts';
 
 /** @throws ChangeRefusedError in AWS's words. */
@@ -41,7 +42,11 @@ export function applyChanges(
 
 export interface StrictZone extends ZoneApi {
   /** May be replaced. */
-  readTxtSets: ZoneApi['readTxtSets'];
+  readTxtSets: (
+    names: Iterable<string>,
+    precedence: Precedence,
+    onRequest?: () => void,
+  ) => Promise<ReadonlyMap<string, TxtRecordSet>>;
   readonly sets: Map<string, TxtRecordSet>;
   readonly calls: string[];
   /** The precedence that each call was made with. */
@@ -61,7 +66,8 @@ export function strictZone(
     calls: [],
     precedences: [],
     beforeChange: () => undefined,
-    readTxtSets: (names, precedence) => {
+    readTxtSets: (names, precedence, onRequest) => {
+      onRequest?.();
       zone.calls.push('read');
       zone.precedences.push(precedence);
       const wanted = new Set(names);
