@@ -1,5 +1,5 @@
 import { Agent, request } from 'undici';
-import { errorCodeOf } from '../failures/error-code.ts';
+import { errorCodeOf, isUntrustedCertificate } from '../failures/error-code.ts';
 import { CertmanError, type FailureParts } from '../failures/failure.ts';
 import { guardedConnector } from '../network/guarded-connector.ts';
 import { addressPolicy, type Network } from '../network/public-address.ts';
@@ -127,15 +127,6 @@ function parseBody(contentType: string | undefined, text: string): unknown {
   }
 }
 
-/** TLS errors that another CA bundle can resolve. */
-const UNTRUSTED_TLS_CODES = new Set([
-  'DEPTH_ZERO_SELF_SIGNED_CERT',
-  'SELF_SIGNED_CERT_IN_CHAIN',
-  'UNABLE_TO_GET_ISSUER_CERT',
-  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
-  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
-]);
-
 function toCertmanError(url: string, cause: unknown): CertmanError {
   const { host } = new URL(url);
   const code = errorCodeOf(cause);
@@ -147,7 +138,7 @@ function toCertmanError(url: string, cause: unknown): CertmanError {
     const remedy = 'If the CA is a private one, add the network of that host to CERTMAN_PRIVATE_NETWORKS.';
     return unreachableError(url, cause.message, { cause, remedy });
   }
-  const untrusted = code !== undefined && UNTRUSTED_TLS_CODES.has(code);
+  const untrusted = isUntrustedCertificate(cause);
   const remedy = `The TLS certificate of ${host} is not trusted; check the configured CA bundle for the ACME directory.`;
   return unreachableError(url, code ?? 'the connection failed', { cause, remedy: untrusted ? remedy : undefined });
 }

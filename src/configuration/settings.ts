@@ -331,6 +331,11 @@ const WORKER = {
     example: '5',
     meaning: 'Concurrent polls of the task queue, of each kind: workflow tasks and activities.',
   }),
+  startTimeoutMs: withDefault('CERTMAN_START_TIMEOUT', duration('1s', '1d'), '15m', {
+    example: '30m',
+    meaning:
+      'How long a worker that starts waits for Temporal, its namespace and the API server, each, before it ends with the reason. More than ten minutes: then Kubernetes starts it again without a growing delay.',
+  }),
   shutdownGraceMs: withDefault('CERTMAN_SHUTDOWN_GRACE', duration('0s', '1h'), '20s', {
     example: '50s',
     meaning:

@@ -15,3 +15,9 @@ export const GRPC_STATUS = {
   DATA_LOSS: 15,
   UNAUTHENTICATED: 16,
 } as const;
+
+/** gRPC status of an error, or of what caused it: also of the native connection, whose error classes are not those of @temporalio/client. */
+export function grpcCodeOf(error: unknown): number | undefined {
+  if (!(error instanceof Error)) return undefined;
+  return 'code' in error && typeof error.code === 'number' ? error.code : grpcCodeOf(error.cause);
+}

@@ -9,11 +9,15 @@ import { backoffDelay } from '../kubernetes/api/backoff.ts';
 import type { KubernetesApi } from '../kubernetes/api/kubernetes-api.ts';
 import { readClusterUid } from '../kubernetes/objects/cluster-uid.ts';
 import type { Logger } from '../observability/logging.ts';
+import { lastingKubernetesFailure, lastingTemporalFailure } from './lasting-failures.ts';
 import { registerSearchAttributes } from './namespace-setup.ts';
+import type { StartDependency, StartWait } from './start-wait.ts';
 
 const BACKOFF_MS = { first: 500, max: 30_000 };
 /** At rest, each check makes two requests. */
 const CHECK_INTERVAL_MS = 2 * 60_000;
+/** Of a check's requests to Temporal together, with the repetitions of the native connection. */
+const REQUEST_TIMEOUT_MS = 60_000;
 
 /** No retry can mend it: the worker ends. */
 class NameTakenError extends CertmanError {}
@@ -21,28 +25,31 @@ class NameTakenError extends CertmanError {}
 type NamedCluster = Pick<Configuration, 'managementCluster' | 'temporal'>;
 
 /**
- * Makes the name this cluster's own by starting its watch workflow, which records the cluster's uid; retries until the
- * API server and Temporal respond. @param onWaiting gets each failure's reason. @returns the uid.
- * @throws CertmanError `configuration/invalid` when the name is another cluster's; the reason of `signal`.
+ * Makes the name this cluster's own by starting its watch workflow, which records the cluster's uid, once the API server and
+ * Temporal respond. @returns the uid.
+ * @throws CertmanError `configuration/invalid` when the name is another cluster's; as {@link StartWait.until}.
  */
 export async function claimManagementCluster(
   client: Client,
   kubernetes: KubernetesApi,
   cluster: NamedCluster,
-  logger: Logger,
+  start: StartWait,
   signal: AbortSignal,
-  onWaiting: (reason: string) => void,
 ): Promise<string> {
   const api = kubernetes.withSignal(signal);
-  const claim = async (): Promise<string> => {
-    const uid = await readClusterUid(api);
-    await startWatchUnlessRunning(client, cluster, uid);
-    return uid;
+  const { address } = cluster.temporal;
+  const dependency: StartDependency = {
+    problem: 'The management cluster cannot be identified',
+    waiting: 'waiting to identify the management cluster',
+    code: 'kubernetes/unreachable',
+    remedy: 'Check the connections of this pod to the API server of the management cluster, and to Temporal.',
+    lasting: (error) =>
+      error instanceof CertmanError ? lastingKubernetesFailure(error) : lastingTemporalFailure(address, error),
   };
-  onWaiting(`The management cluster is being identified.`);
-  return await retryUntilAborted(claim, signal, (error, backoff) => {
-    onWaiting(`The management cluster cannot be identified yet: ${reasonOf(error)}`);
-    logger.warn({ error, retry: `in ${backoff} ms` }, 'waiting to identify the management cluster');
+  return await start.until(dependency, async () => {
+    const uid = await readClusterUid(api);
+    await client.withDeadline(Date.now() + REQUEST_TIMEOUT_MS, () => startWatchUnlessRunning(client, cluster, uid));
+    return uid;
   });
 }
 
@@ -61,7 +68,9 @@ export async function ensureWatchWorkflow(
   const workflowId = watchWorkflowId(cluster.managementCluster);
   const check = async (): Promise<void> => {
     await registerSearchAttributes(connection, cluster.temporal.namespace, logger);
-    await startWatchUnlessRunning(client, cluster, clusterUid);
+    await client.withDeadline(Date.now() + REQUEST_TIMEOUT_MS, () =>
+      startWatchUnlessRunning(client, cluster, clusterUid),
+    );
   };
   try {
     for (;;) {
@@ -128,8 +137,4 @@ async function retryUntilAborted<Result>(
       await sleep(backoff, undefined, { signal });
     }
   }
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? (error.message.split('\n')[0] ?? '').slice(0, 300) : String(error);
 }

@@ -1,9 +1,10 @@
 import type { ConnectionLike } from '@temporalio/client';
 import { SEARCH_ATTRIBUTES } from '../contract/search-attributes.ts';
 import { CertmanError } from '../failures/failure.ts';
+import { oneLine } from '../failures/printable.ts';
 import { pause } from '../kubernetes/api/backoff.ts';
 import type { Logger } from '../observability/logging.ts';
-import { GRPC_STATUS } from '../temporal/grpc-status.ts';
+import { GRPC_STATUS, grpcCodeOf } from '../temporal/grpc-status.ts';
 
 /** People look back a month; the counts of issued certificates look back a week. */
 export const MIN_RETENTION_DAYS = 30;
@@ -26,8 +27,14 @@ const CLI_TYPES = { KEYWORD: 'Keyword', DATETIME: 'Datetime', KEYWORD_LIST: 'Key
  */
 const KNOWN_WITHIN_MS = 90_000;
 const KNOWN_POLL_MS = 250;
+/** Of a request, with the repetitions of the native connection, which take 10 s. */
+const REQUEST_TIMEOUT_MS = 20_000;
 
-/** Registers missing ones. @throws CertmanError `configuration/invalid` without the right, or when a type differs. */
+/**
+ * Registers missing ones.
+ * @throws CertmanError `configuration/invalid` without the right or the room, when there is no such namespace, or a type differs;
+ * what the request throws.
+ */
 export async function registerSearchAttributes(
   connection: ConnectionLike,
   namespace: string,
@@ -37,12 +44,13 @@ export async function registerSearchAttributes(
   if (missing.length === 0) return;
   const searchAttributes = Object.fromEntries(missing.map(({ name, type }) => [name, INDEXED_VALUE_TYPES[type]]));
   try {
-    await connection.operatorService.addSearchAttributes({ namespace, searchAttributes });
+    await withinTime(connection, () => connection.operatorService.addSearchAttributes({ namespace, searchAttributes }));
     logger.info({ searchAttributes: Object.keys(searchAttributes) }, 'registered the search attributes');
   } catch (error) {
-    const code = grpcCode(error);
+    const code = grpcCodeOf(error);
     // Another worker registered them in the meantime.
     if (code === GRPC_STATUS.ALREADY_EXISTS) return;
+    if (code === GRPC_STATUS.INVALID_ARGUMENT) throw noRoomError(namespace, Object.keys(searchAttributes), error);
     if (code !== GRPC_STATUS.PERMISSION_DENIED && code !== GRPC_STATUS.UNIMPLEMENTED) throw error;
     throw new CertmanError({
       code: 'configuration/invalid',
@@ -51,6 +59,17 @@ export async function registerSearchAttributes(
       cause: error,
     });
   }
+}
+
+/** A SQL visibility store has columns for so many of each type in a namespace. */
+function noRoomError(namespace: string, names: readonly string[], cause: unknown): CertmanError {
+  const why = cause instanceof Error ? oneLine(cause.message, 300) : String(cause);
+  return new CertmanError({
+    code: 'configuration/invalid',
+    message: `The Temporal namespace ${namespace} lacks the search attributes ${names.join(', ')}, and Temporal refuses to register them: ${why}`,
+    remedy: `Use a separate namespace for certman, or remove search attributes that are not needed: temporal operator search-attribute list --namespace ${namespace}`,
+    cause,
+  });
 }
 
 /** The command that registers search attributes. */
@@ -75,11 +94,13 @@ export async function waitForSearchAttributes(
   for (let waiting = false; ; waiting = true) {
     signal.throwIfAborted();
     try {
-      await connection.workflowService.listWorkflowExecutions({ namespace, query, pageSize: 1 });
+      await withinTime(connection, () =>
+        connection.workflowService.listWorkflowExecutions({ namespace, query, pageSize: 1 }),
+      );
       return;
     } catch (error) {
       // Anything else says nothing about the attributes, and the worker copes with it later.
-      if (grpcCode(error) !== GRPC_STATUS.INVALID_ARGUMENT) return;
+      if (grpcCodeOf(error) !== GRPC_STATUS.INVALID_ARGUMENT) return;
       if (performance.now() > deadline) {
         logger.warn(
           { namespace, error },
@@ -106,13 +127,13 @@ export async function missingSearchAttributes(
 ): Promise<readonly SearchAttribute[] | undefined> {
   let present: Readonly<Record<string, number>>;
   try {
-    const listed = await connection.operatorService.listSearchAttributes({ namespace });
+    const listed = await withinTime(connection, () => connection.operatorService.listSearchAttributes({ namespace }));
     present = listed.customAttributes ?? {};
   } catch (error) {
     // Without the right to list them: adding those that exist answers ALREADY_EXISTS.
-    const code = grpcCode(error);
+    const code = grpcCodeOf(error);
     if (code === GRPC_STATUS.PERMISSION_DENIED || code === GRPC_STATUS.UNIMPLEMENTED) return undefined;
-    if (code !== GRPC_STATUS.NOT_FOUND) throw error;
+    if (code !== GRPC_STATUS.NOT_FOUND || !(await isMissing(connection, namespace))) throw error;
     throw new CertmanError({
       code: 'configuration/invalid',
       message: `There is no Temporal namespace ${namespace} (setting TEMPORAL_NAMESPACE).`,
@@ -132,9 +153,29 @@ export async function missingSearchAttributes(
   return SEARCH_ATTRIBUTES.filter(({ name }) => present[name] === undefined);
 }
 
-/** Warns when the retention is too short for people and counts. */
+/**
+ * Whether there is no such namespace. A server also says so where it could not read its store within three seconds: but of this
+ * request, which it answers from the store. Source: temporal service/frontend namespace_handler.go, common/namespace/nsregistry.
+ */
+async function isMissing(connection: ConnectionLike, namespace: string): Promise<boolean> {
+  try {
+    await withinTime(connection, () => connection.workflowService.describeNamespace({ namespace }));
+    return false;
+  } catch (error) {
+    const code = grpcCodeOf(error);
+    return code === GRPC_STATUS.NOT_FOUND || code === GRPC_STATUS.PERMISSION_DENIED;
+  }
+}
+
+/** Warns when the retention is too short for people and counts. Where Temporal does not say it, nothing waits for it. */
 export async function checkRetention(connection: ConnectionLike, namespace: string, logger: Logger): Promise<void> {
-  const days = await retentionDays(connection, namespace);
+  let days: number;
+  try {
+    days = await retentionDays(connection, namespace);
+  } catch (error) {
+    logger.warn({ namespace, error }, 'Temporal does not say for how long the namespace keeps closed executions');
+    return;
+  }
   if (days >= MIN_RETENTION_DAYS) return;
   logger.warn(
     { namespace, retentionDays: Math.round(days * 10) / 10 },
@@ -146,12 +187,11 @@ export async function checkRetention(connection: ConnectionLike, namespace: stri
 
 /** For how many days Temporal keeps what has ended. */
 export async function retentionDays(connection: ConnectionLike, namespace: string): Promise<number> {
-  const described = await connection.workflowService.describeNamespace({ namespace });
+  const described = await withinTime(connection, () => connection.workflowService.describeNamespace({ namespace }));
   return Number(described.config?.workflowExecutionRetentionTtl?.seconds ?? 0) / 86_400;
 }
 
-/** gRPC status of an error of the native connection, whose error classes are not those of @temporalio/client. */
-function grpcCode(error: unknown): number | undefined {
-  if (!(error instanceof Error)) return undefined;
-  return 'code' in error && typeof error.code === 'number' ? error.code : grpcCode(error.cause);
+/** Without a deadline, the native connection waits for ever for a server that accepts a request and does not answer. */
+async function withinTime<Answer>(connection: ConnectionLike, ask: () => Promise<Answer>): Promise<Answer> {
+  return await connection.withDeadline(Date.now() + REQUEST_TIMEOUT_MS, ask);
 }

@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import { Client } from '@temporalio/client';
+import { TransportError } from '@temporalio/worker';
 import { collectDefaultMetrics } from 'prom-client';
 import { type Configuration, loadTemporal } from '../configuration/load-configuration.ts';
 import { SETTINGS } from '../configuration/settings.ts';
@@ -19,6 +20,7 @@ import { composeActivities } from './compose-activities.ts';
 import { claimManagementCluster, ensureWatchWorkflow } from './ensure-watch-workflow.ts';
 import { followCredentials } from './follow-credentials.ts';
 import { installRuntime } from './install-runtime.ts';
+import { lastingTemporalFailure } from './lasting-failures.ts';
 import { limitBufferPool } from './limit-buffer-pool.ts';
 import { limitGarbage } from './limit-garbage.ts';
 import { memoryLimit } from './memory-limit.ts';
@@ -26,6 +28,7 @@ import { watchMemory } from './memory-watch.ts';
 import { checkRetention, registerSearchAttributes, waitForSearchAttributes } from './namespace-setup.ts';
 import { RenewableConnection } from './renewable-connection.ts';
 import { SharedWorker, sharedWorkerOptions } from './shared-worker.ts';
+import { type StartDependency, StartWait } from './start-wait.ts';
 import { connectOnce, connectToTemporal } from './temporal-connection.ts';
 import { TemporalWorker } from './temporal-worker.ts';
 import { WorkerHealth } from './worker-health.ts';
@@ -63,7 +66,13 @@ export async function runWorker(configuration: Configuration, logger: Logger, si
     const { temporal } = configuration;
     const { temporalCompression } = configuration;
     const load = (): TemporalSettings => loadTemporal(process.env);
-    const made = await connectToTemporal(configuration, load, logger, signal, (reason) => health.notReady(reason));
+    const start = new StartWait({
+      limitMs: configuration.startTimeoutMs,
+      signal,
+      logger,
+      onWaiting: (reason) => health.notReady(reason),
+    });
+    const made = await connectToTemporal(configuration, load, start, signal);
     const connection = new RenewableConnection(made.connection);
     const ended = new AbortController();
     const connect = (found: TemporalSettings) => connectOnce(found, temporalCompression, ended.signal);
@@ -72,10 +81,12 @@ export async function runWorker(configuration: Configuration, logger: Logger, si
     try {
       logger.info({ address: temporal.address, temporalNamespace: temporal.namespace }, 'connected to Temporal');
       health.notReady('The Temporal namespace is being prepared.');
-      await registerSearchAttributes(connection, temporal.namespace, logger);
+      await start.until(namespaceDependency(temporal), () =>
+        registerSearchAttributes(connection, temporal.namespace, logger),
+      );
       await waitForSearchAttributes(connection, temporal.namespace, logger, signal);
       await checkRetention(connection, temporal.namespace, logger);
-      await runTemporalWorker(configuration, logger, signal, connection, exposition, health, tracing);
+      await runTemporalWorker(configuration, logger, signal, connection, exposition, health, start, tracing);
     } finally {
       ended.abort();
       await following;
@@ -97,6 +108,7 @@ async function runTemporalWorker(
   connection: RenewableConnection,
   exposition: MetricsExposition,
   health: WorkerHealth,
+  start: StartWait,
   tracing: Tracing | undefined,
 ): Promise<void> {
   const { managementCluster, deploymentName, buildId, heldBackPatches, temporal } = configuration;
@@ -118,21 +130,22 @@ async function runTemporalWorker(
   );
   try {
     // Before the first poll: this worker must not run a task of another cluster that has the same name.
-    const clusterUid = await claimManagementCluster(client, kubernetes, configuration, logger, signal, (reason) =>
-      health.notReady(reason),
-    );
+    health.notReady('The management cluster is being identified.');
+    const clusterUid = await claimManagementCluster(client, kubernetes, configuration, start, signal);
     health.notReady('The worker is being created.');
     const { workflowBundle } = configuration;
     const code = keys === undefined ? findWorkflowCode(workflowBundle) : await loadEncodingWorkflowCode(workflowBundle);
-    const worker = await TemporalWorker.create({
-      ...workerOptions(configuration, identity),
-      ...code,
-      activities,
-      interceptors: { activity: [...(tracing ? [tracing.interceptActivity] : []), ...(interceptors.activity ?? [])] },
-      sinks: issuanceSinks(tracing),
-      connection: connection.current,
-      dataConverter,
-    });
+    const worker = await start.until(workerDependency(temporal), () =>
+      TemporalWorker.create({
+        ...workerOptions(configuration, identity),
+        ...code,
+        activities,
+        interceptors: { activity: [...(tracing ? [tracing.interceptActivity] : []), ...(interceptors.activity ?? [])] },
+        sinks: issuanceSinks(tracing),
+        connection: connection.current,
+        dataConverter,
+      }),
+    );
     connection.attach(worker);
     shared.createWith(async () => {
       const options = { ...sharedWorkerOptions(configuration, identity), ...code, dataConverter };
@@ -177,6 +190,28 @@ async function runTemporalWorker(
   } finally {
     await close();
   }
+}
+
+function namespaceDependency({ address, namespace }: TemporalSettings): StartDependency {
+  return {
+    problem: `The search attributes of the Temporal namespace ${namespace} cannot be read or registered`,
+    waiting: 'waiting for the Temporal namespace (setting TEMPORAL_NAMESPACE)',
+    code: 'temporal/unreachable',
+    remedy: `Look at the log of Temporal's frontend at ${address}, and at its store.`,
+    lasting: (error) => lastingTemporalFailure(address, error),
+  };
+}
+
+/** It reads the namespace. */
+function workerDependency({ address, namespace }: TemporalSettings): StartDependency {
+  return {
+    problem: `The Temporal namespace ${namespace} cannot be read`,
+    waiting: 'waiting to create the worker',
+    code: 'temporal/unreachable',
+    remedy: `Look at the log of Temporal's frontend at ${address}, and at its store.`,
+    lasting: (error) => (error instanceof TransportError ? lastingTemporalFailure(address, error) : error),
+    finishes: true,
+  };
 }
 
 function openPayloadKeys({ payloadKeys }: Configuration, logger: Logger): PayloadKeyStore | undefined {

@@ -1,12 +1,10 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { NativeConnection } from '@temporalio/worker';
 import type { Configuration } from '../configuration/load-configuration.ts';
 import type { TemporalSettings } from '../configuration/temporal-settings.ts';
 import { abortable } from '../dns/abortable.ts';
-import { backoffDelay } from '../kubernetes/api/backoff.ts';
-import type { Logger } from '../observability/logging.ts';
+import { lastingTemporalFailure } from './lasting-failures.ts';
+import type { StartDependency, StartWait } from './start-wait.ts';
 
-const BACKOFF_MS = { first: 250, max: 5_000 };
 /** For a frontend whose packets are dropped on the way. */
 const ATTEMPT_TIMEOUT_MS = 10_000;
 
@@ -16,34 +14,25 @@ export interface MadeConnection {
   readonly settings: TemporalSettings;
 }
 
-/**
- * Retries until it succeeds, each time with the settings and files as they are then.
- * @param onWaiting gets each failure's reason. @throws the reason of `signal`.
- */
+/** Each attempt is with the settings and files as they are then. @throws as {@link StartWait.until}. */
 export async function connectToTemporal(
   { temporal: { address }, temporalCompression }: Configuration,
   load: () => TemporalSettings,
-  logger: Logger,
+  start: StartWait,
   signal: AbortSignal,
-  onWaiting: (reason: string) => void,
 ): Promise<MadeConnection> {
-  for (let attempt = 1; ; attempt += 1) {
-    signal.throwIfAborted();
-    try {
-      const settings = load();
-      return { connection: await connectOnce(settings, temporalCompression, signal), settings };
-    } catch (error) {
-      signal.throwIfAborted();
-      const reason = error instanceof Error ? reasonOf(error.message) : String(error);
-      const pause = Math.round(backoffDelay(attempt, BACKOFF_MS));
-      onWaiting(`Temporal at ${address} is not reachable yet: ${reason}`);
-      logger.warn(
-        { attempt, address, reason, retry: `in ${pause} ms` },
-        'waiting for Temporal (settings TEMPORAL_ADDRESS, TEMPORAL_TLS_*, TEMPORAL_API_KEY, CERTMAN_TEMPORAL_API_KEY_FILE)',
-      );
-      await sleep(pause, undefined, { signal });
-    }
-  }
+  const dependency: StartDependency = {
+    problem: `Temporal at ${address} is not reachable`,
+    waiting:
+      'waiting for Temporal (settings TEMPORAL_ADDRESS, TEMPORAL_TLS_*, TEMPORAL_API_KEY, CERTMAN_TEMPORAL_API_KEY_FILE)',
+    code: 'temporal/unreachable',
+    remedy: 'Check that Temporal runs, and that a NetworkPolicy of this pod allows connections to TEMPORAL_ADDRESS.',
+    lasting: (error) => lastingTemporalFailure(address, error),
+  };
+  return await start.until(dependency, async () => {
+    const settings = load();
+    return { connection: await connectOnce(settings, temporalCompression, signal), settings };
+  });
 }
 
 /** @throws TransportError; Error after 10 s; the reason of `signal`. */
@@ -73,10 +62,4 @@ export async function connectOnce(
 function codecFor({ loopback }: TemporalSettings, compression: Configuration['temporalCompression']): 'gzip' | 'none' {
   if (compression !== 'auto') return compression;
   return loopback ? 'none' : 'gzip';
-}
-
-/** The innermost message of nested native errors (`… Os { code: 111, message: "…" }`), else the first line. */
-function reasonOf(text: string): string {
-  const innermost = [...text.matchAll(/message: "([^"]+)"/g)].at(-1)?.[1];
-  return (innermost ?? text.split('\n')[0] ?? '').slice(0, 300);
 }

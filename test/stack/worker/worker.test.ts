@@ -2,11 +2,13 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { freePort } from '../../../local/stack/process/ports.ts';
 import { watchWorkflowId } from '../../../src/contract/ids.ts';
 import { CLUSTER_UID_MEMO } from '../../../src/contract/management-cluster-watch.ts';
 import { SEARCH_ATTRIBUTES } from '../../../src/contract/search-attributes.ts';
+import { GRPC_STATUS } from '../../../src/temporal/grpc-status.ts';
+import { startTemporalFrontend } from '../../support/faults/temporal-frontend.ts';
 import { type CommandProcess, endProcesses, expectExit, startCertman } from '../../support/process/certman-process.ts';
 import { startTemporalServer, type TemporalServer } from '../../support/temporal/temporal-server.ts';
 import { workflowBundle } from '../../support/temporal/workflow-bundle.ts';
@@ -164,6 +166,44 @@ describe('a worker', () => {
     });
     await expectExit(wrong.result(), 2);
     expect(wrong.output()).toMatch(/CERTMAN_MANAGEMENT_CLUSTER is "No!".*CERTMAN_KEY_TYPE is "md5"/s);
+  });
+
+  it('waits while Temporal cannot read its namespace, says so, and starts when it can', async () => {
+    const frontend = await startTemporalFrontend(temporal.address);
+    onTestFinished(() => frontend.close());
+    // As of a server whose store does not answer in time.
+    frontend.refuse(GRPC_STATUS.NOT_FOUND, ({ path }) => path.endsWith('/ListSearchAttributes'));
+    const environment = { ...(await settings()), TEMPORAL_ADDRESS: frontend.address };
+    const worker = await startCertman(['worker'], environment);
+    await worker.waitForOutput(/waiting for the Temporal namespace/);
+    const get = answersOf(environment);
+    expect(await get('/healthz')).toEqual({ status: 200, body: 'ok\n' });
+    const waiting = await get('/readyz');
+    expect(waiting.status).toBe(503);
+    expect(waiting.body).toContain('of the Temporal namespace default cannot be read or registered yet: ');
+    frontend.serve();
+    await eventually('ready', () => get('/readyz'), status(200));
+  });
+
+  it('ends at once where Temporal denies the permission, with what to do', async () => {
+    const frontend = await startTemporalFrontend(temporal.address);
+    onTestFinished(() => frontend.close());
+    frontend.refuse(GRPC_STATUS.PERMISSION_DENIED, () => true);
+    const denied = await startCertman(['worker'], { ...(await settings()), TEMPORAL_ADDRESS: frontend.address });
+    await expectExit(denied.result(), 2);
+    expect(denied.output()).toContain(`Temporal at ${frontend.address} denies the permission`);
+    expect(denied.output()).toContain('Have the rights of a worker in the namespace given');
+  });
+
+  it('ends after CERTMAN_START_TIMEOUT with what it waited for, why, and what to check', async () => {
+    const address = `127.0.0.1:${await freePort()}`;
+    const environment = { ...(await settings()), TEMPORAL_ADDRESS: address, CERTMAN_START_TIMEOUT: '1s' };
+    const ended = await startCertman(['worker'], environment);
+    await expectExit(ended.result(), 1);
+    expect(ended.output()).toContain(
+      `Temporal at ${address} is not reachable, 1 second after it began to wait (CERTMAN_START_TIMEOUT): Connection refused`,
+    );
+    expect(ended.output()).toContain('In a pod, the worker starts again by itself.');
   });
 
   it('exits on SIGTERM while it waits for Temporal', async () => {
