@@ -13,6 +13,7 @@ import { assertSameManagementCluster } from './management-cluster.ts';
 import { commandLine } from './program-name.ts';
 import { type RemedyFor, type StartUpdate, sendUpdate } from './send-update.ts';
 import { withTemporal } from './temporal-client.ts';
+import type { TimeBound } from './time-bound.ts';
 
 /** Of one page of a list of workflows. */
 export const PAGE_TIMEOUT_MS = 20_000;
@@ -73,15 +74,19 @@ async function isRunning(client: Client, workflowId: string): Promise<boolean> {
   return described?.status.name === 'RUNNING';
 }
 
-/** Runs `work` with a cluster's workflow. @throws CertmanError `kubernetes/notFound` when it has none. */
+/**
+ * Runs `work` with a cluster's workflow. @param bound of all that it waits for at Temporal and the API server.
+ * @throws CertmanError `kubernetes/notFound` when it has none.
+ */
 export async function withClusterWorkflow<Result>(
   cluster: ClusterName,
   connection: KubeConnection,
   work: (handle: WorkflowHandle, client: Client) => Promise<Result>,
+  bound?: TimeBound,
 ): Promise<Result> {
   const { managementCluster } = loadSettings(process.env, ['managementCluster']);
   return await withTemporal(async (client) => {
-    await assertSameManagementCluster(client, managementCluster, connection);
+    await assertSameManagementCluster(client, managementCluster, connection, bound);
     const handle = await findClusterWorkflow(client, managementCluster, cluster);
     const text = `${cluster.namespace}/${cluster.name}`;
     if (handle !== undefined) return await unlessEnded(text, () => work(handle, client));
@@ -90,7 +95,7 @@ export async function withClusterWorkflow<Result>(
       message: `${text} has no certificates that certman manages on the management cluster ${managementCluster}.`,
       remedy: `See why: ${commandLine(`status ${text}`)}. CERTMAN_MANAGEMENT_CLUSTER selects another management cluster.`,
     });
-  });
+  }, bound);
 }
 
 /** A workflow that has completed since it was found takes no signal or update. */

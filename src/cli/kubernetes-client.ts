@@ -7,12 +7,13 @@ import { POD_CONTEXT, withRemedyForPeople } from './kubernetes-remedies.ts';
 /** kubectl's, where the context names none. */
 const DEFAULT_NAMESPACE = 'default';
 
-/** Connects to the API server of the kubeconfig, for the duration of `work`. @throws what `work` throws, of the API server with what to do here. */
+/** Connects to the API server of the kubeconfig, for the duration of `work`. @param signal ends its requests. @throws what `work` throws, of the API server with what to do here. */
 export async function withKubernetes<Result>(
   work: (kubernetes: KubernetesClient) => Promise<Result>,
   connection: KubeConnection = {},
+  signal?: AbortSignal,
 ): Promise<Result> {
-  const kubernetes = openKubernetes(connection);
+  const kubernetes = openKubernetes(connection, signal);
   try {
     return await work(kubernetes);
   } catch (error) {
@@ -23,9 +24,9 @@ export async function withKubernetes<Result>(
 }
 
 /** A client of that API server, which the caller closes. @throws CertmanError `configuration/invalid` without a kubeconfig. */
-export function openKubernetes(connection: KubeConnection = {}): KubernetesClient {
+export function openKubernetes(connection: KubeConnection = {}, signal?: AbortSignal): KubernetesClient {
   const { watchNamespaces: namespaces } = loadSettings(process.env, ['watchNamespaces']);
-  return new KubernetesClient(load(connection), { namespaces });
+  return new KubernetesClient(load(connection), { namespaces, signal });
 }
 
 /** The namespace of the context, as kubectl has it. @throws CertmanError `configuration/invalid` without a kubeconfig. */

@@ -1,5 +1,6 @@
 /** Entry point of the command line. Exit codes: 0 success, 1 failure, 2 wrong use or configuration. */
 import { CommanderError } from 'commander';
+import { exitWhenWritten } from './exit-when-written.ts';
 import { describeError, note } from './output.ts';
 import { createProgram } from './program.ts';
 
@@ -24,3 +25,6 @@ try {
     process.exitCode = exitCode;
   }
 }
+
+// A request that the SDK is about to repeat holds a timer, of up to six seconds, also when its connection has been closed.
+await exitWhenWritten();

@@ -5,6 +5,7 @@ import { describeIfKept } from '../controller/describe-workflow.ts';
 import { CertmanError } from '../failures/failure.ts';
 import { withTolerantMemos } from '../payloads/data-converter.ts';
 import type { KubeConnection } from './kubectl-options.ts';
+import type { TimeBound } from './time-bound.ts';
 
 /**
  * With `--kubeconfig` or `--context`, as {@link requireSameManagementCluster}. Without, a command asks Temporal alone, and needs
@@ -14,9 +15,10 @@ export async function assertSameManagementCluster(
   client: Client,
   managementCluster: string,
   connection: KubeConnection,
+  bound?: TimeBound,
 ): Promise<void> {
   if (connection.kubeconfig === undefined && connection.context === undefined) return;
-  await requireSameManagementCluster(client, managementCluster, connection);
+  await requireSameManagementCluster(client, managementCluster, connection, bound);
 }
 
 /**
@@ -28,6 +30,7 @@ export async function requireSameManagementCluster(
   client: Client,
   managementCluster: string,
   connection: KubeConnection,
+  bound?: TimeBound,
 ): Promise<void> {
   const watched = await watchedClusterUid(client, managementCluster);
   if (watched === undefined) return;
@@ -36,7 +39,7 @@ export async function requireSameManagementCluster(
     import('./kubernetes-remedies.ts'),
     import('../kubernetes/objects/cluster-uid.ts'),
   ]);
-  if ((await withKubernetes(readClusterUid, connection)) === watched) return;
+  if ((await withKubernetes(readClusterUid, connection, bound?.signal())) === watched) return;
   const isOfPod = apiServerOf(connection).context === POD_CONTEXT;
   const there = isOfPod ? 'run the command in a pod of that management cluster' : 'name another context';
   throw new CertmanError({

@@ -15,6 +15,7 @@ import { isOfClosedConnection } from '../temporal/retry-until-closed.ts';
 import { commandLine } from './program-name.ts';
 import { withSlowNote } from './slow-note.ts';
 import { COMMAND_LIMITS, connectToTemporal } from './temporal-connection.ts';
+import type { TimeBound } from './time-bound.ts';
 
 /** A client, and the connection that it closes. */
 export interface OpenTemporal {
@@ -24,10 +25,13 @@ export interface OpenTemporal {
 
 /**
  * Runs `work` with a client. @throws ConfigurationError; CertmanError `temporal/unreachable` where it refuses connections for
- * 3 s, gives none within 20 s, or does not answer a request.
+ * 3 s, gives none within 20 s, or does not answer a request. @param bound of all that it waits for at Temporal.
  */
-export async function withTemporal<Result>(work: (client: Client) => Promise<Result>): Promise<Result> {
-  const { client, connection } = await openTemporal();
+export async function withTemporal<Result>(
+  work: (client: Client) => Promise<Result>,
+  bound?: TimeBound,
+): Promise<Result> {
+  const { client, connection } = await openTemporal(COMMAND_LIMITS.connectMs, bound);
   try {
     return await work(client);
   } catch (error) {
@@ -38,15 +42,16 @@ export async function withTemporal<Result>(work: (client: Client) => Promise<Res
 }
 
 /** Connects; the caller closes the connection. @param connectMs instead of 20 s. @throws as {@link withTemporal}. */
-export async function openTemporal(connectMs = COMMAND_LIMITS.connectMs): Promise<OpenTemporal> {
+export async function openTemporal(maxConnectMs = COMMAND_LIMITS.connectMs, bound?: TimeBound): Promise<OpenTemporal> {
+  const connectMs = Math.min(maxConnectMs, bound?.leftMs ?? maxConnectMs);
   const { namespace, connectionOptions } = loadTemporal(process.env);
   const settings = loadSettings(process.env, ['payloadKeys', 'requireEncryptedPayloads']);
   const keys = settings.payloadKeys === undefined ? undefined : new PayloadKeyStore(settings.payloadKeys);
   const dataConverter = createDataConverter({ keys, required: settings.requireEncryptedPayloads });
   try {
     const connection = await withSlowNote(
-      `Temporal at ${connectionOptions.address} does not respond yet; waiting up to ${connectMs / 1_000} seconds.`,
-      () => connectToTemporal(connectionOptions, { ...COMMAND_LIMITS, connectMs }),
+      `Temporal at ${connectionOptions.address} does not respond yet; waiting up to ${Math.ceil(connectMs / 1_000)} seconds.`,
+      () => connectToTemporal(connectionOptions, { ...COMMAND_LIMITS, connectMs, bound }),
     );
     const client = new Client({ connection, namespace, dataConverter, identity: callerIdentity() });
     return { client, connection };

@@ -1,6 +1,7 @@
 /** The connection of a command to Temporal, which waits longer for a server that is slow than for one that is not there. */
 import { Connection, type ConnectionOptions } from '@temporalio/client';
 import { type Interceptor, retryUntilClosed } from '../temporal/retry-until-closed.ts';
+import type { TimeBound } from './time-bound.ts';
 
 /** Milliseconds. */
 export interface ConnectionLimits {
@@ -10,6 +11,8 @@ export interface ConnectionLimits {
   readonly connectMs: number;
   /** Of a request without a deadline of its own, with its repetitions. A long poll ends within 20 s at the server. */
   readonly requestMs: number;
+  /** Of all requests together, whatever their own deadlines; absent: none. */
+  readonly bound?: TimeBound | undefined;
 }
 
 /** Of a command. */
@@ -43,8 +46,11 @@ class CommandConnection extends Connection {
 /** @throws Error when there is no connection in time. */
 export async function connectToTemporal(options: ConnectionOptions, limits = COMMAND_LIMITS): Promise<Connection> {
   // What the next interceptor returns is the call, whose type in grpc-js is that of its interface.
-  const withDeadline: Interceptor = (call, next) =>
-    next({ ...call, deadline: call.deadline ?? Date.now() + limits.requestMs }) as ReturnType<Interceptor>;
+  const withDeadline: Interceptor = (call, next) => {
+    const own = Number(call.deadline ?? Date.now() + limits.requestMs);
+    const deadline = Math.min(own, limits.bound?.until ?? own);
+    return next({ ...call, deadline }) as ReturnType<Interceptor>;
+  };
   const connection = CommandConnection.lazy({
     ...options,
     channelArgs: CHANNEL_ARGS,

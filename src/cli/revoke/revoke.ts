@@ -1,4 +1,5 @@
 /** Revokes one certificate by a signal to the workflow of its cluster, and waits for what becomes of it. */
+import type { Client, WorkflowHandle } from '@temporalio/client';
 import { loadSettings } from '../../configuration/load-configuration.ts';
 import { duration } from '../../configuration/values.ts';
 import { revocationRequested } from '../../contract/revocation-request.ts';
@@ -11,12 +12,13 @@ import { queryClusterStatus, withClusterWorkflow } from '../cluster-workflow.ts'
 import { type ConfirmOptions, confirm } from '../confirm.ts';
 import type { KubeConnection } from '../kubectl-options.ts';
 import { requireSameManagementCluster } from '../management-cluster.ts';
+import { commandLine } from '../program-name.ts';
+import { isUnavailable, unavailableMessage } from '../temporal-client.ts';
+import { TimeBound } from '../time-bound.ts';
 import { awaitRevocation, follow } from './await-revocation.ts';
 import { planRevocation, planText, type RevocationFlags, type RevocationPlan } from './plan-revocation.ts';
 
 const TIMEOUT = duration('1s', '7d');
-/** Of the request, which Temporal answers without a worker. */
-const SIGNAL_TIMEOUT_MS = 60_000;
 
 /** Flags of the command. */
 export interface RevokeOptions extends RevocationFlags, ConfirmOptions, KubeConnection {
@@ -37,27 +39,61 @@ export async function revokeOne(cluster: ClusterName, options: RevokeOptions): P
   const timeoutMs = TIMEOUT.parse(options.timeout);
   if (timeoutMs === undefined)
     throw new UsageError(`--timeout is "${options.timeout}"; expected a duration such as 30m`);
-  let until = Date.now() + timeoutMs;
-  return await withClusterWorkflow(cluster, options, async (handle, client) => {
-    const plan = planRevocation(await queryClusterStatus(client, handle, until - Date.now()), options, Date.now());
+  const bound = new TimeBound(timeoutMs);
+  const progress: Progress = { request: 'not sent' };
+  try {
+    return await requestAndWait(cluster, options, bound, progress);
+  } catch (error) {
+    throw bound.isOver ? timeoutError(error, options.timeout, cluster, progress) : error;
+  }
+}
+
+/** How far the request has come. */
+interface Progress {
+  request: 'not sent' | 'sent' | 'accepted';
+}
+
+async function requestAndWait(
+  cluster: ClusterName,
+  options: RevokeOptions,
+  bound: TimeBound,
+  progress: Progress,
+): Promise<RevokeResult> {
+  const work = async (handle: WorkflowHandle, client: Client): Promise<RevokeResult> => {
+    const plan = planRevocation(await queryClusterStatus(client, handle, bound.leftMs), options, Date.now());
     const { bundleName, serialNumber } = plan;
     const of = { cluster: plan.cluster, bundleName, serialNumber };
     if (options.dryRun === true) return { ...of, outcome: 'planned', message: planText(plan) };
-    const asked = Date.now();
-    await confirm(planText(plan), options);
-    // The person has any time.
-    until += Date.now() - asked;
+    await bound.excluding(() => confirm(planText(plan), options));
     if (plan.inUse && !plan.replaceFirst) {
       const { managementCluster } = loadSettings(process.env, ['managementCluster']);
-      await requireSameManagementCluster(client, managementCluster, options);
-      await allow(plan, cluster, options);
+      await requireSameManagementCluster(client, managementCluster, options, bound);
+      await allow(plan, cluster, options, bound);
     }
     const { reason, replaceFirst, delayMs } = plan;
     const request = { bundleName, serialNumber, reason, replaceFirst, delayMs };
-    const deadline = Math.min(until, Date.now() + SIGNAL_TIMEOUT_MS);
-    await client.withDeadline(deadline, () => handle.signal(revocationRequested, request));
+    progress.request = 'sent';
+    await handle.signal(revocationRequested, request);
+    progress.request = 'accepted';
     if (!options.wait) return { ...of, outcome: 'requested', message: `To see what becomes of it: ${follow(plan)}` };
-    return { ...of, ...(await awaitRevocation(client, handle, plan, until)) };
+    return { ...of, ...(await awaitRevocation(client, handle, plan, bound.until)) };
+  };
+  return await withClusterWorkflow(cluster, options, work, bound);
+}
+
+/** What was waited for when the time was over. A failure that is no wait stays as it is. */
+function timeoutError(error: unknown, timeout: string, { namespace, name }: ClusterName, progress: Progress): unknown {
+  const isOfApiServer = error instanceof Error && error.name === 'TimeoutError';
+  if (progress.request === 'accepted' || !(isOfApiServer || isUnavailable(error))) return error;
+  const why = isOfApiServer ? 'The API server does not respond.' : unavailableMessage(error);
+  const isSent = progress.request === 'sent';
+  return new CertmanError({
+    code: isOfApiServer ? 'kubernetes/unreachable' : 'temporal/unreachable',
+    message: `${why} ${isSent ? 'The request was sent, and may still be carried out' : 'Nothing was requested'}: the time of --timeout (${timeout}) is over.`,
+    remedy: isSent
+      ? `See whether it is: ${commandLine(`explain ${namespace}/${name}`)}`
+      : `See what is wrong: ${commandLine('doctor')}`,
+    cause: error,
   });
 }
 
@@ -66,12 +102,14 @@ async function allow(
   { requestName, serialNumber }: RevocationPlan,
   { namespace }: ClusterName,
   connection: KubeConnection,
+  bound: TimeBound,
 ): Promise<void> {
   const { withKubernetes } = await import('../kubernetes-client.ts');
   const changed = await withKubernetes(
     (kubernetes) =>
       annotate(kubernetes, CERTIFICATE_REQUESTS, { namespace, name: requestName }, REVOKE_ANNOTATION, serialNumber),
     connection,
+    bound.signal(),
   );
   if (changed !== undefined) return;
   throw new CertmanError({
