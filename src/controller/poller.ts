@@ -46,7 +46,7 @@ export interface PollClient<Subject> {
   /** Pauses after failures, randomly reduced by up to half. */
   readonly failurePauseMs: { readonly first: number; readonly max: number };
   readonly outageMessages: { readonly failing: string; readonly recovered: string };
-  /** Keys of the subjects that began or ceased to be in use since the last call. */
+  /** Keys of the subjects that began to be in use since the last call; one that ceased to may be missing, and is polled no more. */
   changes(): Iterable<string>;
   /** @returns undefined when it is not in use any more. */
   find(key: string): Subject | undefined;

@@ -17,10 +17,10 @@ beforeEach(() => {
   view = clusterView();
 });
 
-function setRequest(certID: string, change: Readonly<Record<string, unknown>> = {}): void {
+function setRequest(certID: string, change: Readonly<Record<string, unknown>> = {}, name = 'c1-primary'): void {
   const { namespace } = view.identity;
   const status = { issued: true, certID, notAfter: '2026-12-01T00:00:00Z', ...change };
-  cache.requests.set(observeRequest({ metadata: { namespace, name: 'c1-primary', uid: 'u' }, spec: {}, status }));
+  cache.requests.set(observeRequest({ metadata: { namespace, name, uid: 'u' }, spec: {}, status }));
 }
 const setCluster = (change: Partial<ClusterView> = {}): void =>
   cache.setCluster(toCachedCluster(cache.getCluster(view.identity), { ...view, finalizer: true, ...change }));
@@ -49,7 +49,7 @@ describe('the index of the certificates in use', () => {
     setRequest('AQ.AQ');
     update();
     setRequest('AQ.Ag');
-    expect(update()).toEqual(['AQ.AQ', 'AQ.Ag']);
+    expect(update()).toEqual(['AQ.Ag']);
     expect(inUse('AQ.AQ')).toEqual([]);
     expect(inUse('AQ.Ag')).toEqual(['primary']);
   });
@@ -65,8 +65,40 @@ describe('the index of the certificates in use', () => {
     setRequest('AQ.AQ');
     update();
     change();
-    expect(update()).toEqual(['AQ.AQ']);
     expect(inUse('AQ.AQ')).toEqual([]);
+    expect(update()).toEqual([]);
+  });
+
+  it.each([
+    ['after it was read', true],
+    ['before it was read', false],
+  ])('has one that comes into use again %s', (_what, isRead) => {
+    setCluster();
+    setRequest('AQ.AQ');
+    update();
+    setCluster({ paused: true });
+    if (isRead) expect(inUse('AQ.AQ')).toEqual([]);
+    update();
+    setCluster();
+    expect(update()).toEqual(['AQ.AQ']);
+    expect(inUse('AQ.AQ')).toEqual(['primary']);
+  });
+
+  it('has each of several once, and the others when one goes out of use', () => {
+    const names = ['c1', 'c2', 'c3'];
+    const identityOf = (name: string) => ({ ...view.identity, name, uid: name });
+    const setOne = (name: string): void => {
+      view = { ...view, identity: identityOf(name) };
+      setCluster();
+      setRequest('AQ.AQ', {}, `${name}-primary`);
+    };
+    for (const name of [...names, ...names]) setOne(name);
+    update();
+    const found = () => index.get('AQ.AQ', NOW).map(({ cluster }) => cluster.name);
+    expect(found()).toEqual(names);
+    cache.deleteCluster(identityOf('c2'));
+    expect(found()).toEqual(['c1', 'c3']);
+    expect(found()).toEqual(['c1', 'c3']);
   });
 
   it('lacks it once it has expired', () => {
