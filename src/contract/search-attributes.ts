@@ -21,10 +21,13 @@ export const CertRenewAt = defineSearchAttributeKey('CertRenewAt', SearchAttribu
 /** What needs attention or was requested beside that (`Also`), as `<bundle>: <reason>`; absent: nothing. */
 export const CertAlso = defineSearchAttributeKey('CertAlso', SearchAttributeType.KEYWORD_LIST);
 
-/** Of every namespace: the patches of a run. sdk-core replaces it by those of the run's markers where there are any. */
-const ChangeVersion = defineSearchAttributeKey('TemporalChangeVersion', SearchAttributeType.KEYWORD_LIST);
+/** Of every namespace: the patches of a run. */
+export const CHANGE_VERSION = 'TemporalChangeVersion';
 
-/** What a run is started with, so that it is found by the patches of its input. */
+/** sdk-core replaces it by those of the run's markers where there are any. */
+const ChangeVersion = defineSearchAttributeKey(CHANGE_VERSION, SearchAttributeType.KEYWORD_LIST);
+
+/** What the run of a cluster is started with, so that it is found by the patches of its input. */
 export function patchAttribute(patches: readonly string[] = []): SearchAttributePair[] {
   return patches.length === 0 ? [] : [{ key: ChangeVersion, value: [...patches] }];
 }

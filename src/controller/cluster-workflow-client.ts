@@ -20,13 +20,14 @@ import { clusterMemo, VIEW_DIGEST, viewDigestIn } from '../contract/cluster-memo
 import { certClusterOf, clusterWorkflowId } from '../contract/ids.ts';
 import { givenPatches } from '../contract/patches.ts';
 import { fairnessOf } from '../contract/priorities.ts';
-import { CertCluster, CertReason, CertState, patchAttribute } from '../contract/search-attributes.ts';
+import { CertCluster, CertReason, CertState, CHANGE_VERSION, patchAttribute } from '../contract/search-attributes.ts';
 import { CertmanError, isFailure } from '../failures/failure.ts';
 import { backoffDelay, pause } from '../kubernetes/api/backoff.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import { withTolerantMemos } from '../payloads/data-converter.ts';
 import { GRPC_STATUS } from '../temporal/grpc-status.ts';
 import { keyOf } from './namespaced-name.ts';
+import type { ControllerLogger } from './outage-log.ts';
 import { ListedMemos, runningWorkflowPages } from './workflow-pages.ts';
 
 const MAX_ATTEMPTS = 6;
@@ -76,6 +77,7 @@ export interface ClusterWorkflowClientOptions {
   readonly taskQueue: string;
   readonly signal: AbortSignal;
   readonly metrics: Pick<Metrics, 'workflowListFailures'>;
+  readonly logger: Pick<ControllerLogger, 'warn'>;
   /** Patches that new workflows start without. */
   readonly heldBackPatches?: readonly string[] | undefined;
 }
@@ -86,6 +88,8 @@ export class ClusterWorkflowClient {
   /** {@link startOrSignalObserved} signals as many clusters before it tries a start again. */
   #startsToSkip = 0;
   #skipNext = 1;
+  /** Whether Temporal refuses starts with the attribute of their patches (docs/decisions/upgrades.md). */
+  #isChangeVersionRefused = false;
 
   constructor(options: ClusterWorkflowClientOptions) {
     this.#options = options;
@@ -231,7 +235,7 @@ export class ClusterWorkflowClient {
       typedSearchAttributes: [
         { key: CertCluster, value: certClusterOf(identity) },
         { key: CertState, value: gateOf(view).kind === 'decommission' ? 'Decommissioning' : 'Pending' },
-        ...patchAttribute(patches),
+        ...(this.#isChangeVersionRefused ? [] : patchAttribute(patches)),
       ],
       memo: { ...clusterMemo(view) },
       priority: fairnessOf(identity),
@@ -239,9 +243,20 @@ export class ClusterWorkflowClient {
     } satisfies Omit<WorkflowOptions, 'args'> & { readonly args: [ClusterCertificatesInput] };
   }
 
+  /** Starts that were sent at the same time are refused too: the log has the first. */
+  #changeVersionRefused(details: string): void {
+    if (!this.#isChangeVersionRefused)
+      this.#options.logger.warn(
+        { details },
+        `Temporal refuses starts with the search attribute ${CHANGE_VERSION}: workflows start without it, and are not counted by it until a marker follows`,
+      );
+    this.#isChangeVersionRefused = true;
+  }
+
   /** @returns undefined when no such workflow runs, or the one to be started has completed. */
   async #retry<Result>(what: string, call: () => Promise<Result>): Promise<Result | undefined> {
     const { signal } = this.#options;
+    let isWithoutChangeVersion = false;
     for (let attempt = 1; ; attempt += 1) {
       signal.throwIfAborted();
       try {
@@ -255,6 +270,11 @@ export class ClusterWorkflowClient {
         const refusal = refusalOf(error);
         if (refusal === undefined) throw error;
         const details = refusal.details.slice(0, 500);
+        if (!isWithoutChangeVersion && refusesChangeVersion(refusal)) {
+          this.#changeVersionRefused(details);
+          isWithoutChangeVersion = true;
+          continue;
+        }
         if (NON_RETRYABLE_CODES.has(refusal.code) || (attempt >= MAX_ATTEMPTS && REFUSAL_CODES.has(refusal.code))) {
           throw new SignalRejected(`Temporal refused to ${what}: ${details}`, { cause: error });
         }
@@ -272,13 +292,23 @@ export class ClusterWorkflowClient {
   }
 }
 
+interface Refusal {
+  readonly code: number;
+  readonly details: string;
+}
+
 /**
  * What Temporal answered. A namespace that is not found counts as NOT_FOUND: the worker has served it, and a server says so
  * for some seconds after it could not read the namespace from its store. @returns undefined of any other error.
  */
-function refusalOf(error: unknown): { readonly code: number; readonly details: string } | undefined {
+function refusalOf(error: unknown): Refusal | undefined {
   if (error instanceof NamespaceNotFoundError) return { code: GRPC_STATUS.NOT_FOUND, details: error.message };
   return [error, error instanceof Error && error.cause].find((one) => isGrpcServiceError(one));
+}
+
+/** A server may do so one day: it is an attribute of its own (`predefinedWhiteList` of temporal common/searchattribute). */
+function refusesChangeVersion({ code, details }: Refusal): boolean {
+  return code === GRPC_STATUS.INVALID_ARGUMENT && details.includes(CHANGE_VERSION);
 }
 
 /** Only the connection of a worker does. */

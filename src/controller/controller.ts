@@ -79,6 +79,7 @@ export async function runController(
     taskQueue,
     signal,
     metrics,
+    logger: dependencies.logger,
     heldBackPatches,
   });
   const kubernetes = dependencies.kubernetes.withSignal(signal);

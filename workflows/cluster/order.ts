@@ -17,13 +17,7 @@ import { certClusterOf, issuanceWorkflowId } from '../../src/contract/ids.ts';
 import { issuedEvent, issuedFacts } from '../../src/contract/issued.ts';
 import { patchesOfOrders } from '../../src/contract/patches.ts';
 import { PRIORITIES } from '../../src/contract/priorities.ts';
-import {
-  CertCluster,
-  CertNameSet,
-  CertNames,
-  CertReason,
-  patchAttribute,
-} from '../../src/contract/search-attributes.ts';
+import { CertCluster, CertNameSet, CertNames, CertReason } from '../../src/contract/search-attributes.ts';
 import { type FailureInfo, failureInfo, isTurn } from '../../src/failures/failure.ts';
 import { type ExactSet, lastLifetimeMs, orderAllowedAt, recordIssuance } from '../../src/rate-limit/exact-set-limit.ts';
 import { certificateIssuance } from '../certificate-issuance.ts';
@@ -69,7 +63,6 @@ export async function orderCertificate(
           { key: CertNames, value: dnsNames.slice(0, 10) },
           { key: CertNameSet, value: nameSetDigest(dnsNames) },
           { key: CertReason, value: cause.reason },
-          ...patchAttribute(input.patches),
         ],
         // If an operator terminates the cluster's workflow, the order still withdraws its TXT records.
         parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,

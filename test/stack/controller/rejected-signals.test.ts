@@ -46,6 +46,7 @@ test('a lookup that Temporal rejects is logged, and the resync continues with th
     taskQueue: `watch-${managementCluster}`,
     signal,
     metrics: createMetrics(new Registry()),
+    logger,
   });
   const queue = new KeyedWorkQueue(1, 10);
   const resync = new WorkflowResync({

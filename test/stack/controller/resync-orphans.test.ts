@@ -50,6 +50,7 @@ test('requests that were deleted since they were listed start no decommission; t
     taskQueue: 'without-worker',
     signal: new AbortController().signal,
     metrics: { workflowListFailures: { inc: () => undefined } },
+    logger: { warn: () => undefined },
   });
   const inOrder = async (_: unknown, send: () => Promise<void>): Promise<boolean> => {
     await send();

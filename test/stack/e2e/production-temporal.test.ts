@@ -93,6 +93,7 @@ test('the controller finds the clusters that wait', async () => {
     taskQueue: taskQueueOf('hive'),
     signal: new AbortController().signal,
     metrics: { workflowListFailures: { inc: () => undefined } } as never,
+    logger: { warn: () => undefined },
   });
   const waiting = [{ namespace: unfinished.namespace, name: unfinished.name }];
   await expect.poll(() => workflows.listWaitingOrFailing()).toMatchObject(waiting);

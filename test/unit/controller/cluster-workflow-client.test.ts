@@ -74,14 +74,15 @@ test('a list of several pages has a workflow that continues as new meanwhile, on
     taskQueue: 'certman/hive',
     signal: new AbortController().signal,
     metrics: { workflowListFailures: { inc: () => undefined } as never },
+    logger: { warn: () => undefined },
   });
   const running = await workflows.listRunning();
   expect(Array.from(running.values(), ({ name }) => name).sort()).toEqual(['lost', 'newest', 'oldest', 'twice']);
   expect(queries[1]).toBe(`${queries[0]} AND StartTime >= '2026-11-30T23:59:50.000Z'`);
 });
 
-function grpcError(code: number): Error {
-  return Object.assign(new Error('refused'), { code, details: 'no', metadata: {} });
+function grpcError(code: number, details = 'no'): Error {
+  return Object.assign(new Error('refused'), { code, details, metadata: {} });
 }
 
 /** A client whose server answers this many calls with an error, by default every one. */
@@ -103,6 +104,7 @@ function refusingClient(refusal: Error, refusals = Number.POSITIVE_INFINITY) {
     taskQueue: 'certman/hive',
     signal: new AbortController().signal,
     metrics: { workflowListFailures: { inc: () => undefined } as never },
+    logger: { warn: () => undefined },
   });
   return { workflows, calls: () => calls };
 }
@@ -137,7 +139,13 @@ test('a namespace that Temporal does not find for a moment ends nothing; for lon
 });
 
 /** A client whose server has these workflows. @param connection default: one that no worker shares. */
-function clientOf(running: ReadonlySet<string>, connection: object = {}, heldBackPatches?: readonly string[]) {
+function clientOf(
+  running: ReadonlySet<string>,
+  connection: object = {},
+  heldBackPatches?: readonly string[],
+  logger = { warn: (): void => undefined },
+) {
+  let refusalOf: (started: WorkflowOptions) => Error | false = () => false;
   const options: WorkflowOptions[] = [];
   const eager: boolean[] = [];
   const starts: string[] = [];
@@ -155,6 +163,8 @@ function clientOf(running: ReadonlySet<string>, connection: object = {}, heldBac
         fairnessKeys.add(priority?.fairnessKey);
         starts.push(workflowId);
         eager.push(requestEagerStart === true);
+        const refusal = refusalOf(started);
+        if (refusal !== false) return Promise.reject(refusal);
         return running.has(workflowId)
           ? Promise.reject(new WorkflowExecutionAlreadyStartedError('it runs', workflowId, type))
           : Promise.resolve();
@@ -164,7 +174,8 @@ function clientOf(running: ReadonlySet<string>, connection: object = {}, heldBac
         options.push(started);
         fairnessKeys.add(priority?.fairnessKey);
         signals.push(workflowId);
-        return Promise.resolve();
+        const refusal = refusalOf(started);
+        return refusal === false ? Promise.resolve() : Promise.reject(refusal);
       },
     },
   } as unknown as Client;
@@ -174,9 +185,11 @@ function clientOf(running: ReadonlySet<string>, connection: object = {}, heldBac
     taskQueue: 'certman/hive',
     signal: new AbortController().signal,
     metrics: { workflowListFailures: { inc: () => undefined } as never },
+    logger,
     heldBackPatches,
   });
-  return { options, workflows, starts, signals, eager, fairnessKeys };
+  const refuse = (about: typeof refusalOf): void => void (refusalOf = about);
+  return { options, workflows, starts, signals, eager, fairnessKeys, refuse };
 }
 
 function fleetOf(count: number): readonly ClusterView[] {
@@ -263,3 +276,29 @@ test.each([
     ]);
   },
 );
+
+test('where Temporal refuses starts with the attribute of their patches, clusters start without it, and the log has it once', async () => {
+  const warn = vi.fn();
+  const { workflows, options, refuse } = clientOf(new Set(), {}, [], { warn });
+  refuse((started) => patchesOf(started)[1] !== undefined && CHANGE_VERSION_REFUSED);
+  const fleet = fleetOf(6);
+  // As many as are started at once.
+  await Promise.all(fleet.slice(0, 4).map((view) => workflows.startOrSignalObserved(view)));
+  await workflows.startOrSignalObserved(fleet[4] as ClusterView);
+  await workflows.signalObserved(fleet[5] as ClusterView);
+  const [refused, accepted] = [options.slice(0, 4), options.slice(4)];
+  expect(refused.map((started) => patchesOf(started)[1])).toEqual(Array(4).fill(givenPatches()));
+  expect(accepted.map(patchesOf)).toEqual(accepted.map(() => [givenPatches(), undefined]));
+  expect(accepted).toHaveLength(6);
+  expect(warn).toHaveBeenCalledOnce();
+});
+
+test('a start that is refused without that attribute too fails for its cluster', async () => {
+  const { workflows, options, refuse } = clientOf(new Set());
+  refuse(() => CHANGE_VERSION_REFUSED);
+  const [view] = fleetOf(1);
+  await expect(workflows.signalObserved(view as ClusterView)).rejects.toMatchObject({ name: 'SignalRejected' });
+  expect(options).toHaveLength(2);
+});
+
+const CHANGE_VERSION_REFUSED = grpcError(3, "TemporalChangeVersion attribute can't be set in SearchAttributes");
