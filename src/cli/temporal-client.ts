@@ -14,7 +14,7 @@ import { GRPC_STATUS } from '../temporal/grpc-status.ts';
 import { isOfClosedConnection } from '../temporal/retry-until-closed.ts';
 import { commandLine } from './program-name.ts';
 import { withSlowNote } from './slow-note.ts';
-import { COMMAND_LIMITS, connectToTemporal } from './temporal-connection.ts';
+import { COMMAND_LIMITS, connectToTemporal, NotConnectedError } from './temporal-connection.ts';
 import type { TimeBound } from './time-bound.ts';
 
 /** A client, and the connection that it closes. */
@@ -56,15 +56,22 @@ export async function openTemporal(maxConnectMs = COMMAND_LIMITS.connectMs, boun
     const client = new Client({ connection, namespace, dataConverter, identity: callerIdentity() });
     return { client, connection };
   } catch (cause) {
+    const why = cause instanceof NotConnectedError ? cause.why : undefined;
     throw new CertmanError({
       code: 'temporal/unreachable',
-      message: `Temporal at ${connectionOptions.address} does not respond.`,
-      remedy:
-        'Check that it is running and that TEMPORAL_ADDRESS is right. In a cluster: kubectl port-forward service/temporal-frontend 7233.',
+      message: `Temporal at ${connectionOptions.address} does not respond${why === undefined ? '' : `: ${why}`}.`,
+      remedy: why !== undefined && OF_TLS.test(why) ? TLS_REMEDY : REMEDY,
       cause,
     });
   }
 }
+
+const REMEDY =
+  'Check that it is running and that TEMPORAL_ADDRESS is right. In a cluster: kubectl port-forward service/temporal-frontend 7233.';
+/** In the words of OpenSSL and Node.js. */
+const OF_TLS = /certificate|altnames|alert|wrong version number|tls|ssl/i;
+const TLS_REMEDY =
+  'Check TEMPORAL_ADDRESS, TEMPORAL_TLS, TEMPORAL_TLS_SERVER_CA_CERT_PATH, TEMPORAL_TLS_SERVER_NAME, and the client certificate (TEMPORAL_TLS_CLIENT_CERT_PATH), as the workers have them.';
 
 /** `<user>@<host>`: `certman history` shows it as who asked for a renewal or a revocation. */
 function callerIdentity(): string {

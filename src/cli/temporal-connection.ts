@@ -1,5 +1,6 @@
 /** The connection of a command to Temporal, which waits longer for a server that is slow than for one that is not there. */
 import { Connection, type ConnectionOptions } from '@temporalio/client';
+import { oneLine } from '../failures/printable.ts';
 import { type Interceptor, retryUntilClosed } from '../temporal/retry-until-closed.ts';
 import type { TimeBound } from './time-bound.ts';
 
@@ -17,6 +18,10 @@ export interface ConnectionLimits {
 
 /** Of a command. */
 export const COMMAND_LIMITS: ConnectionLimits = { refusedMs: 3_000, connectMs: 20_000, requestMs: 60_000 };
+
+const MAX_REASON_LENGTH = 300;
+const WHY_WITHIN_MS = 500;
+const GET_SYSTEM_INFO = '/temporal.api.workflowservice.v1.WorkflowService/GetSystemInfo';
 
 /** https://grpc.github.io/grpc/node/grpc.html#.connectivityState */
 const TRANSIENT_FAILURE = 3;
@@ -37,13 +42,36 @@ class CommandConnection extends Connection {
         return await super.untilReady(Math.min(deadline, Date.now() + this.refusedMs));
       } catch (error) {
         const isRefused = Number(this.client.getChannel().getConnectivityState(false)) === TRANSIENT_FAILURE;
-        if (isRefused || Date.now() >= deadline) throw error;
+        if (isRefused || Date.now() >= deadline) throw new NotConnectedError(await this.#whyNotConnected(), error);
       }
     }
   }
+
+  /** A request on a channel whose last attempt has failed fails at once, and says why; without interceptors, it is not repeated. */
+  #whyNotConnected(): Promise<string | undefined> {
+    const { promise, resolve } = Promise.withResolvers<string | undefined>();
+    const deadline = Date.now() + WHY_WITHIN_MS;
+    const asItIs = (message: Buffer): Buffer => message;
+    this.client.makeUnaryRequest(GET_SYSTEM_INFO, asItIs, asItIs, Buffer.alloc(0), { deadline }, (failure) =>
+      resolve(failure === null ? undefined : reasonIn(failure.details)),
+    );
+    return promise;
+  }
 }
 
-/** @throws Error when there is no connection in time. */
+/** There was no connection in time. */
+export class NotConnectedError extends Error {
+  override readonly name = 'NotConnectedError';
+  /** Why the last attempt failed, where the other side, or this one, has said so. */
+  readonly why: string | undefined;
+
+  constructor(why: string | undefined, cause: unknown) {
+    super('There is no connection to Temporal', { cause });
+    this.why = why;
+  }
+}
+
+/** @throws NotConnectedError; what GetSystemInfo fails with. */
 export async function connectToTemporal(options: ConnectionOptions, limits = COMMAND_LIMITS): Promise<Connection> {
   // What the next interceptor returns is the call, whose type in grpc-js is that of its interface.
   const withDeadline: Interceptor = (call, next) => {
@@ -65,4 +93,13 @@ export async function connectToTemporal(options: ConnectionOptions, limits = COM
     await connection.close();
     throw error;
   }
+}
+
+/** Source: grpc-js load-balancer-pick-first.ts, resolver-dns.ts. Of OpenSSL, its reason is enough. */
+function reasonIn(details: string): string | undefined {
+  if (details.startsWith('Name resolution failed')) return oneLine(details, MAX_REASON_LENGTH);
+  const [, last = ''] = /Last error: (?:Error(?: \[\w+\])?: )?(.*?)\.?\s*Resolution note/s.exec(details) ?? [];
+  const [, reason = last] = /SSL routines:[^:]*:([^:]+)/.exec(last) ?? [];
+  // Of a connection that the other side has closed, grpc-js says the instant alone.
+  return reason === '' || reason.startsWith('Failed to connect') ? undefined : oneLine(reason, MAX_REASON_LENGTH);
 }

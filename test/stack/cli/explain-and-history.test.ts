@@ -229,7 +229,7 @@ test('without Temporal, the resources explain; a history fails with the setting 
   const away = { TEMPORAL_ADDRESS: `127.0.0.1:${await freePort()}` };
   const at = [cluster.name, '-n', cluster.namespace];
   const { output } = await expectExit(certman(['explain', ...at], away));
-  expect(output).toMatch(/Temporal at 127\.0\.0\.1:\d+ does not respond\. This is what the resources say/);
+  expect(output).toMatch(/Temporal at 127\.0\.0\.1:\d+ does not respond: .+\. This is what the resources say/);
   expect(output).toMatch(/primary: Ready\n +where +The certificate in Secret/);
   const history = await expectExit(certman(['history', ...at], away), 1);
   expect(history.output).toContain('TEMPORAL_ADDRESS');

@@ -39,7 +39,7 @@ test.each([
   await expect(revokeOne(cluster, OPTIONS)).rejects.toMatchObject({
     code: 'temporal/unreachable',
     message: expect.stringMatching(
-      /^Temporal( at 127\.0\.0\.1:\d+)? does not respond\. Nothing was requested: the time of --timeout \(1s\) is over\.$/,
+      /^Temporal( at 127\.0\.0\.1:\d+)? does not respond(: connect ECONNREFUSED [\d.:]+)?\. Nothing was requested: the time of --timeout \(1s\) is over\.$/,
     ),
     info: { remedy: expect.stringContaining('doctor') },
   });
