@@ -31,12 +31,12 @@ test('an order alone is looked up at once, and those that come meanwhile share t
   const same = sets.find('set-0', 2_000, SIGNAL);
   requests[0]?.resolve();
   expect(await first).toMatchObject([{ cluster: 'alone' }]);
-  await vi.advanceTimersByTimeAsync(499);
+  await vi.advanceTimersByTimeAsync(999);
   expect(requests).toHaveLength(1);
   await vi.advanceTimersByTimeAsync(1);
   expect(requests[1]).toMatchObject({ nameSets: setNames(100), since: 901 });
   requests[1]?.resolve();
-  await vi.advanceTimersByTimeAsync(500);
+  await vi.advanceTimersByTimeAsync(1_000);
   requests[2]?.resolve();
   const found = await Promise.all([...others, same]);
   expect(found.map(([issuance]) => issuance?.cluster)).toEqual([...setNames(150), 'set-0']);
@@ -48,7 +48,7 @@ test('a failure is that of its request only', async () => {
   const [first, second] = [sets.find('first', 0, SIGNAL), sets.find('second', 0, SIGNAL)];
   requests[0]?.reject(new Error('no visibility'));
   await expect(first).rejects.toThrow('no visibility');
-  await vi.advanceTimersByTimeAsync(500);
+  await vi.advanceTimersByTimeAsync(1_000);
   requests[1]?.resolve();
   expect(await second).toMatchObject([{ cluster: 'second' }]);
 });
@@ -62,6 +62,6 @@ test('an order that is given up waits no longer, and is not looked up', async ()
   await expect(second).rejects.toThrow('given up');
   requests[0]?.resolve();
   await first;
-  await vi.advanceTimersByTimeAsync(1_000);
+  await vi.advanceTimersByTimeAsync(2_000);
   expect(requests).toHaveLength(1);
 });
