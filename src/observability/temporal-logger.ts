@@ -1,5 +1,5 @@
 import type { LogLevel, LogMetadata } from '@temporalio/common';
-import { DefaultLogger } from '@temporalio/worker';
+import { DefaultLogger, type Logger as SdkLogger } from '@temporalio/worker';
 import type { Logger } from './logging.ts';
 
 const FIELD_NAMES: Readonly<Record<string, string>> = {
@@ -35,6 +35,17 @@ export function createTemporalLogger(logger: Logger): DefaultLogger {
     }
     if (logger.isLevelEnabled(method)) logger[method](recordOf(meta), message);
   });
+}
+
+/**
+ * Makes the SDK's collector of logs drop the levels that `logger` does not write. It otherwise keeps each message for 100 ms,
+ * to put it in order with those of the native core, before {@link createTemporalLogger} sees its level: the trace of an
+ * activation has the whole of it.
+ */
+export function dropUnwrittenLevels(collector: SdkLogger, logger: Logger): void {
+  for (const level of ['trace', 'debug', 'info', 'warn'] as const) {
+    if (!logger.isLevelEnabled(level)) collector[level] = () => undefined;
+  }
 }
 
 /** The least severe level of the SDK that the logger writes. */

@@ -3,13 +3,13 @@ import type { Configuration } from '../configuration/load-configuration.ts';
 import { formatHostAndPort } from '../dns/host-and-port.ts';
 import { CertmanError } from '../failures/failure.ts';
 import type { Logger } from '../observability/logging.ts';
-import { createTemporalLogger } from '../observability/temporal-logger.ts';
+import { createTemporalLogger, dropUnwrittenLevels } from '../observability/temporal-logger.ts';
 
 /** Once per process, before the first connection. @throws CertmanError `configuration/invalid`: bad metrics address. */
 export function installRuntime({ sdkMetricsAddress, logLevel }: Configuration, logger: Logger): void {
   const bindAddress = sdkMetricsAddress === 'off' ? undefined : formatHostAndPort(sdkMetricsAddress);
   try {
-    Runtime.install({
+    const runtime = Runtime.install({
       logger: createTemporalLogger(logger),
       // `certman worker` handles signals itself.
       shutdownSignals: [],
@@ -21,6 +21,7 @@ export function installRuntime({ sdkMetricsAddress, logLevel }: Configuration, l
         metrics: bindAddress === undefined ? undefined : { prometheus: { bindAddress, useSecondsForDurations: true } },
       },
     });
+    dropUnwrittenLevels(runtime.logger, logger);
   } catch (cause) {
     if (bindAddress === undefined) throw cause;
     throw new CertmanError({

@@ -1,6 +1,6 @@
 import { UnexpectedError } from '@temporalio/worker';
 import type { Workflow, WorkflowCreateOptions, WorkflowCreator } from '@temporalio/worker/lib/workflow/interface.js';
-import type { WorkflowInfo } from '@temporalio/workflow';
+import type { SinkCall, WorkflowInfo } from '@temporalio/workflow';
 import { LRUCache } from 'lru-cache';
 import { maxEntries } from '../cache/max-entries.ts';
 
@@ -136,14 +136,24 @@ class WatchedThread {
   async createWorkflow(options: WorkflowCreateOptions): Promise<Workflow> {
     const { info } = options;
     const workflow = await this.#request(info, () => this.#thread.creator.createWorkflow(options));
+    const requestSinkCalls = (): Promise<SinkCall[]> =>
+      this.#request(info, () => workflow.getAndResetSinkCalls()).catch((error: unknown) => {
+        if (!this.#isLost) throw error;
+        return [];
+      });
+    let sinkCalls: Promise<SinkCall[]> | undefined;
     return {
-      activate: (activation) => this.#request(info, () => workflow.activate(activation)),
-      // The SDK asks for them also after an activation that has failed.
-      getAndResetSinkCalls: async () =>
-        await this.#request(info, () => workflow.getAndResetSinkCalls()).catch((error: unknown) => {
-          if (!this.#isLost) throw error;
-          return [];
-        }),
+      activate: (activation) => {
+        const completion = this.#request(info, () => workflow.activate(activation));
+        sinkCalls = requestSinkCalls();
+        sinkCalls.catch(() => undefined);
+        return completion;
+      },
+      getAndResetSinkCalls: async () => {
+        const requested = sinkCalls ?? requestSinkCalls();
+        sinkCalls = undefined;
+        return await requested;
+      },
       dispose: () => this.#request(info, () => workflow.dispose()).catch(() => undefined),
     };
   }

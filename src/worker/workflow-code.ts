@@ -34,7 +34,7 @@ export function bundlerOptions(
     workflowsPath,
     // The SDK accepts no code without a source map. Stack traces of a replay need its positions, not its sources.
     webpackConfigHook: (config) => bindIntrinsics(keepSyntax({ ...config, devtool: 'inline-nosources-source-map' })),
-    preloadModules: [pathOf('./disable-stack-traces.ts'), workflowsPath],
+    preloadModules: [pathOf('./disable-stack-traces.ts'), pathOf('./drop-debug-logs.ts'), workflowsPath],
     failureConverterPath: pathOf('../../workflows/failure-converter.ts'),
   };
 }

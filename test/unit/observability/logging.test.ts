@@ -1,6 +1,7 @@
+import { DefaultLogger } from '@temporalio/worker';
 import { describe, expect, it } from 'vitest';
 import { createLogger } from '../../../src/observability/logging.ts';
-import { createTemporalLogger, subjectOf } from '../../../src/observability/temporal-logger.ts';
+import { createTemporalLogger, dropUnwrittenLevels, subjectOf } from '../../../src/observability/temporal-logger.ts';
 
 function capture(format: 'json' | 'text' = 'json') {
   const lines: string[] = [];
@@ -57,6 +58,16 @@ describe('an outage of Temporal', () => {
     for (let retry = 0; retry < 50; retry += 1)
       temporal.warn(`gRPC call poll_activity_task_queue retried ${retry} times`);
     expect(lines.length).toBe(1);
+  });
+});
+
+describe("the SDK's collector of logs", () => {
+  it('keeps the levels that are written, and nothing of the others', () => {
+    const kept: string[] = [];
+    const collector = new DefaultLogger('TRACE', ({ message }) => kept.push(message));
+    dropUnwrittenLevels(collector, capture().logger);
+    for (const level of ['trace', 'debug', 'info', 'warn', 'error'] as const) collector[level](level);
+    expect(kept).toEqual(['info', 'warn', 'error']);
   });
 });
 

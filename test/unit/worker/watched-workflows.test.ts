@@ -1,5 +1,5 @@
 import { UnexpectedError } from '@temporalio/worker';
-import type { WorkflowCreateOptions, WorkflowCreator } from '@temporalio/worker/lib/workflow/interface.js';
+import type { Workflow, WorkflowCreateOptions, WorkflowCreator } from '@temporalio/worker/lib/workflow/interface.js';
 import { expect, test, vi } from 'vitest';
 import { WatchedWorkflowCreator, type WorkflowThreads } from '../../../src/worker/watched-workflows.ts';
 
@@ -47,6 +47,29 @@ test('a thread that is stuck at the end of the worker is ended, and no other one
   });
   await workflows.destroy();
   expect(started).toBe(1);
+});
+
+test('what an activation has for sinks is asked for behind it, and once', async () => {
+  const asked: string[] = [];
+  const activation = Promise.withResolvers<object>();
+  const workflow = {
+    activate: () => {
+      asked.push('activate');
+      return activation.promise;
+    },
+    getAndResetSinkCalls: async () => [{ fnName: `call ${asked.push('sink calls')}` }],
+    dispose: async () => undefined,
+  } as unknown as Workflow;
+  const creator: WorkflowCreator = { createWorkflow: async () => workflow, destroy: async () => undefined };
+  const workflows = await watched({ startUnlimited: async () => ({ ...stuckThread(), creator }) });
+  const created = await workflows.createWorkflow(runOf('1'));
+  const completion = created.activate({} as never);
+  expect(asked).toEqual(['activate', 'sink calls']);
+  activation.resolve({});
+  await completion;
+  expect(await created.getAndResetSinkCalls()).toEqual([{ fnName: 'call 2' }]);
+  expect(await created.getAndResetSinkCalls()).toEqual([{ fnName: 'call 3' }]);
+  await workflows.destroy();
 });
 
 test('the thread ends with the last worker that shares it, and is not shared after that', async () => {
