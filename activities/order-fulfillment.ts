@@ -151,17 +151,17 @@ async function reportIssued(
   const { cancellationSignal, log } = Context.current();
   const { isRenewal, ...terms } = reportTerms;
   const { seal: _seal, replaced: _replaced, suggestedWindow, ...facts } = certificate;
-  const report = issuedReport({
-    bundleName,
-    secretName,
-    observation: { ...terms, request },
-    outcome: { certificate: facts, caHost, installedAt, suggestedWindow, failover },
-    isRenewal,
-    workflowId: clusterWorkflowId(cluster),
-    now: Date.now(),
-  });
   const limit = new TimeLimit(STATUS_TIMEOUT_MS, cancellationSignal);
   try {
+    const report = issuedReport({
+      bundleName,
+      secretName,
+      observation: { ...terms, request },
+      outcome: { certificate: facts, caHost, installedAt, suggestedWindow, failover },
+      isRenewal,
+      workflowId: clusterWorkflowId(cluster),
+      now: Date.now(),
+    });
     await statuses.report({ cluster, report }, limit.signal);
     return true;
   } catch (error) {

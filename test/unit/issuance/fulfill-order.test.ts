@@ -187,6 +187,14 @@ describe('a status that cannot be written with the certificate', () => {
     expect(result?.reported).toBeUndefined();
   });
 
+  test('because a fact of it is not as expected is left to the workflow too', async () => {
+    steps.install.mockResolvedValue({ ...ISSUED_CERTIFICATE, seal: 'seal', notAfter: 'at no instant' });
+    const { result } = await attempted();
+    expect(result).toMatchObject({ installed: { serialNumber: '1' } });
+    expect(result?.reported).toBeUndefined();
+    expect(report).not.toHaveBeenCalled();
+  });
+
   test('is not tried where the workflow has to write it', async () => {
     const { reportTerms: _none, ...input } = INPUT;
     expect((await attempted({}, input)).result?.reported).toBeUndefined();
