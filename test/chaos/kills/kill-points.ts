@@ -38,9 +38,10 @@ const ISSUANCE_REQUESTS: readonly RequestKind[] = [
   'activityDone',
 ];
 
-const FIRST_ISSUANCE_REQUESTS: readonly RequestKind[] = ['signalCluster', 'holdCluster'];
+const FIRST_ISSUANCE_REQUESTS: readonly RequestKind[] = ['startCluster', 'holdCluster'];
 
 const DECOMMISSION_REQUESTS: readonly RequestKind[] = [
+  'signalCluster',
   'revoke',
   'deleteSecret',
   'deleteRequest',
