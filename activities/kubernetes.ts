@@ -25,7 +25,7 @@ import { FirstTasks } from './first-tasks.ts';
 import { StatusReporter } from './status-reporter.ts';
 import { wrapActivity } from './wrap-activity.ts';
 
-const DEFAULT_WORKFLOW_TASK_SLOTS = 20;
+const DEFAULT_WORKFLOW_TASK_SLOTS = 60;
 
 /** What the activities on the management cluster's API server need. */
 export interface KubernetesActivityDeps {

@@ -317,17 +317,17 @@ const WORKER = {
     example: '50',
     meaning: 'Activities that one worker runs concurrently.',
   }),
-  maxConcurrentWorkflowTasks: withDefault('CERTMAN_MAX_CONCURRENT_WORKFLOW_TASKS', wholeNumber(2, 1_000), '20', {
-    example: '40',
+  maxConcurrentWorkflowTasks: withDefault('CERTMAN_MAX_CONCURRENT_WORKFLOW_TASKS', wholeNumber(2, 1_000), '60', {
+    example: '20',
     meaning:
-      'Workflow tasks that one worker has at a time. It runs one after the other, and Temporal repeats one that it has for 10 seconds.',
+      'Workflow tasks that one worker has at a time, its polls for them included. It runs one after the other, and Temporal repeats one that it has for 10 seconds: fewer, where a worker has a small part of a core.',
   }),
   maxCachedWorkflows: optional('CERTMAN_MAX_CACHED_WORKFLOWS', wholeNumber(0, 100_000), {
     whenUnset: "as many as fit into a sixteenth of the container's memory limit, 100 to 500; without a limit 500",
     example: '2000',
     meaning: 'Workflows that one worker keeps in memory, some 0.25 MB each; sleeping workflows need not be cached.',
   }),
-  maxPollers: withDefault('CERTMAN_MAX_POLLERS', wholeNumber(2, 100), '10', {
+  maxPollers: withDefault('CERTMAN_MAX_POLLERS', wholeNumber(2, 100), '20', {
     example: '5',
     meaning: 'Concurrent polls of the task queue, of each kind: workflow tasks and activities.',
   }),
