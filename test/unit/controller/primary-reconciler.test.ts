@@ -42,7 +42,17 @@ function start(running: ReadonlyMap<string, string> = new Map(), listFailure?: C
   } as unknown as ControllerContext;
   const observedBefore = new ObservedBefore(context);
   const reconciler = new PrimaryReconciler(context, observedBefore);
-  return { gone, signalled, watched, delays, cache, queue: context.queue, observedBefore, reconciler, missingFinalizers };
+  return {
+    gone,
+    signalled,
+    watched,
+    delays,
+    cache,
+    queue: context.queue,
+    observedBefore,
+    reconciler,
+    missingFinalizers,
+  };
 }
 
 const view = (uid: string): ClusterView => {
