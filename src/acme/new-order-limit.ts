@@ -31,7 +31,7 @@ interface Refusal {
 
 /**
  * When orders of one account may be placed, after the CA refused one by the limit of the account: each waiting order is
- * told a turn of its own, as far apart as the limit refills, so that a fleet neither meets the limit one by one nor
+ * given a turn of its own, as far apart as the limit refills, so that a fleet neither meets the limit one by one nor
  * wakes at once. Kept in this process: another worker has turns of its own, and an order that is refused all the same
  * gets a new one. A CA that asks for a pause (503) holds back every order, without turns.
  *

@@ -66,7 +66,7 @@ export interface PreflightStep {
 /** When an order may be placed by the limits of the CA. */
 export type BudgetStep = Pick<
   OrderBudget,
-  'orderFor' | 'admit' | 'placed' | 'onRefused' | 'tellRefusal' | 'release' | 'onAuthorizationsFailed'
+  'orderFor' | 'admit' | 'placed' | 'onRefused' | 'reportRefusal' | 'release' | 'onAuthorizationsFailed'
 >;
 
 /** Whether a certificate may be installed now, where its issuer is new. */

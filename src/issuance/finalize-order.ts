@@ -74,7 +74,7 @@ async function finalize(
     return await postFinalize(ca.uncancelled(), order, csr.toString('base64url'));
   } catch (error) {
     const budgeted = await budget?.orderFor(ca, input);
-    if (budgeted !== undefined) await budget?.tellRefusal(ca, budgeted, error);
+    if (budgeted !== undefined) await budget?.reportRefusal(ca, budgeted, error);
     throw error;
   }
 }

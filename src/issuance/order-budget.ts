@@ -147,7 +147,7 @@ export class OrderBudget {
    * @returns the error to throw: with the order's next turn where the budget has one for it.
    */
   async onRefused(ca: AcmeClient, order: BudgetOrder, error: unknown, moreUrgentAt?: string): Promise<unknown> {
-    const refusal = await this.tellRefusal(ca, order, error);
+    const refusal = await this.reportRefusal(ca, order, error);
     if (refusal === undefined) return error;
     try {
       await this.admit(ca, order, undefined, moreUrgentAt);
@@ -162,7 +162,7 @@ export class OrderBudget {
   }
 
   /** Call when finalize has failed. @returns the refusal, if it was one and the budget knows it now. */
-  async tellRefusal(ca: AcmeClient, order: BudgetOrder, error: unknown): Promise<RefusedLimit | undefined> {
+  async reportRefusal(ca: AcmeClient, order: BudgetOrder, error: unknown): Promise<RefusedLimit | undefined> {
     const refusal = refusedLimit(error);
     if (refusal === undefined) return undefined;
     const { counted, until } = refusal;

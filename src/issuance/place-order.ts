@@ -63,11 +63,11 @@ async function requireReady(context: IssuanceContext, { dnsNames }: PlaceOrderIn
 /** @throws CertmanError `rateLimit/newOrders` when the order waits for its turn: nothing was sent, or the CA refused it. */
 async function orderNow({ ca, budget, settings, log }: IssuanceContext, input: PlaceOrderInput): Promise<Order> {
   const { dnsNames, replaces, renewal, turn: announced, moreUrgentAt } = input;
-  const told = announced?.code === 'rateLimit/newOrders' ? Date.parse(announced.at) : undefined;
+  const announcedAt = announced?.code === 'rateLimit/newOrders' ? Date.parse(announced.at) : undefined;
   const budgeted = await budget?.orderFor(ca, input);
-  const admission = budgeted && (await budget?.admit(ca, budgeted, told, moreUrgentAt));
+  const admission = budgeted && (await budget?.admit(ca, budgeted, announcedAt, moreUrgentAt));
   // What the budget grants waits for no turn of this worker besides.
-  const turn = admission === 'granted' ? Date.now() : told;
+  const turn = admission === 'granted' ? Date.now() : announcedAt;
   const newOrder = { dnsNames, profile: settings.profile, replaces, renewal, turn };
   try {
     const order = await placeNewOrder(ca, newOrder, ({ message }) =>

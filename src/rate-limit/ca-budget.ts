@@ -298,7 +298,7 @@ export class CaBudget {
       index === undefined || calendar === undefined
         ? undefined
         : { position: calendar.before(index) + 1, of: calendar.waiting, scope };
-    // Told, but not remembered: it asks again, as one that comes then.
+    // Announced, but not remembered: it asks again, as one that comes then.
     if (mayGrant && this.#size.characters > MAX_WAITING_CHARACTERS) this.#leave(entry, false);
     return { id: order.id, at, granted: false, queue };
   }

@@ -73,7 +73,7 @@ export class ZoneAdmission {
     if (this.#inFlight.has(zone)) return;
     const ahead = this.#placesAhead(zone, since);
     const free = this.#free(now);
-    // Who comes at its turn does not wait for those that were told a later one, or are late. A new one does.
+    // Who comes at its turn does not wait for those that were given a later one, or are late. A new one does.
     const soon = now + this.#paceMs();
     const isBack = this.#line[ahead]?.zone === zone;
     const before = isBack ? this.#countDue(ahead, soon) : ahead;

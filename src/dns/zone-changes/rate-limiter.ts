@@ -33,7 +33,7 @@ export class RequestRateLimiter {
   #pausedUntil = 0;
   #timer: NodeJS.Timeout | undefined;
   /** The last instant given to a refused caller. */
-  #told = 0;
+  #announced = 0;
   #granted = 0;
 
   constructor(requestsPerSecond: number) {
@@ -99,10 +99,10 @@ export class RequestRateLimiter {
   #refusal(): CertmanError {
     const now = performance.now();
     const { intervalMs } = this.#limit;
-    this.#told = Math.max(this.#allowedAt(now) + this.#queue.length * intervalMs, this.#told + intervalMs);
+    this.#announced = Math.max(this.#allowedAt(now) + this.#queue.length * intervalMs, this.#announced + intervalMs);
     return queued(
       `The DNS service accepts few requests a second from one account, and ${this.#queue.length} are waiting already.`,
-      this.#told - now,
+      this.#announced - now,
     );
   }
 }
