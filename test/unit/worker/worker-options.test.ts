@@ -8,6 +8,8 @@ const activationOf = (patchId: string) => ({ patchId, workflowInfo: {} as Workfl
 
 /** Of a task queue, by default (dynamic config `matching.numTaskqueueReadPartitions`). */
 const PARTITIONS = 4;
+/** Of a worker with a tenth of the cores that run 70 a second (docs/decisions/worker-slots.md). */
+const MIN_TASKS_PER_SECOND = 6;
 
 describe('a worker', () => {
   it('polls every partition of its queue, with polls that are not cut short, and holds few tasks', () => {
@@ -17,8 +19,11 @@ describe('a worker', () => {
     expect(activityPolls).toEqual(polls);
     const maximum = polls?.type === 'simple-maximum' ? (polls.maximum ?? 0) : 0;
     expect(Math.floor(maximum * (options.nonStickyToStickyPollRatio ?? 0))).toBeGreaterThanOrEqual(PARTITIONS);
+    const slots = options.maxConcurrentWorkflowTaskExecutions ?? 0;
     // Each is under way from its dispatch on: the last of them must be done within the task time-out of 10 s.
-    expect(options.maxConcurrentWorkflowTaskExecutions).toBeLessThanOrEqual(20);
+    expect(slots / MIN_TASKS_PER_SECOND).toBeLessThanOrEqual(10);
+    // Polls that wait hold slots: the others are for first tasks, which come with the starts of their workflows.
+    expect(maximum).toBeLessThanOrEqual(slots / 3);
   });
 
   it.each(['20', '1000'])('has a local activity for each of %s workflow tasks, beside those that hang', (tasks) => {
