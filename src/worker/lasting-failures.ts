@@ -38,7 +38,8 @@ const TEXTS: readonly { readonly pattern: RegExp; readonly problem: string; read
       'Check the client certificate (TEMPORAL_TLS_CLIENT_CERT_PATH, TEMPORAL_TLS_CLIENT_KEY_PATH): whether there is one, of a CA that the frontend knows, and until when it is valid.',
   },
   {
-    pattern: /(PermissionDenied|The caller does not have permission)/,
+    // Not the kind of an error of the operating system, as of a NetworkPolicy that denies the connection.
+    pattern: /((?<!kind: )PermissionDenied|The caller does not have permission)/,
     problem: 'denies the permission',
     remedy: 'Have the rights of a worker in the namespace given to the credentials of TEMPORAL_*.',
   },

@@ -121,6 +121,18 @@ test.each([
   expect(lastingTemporalFailure('temporal:7233', error)).toBeUndefined();
 });
 
+test('a start waits where a policy of the network denies the connection', async () => {
+  const refused = await NativeConnection.connect({ address: '127.0.0.1:1' }).catch((error: unknown) => error);
+  const text = (refused as Error).message;
+  // EPERM, as of a policy that a network plugin enforces in the system call.
+  const denied = text.replace(
+    'code: 111, kind: ConnectionRefused, message: "Connection refused"',
+    'code: 1, kind: PermissionDenied, message: "Operation not permitted"',
+  );
+  expect(denied).not.toBe(text);
+  expect(lastingTemporalFailure('temporal:7233', new Error(denied))).toBeUndefined();
+});
+
 function expectLasting(error: unknown, message: RegExp, remedy: string): void {
   const lasting = lastingTemporalFailure('temporal:7233', error);
   expect(lasting?.code, String(error)).toBe('configuration/invalid');
