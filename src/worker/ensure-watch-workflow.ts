@@ -4,6 +4,7 @@ import type { Configuration } from '../configuration/load-configuration.ts';
 import { taskQueueOf, watchWorkflowId } from '../contract/ids.ts';
 import { CLUSTER_UID_MEMO } from '../contract/management-cluster-watch.ts';
 import { describeIfKept } from '../controller/describe-workflow.ts';
+import { abortable } from '../dns/abortable.ts';
 import { CertmanError } from '../failures/failure.ts';
 import { backoffDelay } from '../kubernetes/api/backoff.ts';
 import type { KubernetesApi } from '../kubernetes/api/kubernetes-api.ts';
@@ -119,7 +120,7 @@ function refuseOtherCluster(
   });
 }
 
-/** @throws NameTakenError; the reason of `signal`. */
+/** @param attempt may go on after the signal. @throws NameTakenError; the reason of `signal`. */
 async function retryUntilAborted<Result>(
   attempt: () => Promise<Result>,
   signal: AbortSignal,
@@ -128,7 +129,7 @@ async function retryUntilAborted<Result>(
   for (let failures = 1; ; failures += 1) {
     signal.throwIfAborted();
     try {
-      return await attempt();
+      return await abortable(attempt(), signal);
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof NameTakenError) throw error;

@@ -1,5 +1,6 @@
 import type { ConnectionLike } from '@temporalio/client';
 import { SEARCH_ATTRIBUTES } from '../contract/search-attributes.ts';
+import { abortable } from '../dns/abortable.ts';
 import { CertmanError } from '../failures/failure.ts';
 import { oneLine } from '../failures/printable.ts';
 import { pause } from '../kubernetes/api/backoff.ts';
@@ -94,11 +95,13 @@ export async function waitForSearchAttributes(
   for (let waiting = false; ; waiting = true) {
     signal.throwIfAborted();
     try {
-      await withinTime(connection, () =>
+      const listed = withinTime(connection, () =>
         connection.workflowService.listWorkflowExecutions({ namespace, query, pageSize: 1 }),
       );
+      await abortable(listed, signal);
       return;
     } catch (error) {
+      signal.throwIfAborted();
       // Anything else says nothing about the attributes, and the worker copes with it later.
       if (grpcCodeOf(error) !== GRPC_STATUS.INVALID_ARGUMENT) return;
       if (performance.now() > deadline) {

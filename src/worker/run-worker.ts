@@ -7,6 +7,7 @@ import { SETTINGS } from '../configuration/settings.ts';
 import type { TemporalSettings } from '../configuration/temporal-settings.ts';
 import { taskQueueOf } from '../contract/ids.ts';
 import { unknownPatches, unknownPatchText } from '../contract/patches.ts';
+import { abortable } from '../dns/abortable.ts';
 import { requireRegisteredDomains } from '../issuance/require-registered-domains.ts';
 import { metricsRoutes, probeRoutes } from '../observability/endpoints.ts';
 import { type RunningServer, startHttpServer } from '../observability/http-server.ts';
@@ -84,8 +85,9 @@ export async function runWorker(configuration: Configuration, logger: Logger, si
       await start.until(namespaceDependency(temporal), () =>
         registerSearchAttributes(connection, temporal.namespace, logger),
       );
+      health.notReady('Temporal does not accept the search attributes yet.');
       await waitForSearchAttributes(connection, temporal.namespace, logger, signal);
-      await checkRetention(connection, temporal.namespace, logger);
+      await abortable(checkRetention(connection, temporal.namespace, logger), signal);
       await runTemporalWorker(configuration, logger, signal, connection, exposition, health, start, tracing);
     } finally {
       ended.abort();

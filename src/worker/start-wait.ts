@@ -59,12 +59,13 @@ export class StartWait {
     const limit = new TimeLimit(limitMs, signal);
     let reason = 'it has not answered';
     try {
+      signal.throwIfAborted();
       for (let failures = 1; ; failures += 1) {
         const made = attempt();
         try {
           return await abortable(made, limit.signal);
         } catch (error) {
-          if (signal.aborted && dependency.finishes === true) return await finished(made, error);
+          if (signal.aborted && dependency.finishes === true) return await finished(made, signal.reason);
           if (limit.signal.aborted) throw error;
           const lasting = dependency.lasting(error);
           if (lasting !== undefined) throw lasting;
@@ -84,11 +85,13 @@ export class StartWait {
   }
 }
 
-/** @throws what the attempt throws; `stopped` where it takes longer. */
+/** @throws `stopped`, where the attempt fails or takes longer. */
 async function finished<Result>(made: Promise<Result>, stopped: unknown): Promise<Result> {
-  const limit = new TimeLimit(FINISH_WITHIN_MS, undefined, () => stopped as Error);
+  const limit = new TimeLimit(FINISH_WITHIN_MS);
   try {
     return await abortable(made, limit.signal);
+  } catch {
+    throw stopped;
   } finally {
     limit.end();
   }

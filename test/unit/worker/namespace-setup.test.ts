@@ -95,6 +95,20 @@ test('a worker that is stopped waits no longer', async () => {
   await expect(waiting).rejects.toThrow('stopped');
 });
 
+test('a worker that is stopped does not wait for a frontend that does not answer', async () => {
+  const ended = new AbortController();
+  const asked = Promise.withResolvers<void>();
+  const listWorkflowExecutions = () => {
+    asked.resolve();
+    return Promise.withResolvers<never>().promise;
+  };
+  const connection = { withDeadline, workflowService: { listWorkflowExecutions } } as unknown as ConnectionLike;
+  const waiting = waitForSearchAttributes(connection, 'certman', logger, ended.signal);
+  await asked.promise;
+  ended.abort(new Error('stopped'));
+  await expect(waiting).rejects.toThrow('stopped');
+});
+
 test.each([
   ['a store that cannot be read, by which a server finds no namespace', { list: NOT_FOUND }],
   ['the same while the namespace cannot be described either', { list: NOT_FOUND, describe: UNAVAILABLE }],

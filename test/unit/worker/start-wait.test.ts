@@ -93,3 +93,21 @@ test('what an attempt under way makes is not lost when the worker is stopped', a
   made.resolve('a worker');
   expect(await waiting).toBe('a worker');
 });
+
+test('an attempt under way that fails once the worker is stopped is no failure of the worker', async () => {
+  const { start, stop } = startWait();
+  const made = Promise.withResolvers<string>();
+  const waiting = start.until({ ...dependency(), finishes: true }, () => made.promise);
+  stop.abort(new Error('stopped'));
+  await nextTurn();
+  made.reject(new Error('Temporal is away'));
+  await expect(waiting).rejects.toThrow('stopped');
+});
+
+test('a worker that is stopped before an attempt makes none', async () => {
+  const { start, stop } = startWait();
+  stop.abort(new Error('stopped'));
+  const attempt = vi.fn(async () => 'a worker');
+  await expect(start.until({ ...dependency(), finishes: true }, attempt)).rejects.toThrow('stopped');
+  expect(attempt).not.toHaveBeenCalled();
+});
