@@ -41,7 +41,7 @@ export async function withTemporal<Result>(
   }
 }
 
-/** Connects; the caller closes the connection. @param connectMs instead of 20 s. @throws as {@link withTemporal}. */
+/** Connects; the caller closes the connection. @param maxConnectMs instead of 20 s. @throws as {@link withTemporal}. */
 export async function openTemporal(maxConnectMs = COMMAND_LIMITS.connectMs, bound?: TimeBound): Promise<OpenTemporal> {
   const connectMs = Math.min(maxConnectMs, bound?.leftMs ?? maxConnectMs);
   const { namespace, connectionOptions } = loadTemporal(process.env);

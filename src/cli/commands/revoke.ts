@@ -1,11 +1,12 @@
 import { Command, Option } from 'commander';
 import { CRL_REASONS } from '../../certificates/crl-reason.ts';
-import { CLUSTER_ARGUMENT, resolveClusterName, UsageError } from '../arguments.ts';
+import { CLUSTER_ARGUMENT, type ClusterName, resolveClusterName, UsageError } from '../arguments.ts';
 import { examples } from '../examples.ts';
 import { addNamespaceOptions, addOutputOptions, type NamespaceOptions } from '../kubectl-options.ts';
 import { formatOutput, type OutputOptions, print } from '../output.ts';
 import { commandLine } from '../program-name.ts';
 import type { RevokeOptions } from '../revoke/revoke.ts';
+import type { TimeBound } from '../time-bound.ts';
 
 /** `certman revoke`: one certificate; campaigns do many. */
 export function revokeCommand(): Command {
@@ -43,14 +44,18 @@ export function revokeCommand(): Command {
       if (options.now === true && options.revokeAfter !== undefined)
         throw new UsageError('--revoke-after is for a certificate that is replaced first; --now revokes it at once');
       const { revokeOne } = await import('../revoke/revoke.ts');
-      const result = await revokeOne(await clusterOf(text, options), options);
+      const result = await revokeOne((bound) => clusterOf(text, options, bound), options);
       print(await formatOutput(options, result, ({ message }) => message));
     });
 }
 
-async function clusterOf(text: string | undefined, options: NamespaceOptions & RevokeOptions) {
+async function clusterOf(
+  text: string | undefined,
+  options: NamespaceOptions & RevokeOptions,
+  bound: TimeBound,
+): Promise<ClusterName> {
   if (text !== undefined) return await resolveClusterName(text, options);
   if (options.serial === undefined) throw new UsageError('no certificate is named; expected a cluster, or --serial');
   const { clusterOfSerial } = await import('../revoke/find-by-serial.ts');
-  return await clusterOfSerial(options.serial, options);
+  return await clusterOfSerial(options.serial, options, bound);
 }

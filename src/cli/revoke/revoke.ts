@@ -34,23 +34,31 @@ export interface RevokeResult extends Pick<RevocationPlan, 'cluster' | 'bundleNa
   readonly message: string;
 }
 
-/** @throws UsageError for what cannot be revoked; CertmanError for what could not. */
-export async function revokeOne(cluster: ClusterName, options: RevokeOptions): Promise<RevokeResult> {
+/**
+ * @param find the cluster of the certificate, within the time of the command.
+ * @throws UsageError for what cannot be revoked; CertmanError for what could not.
+ */
+export async function revokeOne(
+  find: (bound: TimeBound) => Promise<ClusterName>,
+  options: RevokeOptions,
+): Promise<RevokeResult> {
   const timeoutMs = TIMEOUT.parse(options.timeout);
   if (timeoutMs === undefined)
     throw new UsageError(`--timeout is "${options.timeout}"; expected a duration such as 30m`);
   const bound = new TimeBound(timeoutMs);
   const progress: Progress = { request: 'not sent' };
   try {
-    return await requestAndWait(cluster, options, bound, progress);
+    return await requestAndWait(await find(bound), options, bound, progress);
   } catch (error) {
-    throw bound.isOver ? timeoutError(error, options.timeout, cluster, progress) : error;
+    throw bound.isOver ? timeoutError(error, options.timeout, progress) : error;
   }
 }
 
 /** How far the request has come. */
 interface Progress {
   request: 'not sent' | 'sent' | 'accepted';
+  /** `<namespace>/<name>`, once a request is sent. */
+  cluster?: string;
 }
 
 async function requestAndWait(
@@ -72,6 +80,7 @@ async function requestAndWait(
     }
     const { reason, replaceFirst, delayMs } = plan;
     const request = { bundleName, serialNumber, reason, replaceFirst, delayMs };
+    progress.cluster = plan.cluster;
     progress.request = 'sent';
     await handle.signal(revocationRequested, request);
     progress.request = 'accepted';
@@ -82,7 +91,7 @@ async function requestAndWait(
 }
 
 /** What was waited for when the time was over. A failure that is no wait stays as it is. */
-function timeoutError(error: unknown, timeout: string, { namespace, name }: ClusterName, progress: Progress): unknown {
+function timeoutError(error: unknown, timeout: string, progress: Progress): unknown {
   const isOfApiServer = error instanceof Error && error.name === 'TimeoutError';
   if (progress.request === 'accepted' || !(isOfApiServer || isUnavailable(error))) return error;
   const why = isOfApiServer ? 'The API server does not respond.' : unavailableMessage(error);
@@ -91,7 +100,7 @@ function timeoutError(error: unknown, timeout: string, { namespace, name }: Clus
     code: isOfApiServer ? 'kubernetes/unreachable' : 'temporal/unreachable',
     message: `${why} ${isSent ? 'The request was sent, and may still be carried out' : 'Nothing was requested'}: the time of --timeout (${timeout}) is over.`,
     remedy: isSent
-      ? `See whether it is: ${commandLine(`explain ${namespace}/${name}`)}`
+      ? `See whether it is: ${commandLine(`explain ${progress.cluster}`)}`
       : `See what is wrong: ${commandLine('doctor')}`,
     cause: error,
   });

@@ -1,22 +1,31 @@
 /** `--timeout` bounds every wait of the command, and the person sees what was waited for. */
 import { once } from 'node:events';
-import { createServer, type Http2Server } from 'node:http2';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer as createHttpServer } from 'node:http';
+import { createServer, type Http2Server, type ServerHttp2Stream } from 'node:http2';
 import type { AddressInfo } from 'node:net';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import proto from '@temporalio/proto';
+import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import { freePort } from '../../../../local/stack/process/ports.ts';
+import type { KubeConnection } from '../../../../src/cli/kubectl-options.ts';
+import { clusterOfSerial } from '../../../../src/cli/revoke/find-by-serial.ts';
 import { revokeOne } from '../../../../src/cli/revoke/revoke.ts';
 import { TimeBound } from '../../../../src/cli/time-bound.ts';
+import { CLUSTER_UID_MEMO } from '../../../../src/contract/management-cluster-watch.ts';
 import { GRPC_STATUS } from '../../../../src/temporal/grpc-status.ts';
 
 const OPTIONS = { reason: 'superseded', wait: true, timeout: '1s', yes: true } as const;
-const cluster = { namespace: 'ns', name: 'c1' };
+const findCluster = async () => ({ namespace: 'ns', name: 'c1' });
 
-/** It answers GetSystemInfo alone, as a server that has none. */
+/** It answers GetSystemInfo, as a server that has none, and describes the workflow of the watch. */
 let server: Http2Server;
 beforeEach(async () => {
   server = createServer();
   server.on('stream', (stream, headers) => {
     stream.on('error', () => undefined);
+    if (headers[':path']?.endsWith('/DescribeWorkflowExecution') === true) respond(stream, describedWatch());
     if (headers[':path']?.endsWith('/GetSystemInfo') !== true) return;
     const status = { 'content-type': 'application/grpc', 'grpc-status': String(GRPC_STATUS.UNIMPLEMENTED) };
     stream.respond({ ':status': 200, ...status }, { endStream: true });
@@ -29,6 +38,28 @@ afterEach(() => {
   server.close();
 });
 
+function describedWatch(): Uint8Array {
+  const { DescribeWorkflowExecutionResponse } = proto.temporal.api.workflowservice.v1;
+  const uid = { metadata: { encoding: Buffer.from('json/plain') }, data: Buffer.from('"uid"') };
+  return DescribeWorkflowExecutionResponse.encode({
+    workflowExecutionInfo: {
+      execution: { workflowId: 'watch/hive', runId: 'run' },
+      type: { name: 'managementClusterWatch' },
+      status: proto.temporal.api.enums.v1.WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_RUNNING,
+      startTime: {},
+      memo: { fields: { [CLUSTER_UID_MEMO]: uid } },
+    },
+  }).finish();
+}
+
+function respond(stream: ServerHttp2Stream, message: Uint8Array): void {
+  const prefix = Buffer.alloc(5);
+  prefix.writeUInt32BE(message.length, 1);
+  stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
+  stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
+  stream.end(Buffer.concat([prefix, message]));
+}
+
 const addressOfServer = (): string => `127.0.0.1:${(server.address() as AddressInfo).port}`;
 
 test.each([
@@ -36,13 +67,58 @@ test.each([
   ['that refuses connections', async () => `127.0.0.1:${await freePort()}`],
 ])('at a Temporal %s, --timeout ends the command', async (_what, addressOf) => {
   vi.stubEnv('TEMPORAL_ADDRESS', await addressOf());
-  await expect(revokeOne(cluster, OPTIONS)).rejects.toMatchObject({
+  await expect(revokeOne(findCluster, OPTIONS)).rejects.toMatchObject({
     code: 'temporal/unreachable',
     message: expect.stringMatching(
       /^Temporal( at 127\.0\.0\.1:\d+)? does not respond(: connect ECONNREFUSED [\d.:]+)?\. Nothing was requested: the time of --timeout \(1s\) is over\.$/,
     ),
     info: { remedy: expect.stringContaining('doctor') },
   });
+});
+
+test.each([
+  ['which management cluster it is of', () => findCluster],
+  [
+    'which cluster has a serial number',
+    (connection: KubeConnection) => (bound: TimeBound) => clusterOfSerial('123', connection, bound),
+  ],
+])('where an API server does not answer %s, --timeout ends the command', async (_what, findBy) => {
+  vi.stubEnv('TEMPORAL_ADDRESS', addressOfServer());
+  const folder = await mkdtemp(join(tmpdir(), 'certman-kubeconfig-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const over = new AbortController();
+  const timeout = vi.spyOn(AbortSignal, 'timeout').mockReturnValue(over.signal);
+  vi.useFakeTimers({ toFake: ['Date'] });
+  onTestFinished(() => {
+    vi.useRealTimers();
+    timeout.mockRestore();
+  });
+  const apiServer = createHttpServer(() => {
+    vi.setSystemTime(Date.now() + 1_800_000);
+    over.abort(new DOMException('The time is over', 'TimeoutError'));
+  });
+  onTestFinished(() => apiServer.closeAllConnections());
+  onTestFinished(() => void apiServer.close());
+  apiServer.listen(0, '127.0.0.1');
+  await once(apiServer, 'listening');
+  const kubeconfig = join(folder, 'kubeconfig');
+  const url = `http://127.0.0.1:${(apiServer.address() as AddressInfo).port}`;
+  await writeFile(kubeconfig, JSON.stringify(kubeconfigOf(url)));
+  const options = { ...OPTIONS, timeout: '30m', kubeconfig };
+  await expect(revokeOne(findBy(options), options)).rejects.toMatchObject({
+    code: 'kubernetes/unreachable',
+    message: 'The API server does not respond. Nothing was requested: the time of --timeout (30m) is over.',
+    info: { remedy: expect.stringContaining('doctor') },
+  });
+  expect(timeout).toHaveBeenCalledOnce();
+  expect(timeout.mock.calls[0]?.[0]).toBeLessThanOrEqual(1_800_000);
+});
+
+const kubeconfigOf = (server: string) => ({
+  'current-context': 'prod',
+  contexts: [{ name: 'prod', context: { cluster: 'prod', user: 'me' } }],
+  clusters: [{ name: 'prod', cluster: { server, 'insecure-skip-tls-verify': true } }],
+  users: [{ name: 'me', user: { token: 'token' } }],
 });
 
 test('the time of a command does not pass while the person is asked', async () => {
