@@ -114,10 +114,10 @@ test.each([
   expect(timeout.mock.calls[0]?.[0]).toBeLessThanOrEqual(1_800_000);
 });
 
-const kubeconfigOf = (server: string) => ({
+const kubeconfigOf = (url: string) => ({
   'current-context': 'prod',
   contexts: [{ name: 'prod', context: { cluster: 'prod', user: 'me' } }],
-  clusters: [{ name: 'prod', cluster: { server, 'insecure-skip-tls-verify': true } }],
+  clusters: [{ name: 'prod', cluster: { server: url, 'insecure-skip-tls-verify': true } }],
   users: [{ name: 'me', user: { token: 'token' } }],
 });
 
