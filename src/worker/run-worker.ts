@@ -161,7 +161,7 @@ async function runTemporalWorker(
     };
     const ended = new AbortController();
     // While no worker serves a budget, orders are placed without it. Where its need is unknown yet, the first order starts it.
-    if (await hasBudget().catch(() => false)) await shared.start();
+    if (await hasBudget().catch(() => false)) await shared.start(signal);
     const running = worker.run();
     if (signal.aborted) stop();
     else signal.addEventListener('abort', stop, { once: true });

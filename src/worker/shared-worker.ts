@@ -1,12 +1,16 @@
 import type { Worker, WorkerOptions } from '@temporalio/worker';
 import type { Configuration } from '../configuration/load-configuration.ts';
 import { SHARED_TASK_QUEUE } from '../contract/ca-budget.ts';
+import { abortable } from '../dns/abortable.ts';
+import { TimeLimit } from '../network/time-limit.ts';
 import type { Logger } from '../observability/logging.ts';
 import { versioningOptions } from './worker-options.ts';
 
 /** A namespace has one budget for each account of a CA. */
 const MAX_CACHED_WORKFLOWS = 10;
 const MAX_WORKFLOW_TASKS = 4;
+/** Nothing waits longer for it. */
+const CREATED_WITHIN_MS = 10_000;
 
 /**
  * Options of the worker of the task queue that management clusters share. Unversioned always: their deployments have
@@ -44,21 +48,38 @@ export class SharedWorker {
     this.#create = create;
   }
 
-  /** Starts it unless it runs. Resolves once it does; never throws: without it, budgets are left to other workers. */
-  async start(): Promise<void> {
+  /**
+   * Starts it unless it runs. Resolves once it does, after ten seconds, or when `signal` is aborted; never throws: without it,
+   * budgets are left to other workers.
+   */
+  async start(signal?: AbortSignal): Promise<void> {
     if (this.#create === undefined || this.#stopped) return;
     this.#created ??= this.#create();
     const created = this.#created;
     this.#running ??= created.then((worker) => this.#run(worker)).catch((error: unknown) => this.#onFailed(error));
-    await created.catch(() => undefined);
+    await this.#createdWorker(signal);
   }
 
-  /** Resolves once it has ended. */
+  /** Resolves once it has ended. One that is still being created after ten seconds ends as soon as it is. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    const worker = await this.#created?.catch(() => undefined);
-    if (worker?.getState() === 'RUNNING') worker.shutdown();
+    const worker = await this.#createdWorker();
+    if (worker === undefined) return;
+    if (worker.getState() === 'RUNNING') worker.shutdown();
     await this.#running;
+  }
+
+  /** @returns undefined where there is none, or not in time: to create it, a request is sent that has no deadline. */
+  async #createdWorker(signal?: AbortSignal): Promise<Worker | undefined> {
+    if (this.#created === undefined) return undefined;
+    const limit = new TimeLimit(CREATED_WITHIN_MS, signal);
+    try {
+      return await abortable(this.#created, limit.signal);
+    } catch {
+      return undefined;
+    } finally {
+      limit.end();
+    }
   }
 
   async #run(worker: Worker): Promise<void> {
