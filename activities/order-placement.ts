@@ -76,17 +76,15 @@ export async function placeAlone(
   record: (progress: object) => void = heartbeat,
 ): Promise<PlacedOrder> {
   const { ca: cas, onFailover, onProof } = acme;
-  const seals = await cas.seals();
   let orderUrl = orderUrlIn(Context.current().info.heartbeatDetails);
   const note = (progress: unknown): void => {
     orderUrl = orderUrlIn(progress) ?? orderUrl;
     record(Object(progress));
   };
   try {
-    return await placeOrderWithFailover(
-      { ...currentAttempt(acme), record: note, cas, seals, onFailover, onProof },
-      input,
-    );
+    const seals = await cas.seals();
+    const context = { ...currentAttempt(acme), record: note, cas, seals, onFailover, onProof };
+    return await placeOrderWithFailover(context, input);
   } catch (error) {
     throw orderUrl === undefined ? error : new ErrorWithDetails(error, { orderUrl } satisfies UnreadOrder);
   }

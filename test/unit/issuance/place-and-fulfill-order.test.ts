@@ -193,6 +193,19 @@ describe('the activity that places an order', () => {
     }
   });
 
+  test('says which order an earlier attempt has placed where it cannot read the accounts', async () => {
+    const unreadable = new CertmanError({ code: 'kubernetes/unreachable', message: 'A test.' });
+    const seals = vi.spyOn(SEALED.ca, 'seals').mockRejectedValue(unreadable);
+    try {
+      await expect(placed({ attempt: 2, heartbeatDetails: { orderUrl: ORDER.orderUrl } })).rejects.toMatchObject({
+        type: 'kubernetes/unreachable',
+        details: [expect.anything(), { orderUrl: ORDER.orderUrl }],
+      });
+    } finally {
+      seals.mockRestore();
+    }
+  });
+
   test('says nothing of an order where it fails before it places one', async () => {
     steps.place.mockImplementation(failing('rateLimit/newOrders'));
     await expect(placed()).rejects.toMatchObject({ details: [expect.anything()] });
