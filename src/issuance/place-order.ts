@@ -10,12 +10,13 @@ import {
 import type { AcmeClient } from '../acme/client.ts';
 import { findOrder, hasExactNames, isUsable, type Order, orderFailure, placeNewOrder } from '../acme/order.ts';
 import { persistentChallenge } from '../acme/persistent-record.ts';
+import { isGone } from '../acme/problems.ts';
 import { dns01RecordName, identifierOf, normalizeName, type TxtRecord } from '../certificates/dns-name.ts';
 import type { ClusterIdentity } from '../clusters/cluster-identity.ts';
 import type { ZoneTarget } from '../clusters/zone-target.ts';
 import type { PendingChallenge, PlacedOrder, PlaceOrderInput } from '../contract/activities/acme.ts';
 import type { TxtRecordPlace } from '../contract/activities/txt-records.ts';
-import { CertmanError } from '../failures/failure.ts';
+import { CertmanError, isFailure } from '../failures/failure.ts';
 import { oneLine } from '../failures/printable.ts';
 import { isStandalone } from '../kubernetes/objects/primary-object.ts';
 import type { IssuanceContext } from './context.ts';
@@ -106,7 +107,7 @@ async function resume(
   const sealed = earlierOrder(context, input);
   const earlier = sealed === undefined ? undefined : ca.session.seals.openOrder(cluster, bundleName, sealed);
   const resumed = earlier === undefined ? undefined : await resumableOrder(ca, earlier, dnsNames);
-  const open = resumed === undefined ? undefined : await challengesOf(context, resumed, input, zone);
+  const open = resumed === undefined ? undefined : await openChallenges(context, resumed, input, zone);
   return resumed === undefined || open === undefined ? undefined : placedOrder(ca, resumed, open, input);
 }
 
@@ -137,6 +138,25 @@ async function resumableOrder(ca: AcmeClient, url: string, dnsNames: readonly st
 function recordNamesOf(dnsNames: readonly string[]): readonly string[] {
   const identifiers = dnsNames.map(identifierOf);
   return [...new Set(identifiers)].map(dns01RecordName);
+}
+
+/**
+ * As {@link challengesOf}; undefined also where the CA does not have what the order asks for any more, or shows it as no ACME
+ * answer: that can last until the order expires. Only a pending order is read, of which nothing is issued.
+ */
+async function openChallenges(
+  context: IssuanceContext,
+  order: Order,
+  input: PlaceOrderInput,
+  zone: ZoneTarget,
+): Promise<PendingChallenge[] | undefined> {
+  try {
+    return await challengesOf(context, order, input, zone);
+  } catch (error) {
+    if (!isGone(error) && !isFailure(error, 'acme/unexpected') && !isFailure(error, 'acme/malformed')) throw error;
+    context.log.info('An open order cannot be read, so another one takes its place', { problem: error.message });
+    return undefined;
+  }
 }
 
 /** The challenges to answer before the order becomes ready; undefined when it cannot become ready. */

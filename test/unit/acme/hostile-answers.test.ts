@@ -11,6 +11,7 @@ import { fetchRenewalInfo } from '../../../src/acme/renewal-info.ts';
 import { createSession } from '../../../src/acme/session.ts';
 import { AcmeTransport, type TransportResponse } from '../../../src/acme/transport.ts';
 import { parseAcmeUrl } from '../../../src/acme/url.ts';
+import { splitSeal } from '../../../src/contract/sealed-url.ts';
 import { CertmanError } from '../../../src/failures/failure.ts';
 import type { IssuanceContext } from '../../../src/issuance/context.ts';
 import { placeOrder } from '../../../src/issuance/place-order.ts';
@@ -101,6 +102,14 @@ const answer = fc.record({
   data: fc.oneof(order, authorization, renewalInfo, problem, fc.constantFrom(leaf.chainPem, DIRECTORY)),
 });
 
+const nonce: TransportResponse = { status: 200, headers: { 'replay-nonce': 'abc' }, data: '' };
+const VALID_ORDER = {
+  status: 'pending',
+  identifiers: [{ type: 'dns', value: 'a.example.com' }],
+  authorizations: [`${BASE}/authz`],
+  finalize: `${BASE}/finalize`,
+};
+
 /** A client of a CA whose directory is sound, and whose other answers are these, again and again. */
 function clientOf(answers: readonly TransportResponse[]): AcmeClient {
   let sent = 0;
@@ -153,10 +162,15 @@ describe('an authorization', () => {
     record: () => undefined,
     log: { info: () => undefined },
   } as unknown as IssuanceContext;
+  const offered = [{ type: 'dns-01', url: `${BASE}/challenge`, status: 'pending', token: 'abc' }];
+  const authorizationOf = (identifier: object): TransportResponse => ({
+    status: 200,
+    headers,
+    data: { identifier, status: 'pending', challenges: offered },
+  });
+  const ordered = { status: 201, headers, data: VALID_ORDER };
   const of = (identifier: object) => {
-    const challenges = [{ type: 'dns-01', url: `${BASE}/challenge`, status: 'pending', token: 'abc' }];
-    const authorized = { status: 200, headers, data: { identifier, status: 'pending', challenges } };
-    const ca = clientOf([nonce, { status: 201, headers, data: VALID_ORDER }, authorized]);
+    const ca = clientOf([nonce, ordered, authorizationOf(identifier)]);
     return placeOrder({ ...context, ca }, { ...ANY_BUNDLE, dnsNames: ['a.example.com'] });
   };
 
@@ -174,6 +188,36 @@ describe('an authorization', () => {
       code: 'acme/unexpected',
       message: expect.stringContaining('which was not ordered'),
     });
+  });
+
+  const refusedWith = (status: number, type: string): TransportResponse => ({
+    status,
+    headers,
+    data: { type: `urn:ietf:params:acme:error:${type}` },
+  });
+  /** With an order of an earlier attempt, whose authorization is so. */
+  const resumedWith = (answered: TransportResponse) => {
+    const { cluster, bundleName } = ANY_BUNDLE;
+    const another = { ...ordered, headers: { ...headers, location: `${BASE}/orders/2` } };
+    const readable = authorizationOf({ type: 'dns', value: 'a.example.com' });
+    const ca = clientOf([nonce, { ...ordered, status: 200 }, answered, another, readable]);
+    const resume = ca.session.seals.sealOrder(cluster, bundleName, `${BASE}/orders/1`);
+    return placeOrder({ ...context, ca }, { ...ANY_BUNDLE, dnsNames: ['a.example.com'], resume });
+  };
+
+  test.each([
+    ['is for another name', authorizationOf({ type: 'dns', value: 'b.example.com' })],
+    ['is in no form of ACME', { status: 200, headers, data: { status: 'of mine' } }],
+    ['is gone', refusedWith(404, 'malformed')],
+    ["is not the account's", refusedWith(403, 'unauthorized')],
+  ])('of an open order that %s has another order take its place', async (_what, answered) => {
+    const { orderUrl, challenges: asked } = await resumedWith(answered);
+    expect(splitSeal(orderUrl).url).toBe(`${BASE}/orders/2`);
+    expect(asked).toHaveLength(1);
+  });
+
+  test('of an open order that the CA cannot show now does not', async () => {
+    await expect(resumedWith(refusedWith(500, 'serverInternal'))).rejects.toMatchObject({ code: 'acme/serverError' });
   });
 });
 
@@ -229,11 +273,3 @@ describe('a URL of the CA', () => {
     },
   );
 });
-
-const nonce: TransportResponse = { status: 200, headers: { 'replay-nonce': 'abc' }, data: '' };
-const VALID_ORDER = {
-  status: 'pending',
-  identifiers: [{ type: 'dns', value: 'a.example.com' }],
-  authorizations: [`${BASE}/authz`],
-  finalize: `${BASE}/finalize`,
-};
