@@ -28,7 +28,7 @@ const MIN_ATTEMPT_WITHOUT_RESOLVERS = 3;
 export interface PropagationCheckOptions {
   /** How many resolvers must see every value; default `majority`. */
   readonly quorum?: Quorum;
-  /** Called once when the zone's servers, and once when the resolvers cannot be reached from here. */
+  /** Called once when no server of a zone says what it has, and once when the resolvers cannot be reached from here. */
   readonly onWarning: (message: string) => void;
 }
 
@@ -100,7 +100,7 @@ export class PropagationCheck {
     if (servers.length > 0 && confirmedBy.length === 0) {
       this.#warnOnce(
         'servers',
-        `The name servers of ${request.zoneName} cannot be reached from here (${summarize(own)}), so DNS over HTTPS alone decides when TXT records are visible. CERTMAN_AUTHORITATIVE_SERVERS=off accepts that.`,
+        `No name server of ${request.zoneName} says whether it has the TXT records (${summarize(own)}), so DNS over HTTPS alone decides when they are visible. CERTMAN_AUTHORITATIVE_SERVERS=off accepts that.`,
       );
     }
 
