@@ -159,7 +159,6 @@ describe('an order that its placement could not read', () => {
       doubles.override('placeOrder', undefined);
       await cluster.executeUpdate(renew, { args: [{}] });
       expect(resumed(harness)).toEqual([undefined, ORDER_URL]);
-      expect(withdrawn(harness)).not.toContainEqual(RECORD);
     });
   });
 });
