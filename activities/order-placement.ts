@@ -100,7 +100,8 @@ async function confirm({ confirmHeartbeat }: OrderPlacementDeps, order: unknown)
   } catch (error) {
     const problem = error instanceof Error ? error.message : String(error);
     log.info('Temporal has not confirmed that an order is placed, so fulfillOrder fulfills it', { problem });
-    heartbeat(order);
+    // Not over that of a fallback CA, which is placed meanwhile where the first one fails.
+    if (heartbeatDetails() === order) heartbeat(order);
     return false;
   }
 }

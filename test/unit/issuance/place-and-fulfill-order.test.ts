@@ -162,6 +162,21 @@ describe('the activity that places an order', () => {
     expect(callsOf()).toEqual([0, 0, 0, 0]);
   });
 
+  test('records no earlier order over that of a fallback CA, whenever it learns that it is not confirmed', async () => {
+    const late = Promise.withResolvers<never>();
+    confirmHeartbeat.mockImplementationOnce(() => late.promise);
+    steps.place.mockImplementation(async (context: FailoverContext) => {
+      context.record({ orderUrl: 'https://first.test/order/1#seal' });
+      context.record({ orderUrl: ORDER.orderUrl });
+      late.reject(new Error('not in time'));
+      await Promise.allSettled([late.promise]);
+      return ORDER;
+    });
+    const { result, heartbeats } = await placed();
+    expect(result).toHaveProperty('fulfilled');
+    expect(heartbeats).not.toContainEqual(expect.objectContaining({ orderUrl: 'https://first.test/order/1#seal' }));
+  });
+
   test('does not forget an order that it has placed and cannot read', async () => {
     steps.place.mockImplementation((context: FailoverContext) => {
       context.record({ orderUrl: ORDER.orderUrl });
