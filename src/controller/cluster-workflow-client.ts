@@ -80,6 +80,8 @@ export interface ClusterWorkflowClientOptions {
   readonly logger: Pick<ControllerLogger, 'warn'>;
   /** Patches that new workflows start without. */
   readonly heldBackPatches?: readonly string[] | undefined;
+  /** Whether the worker has a version: then Temporal decides which version has the first task of a workflow. */
+  readonly versioned?: boolean;
 }
 
 /** Methods throw `SignalRejected`, CertmanError `temporal/unreachable` after some attempts, or the signal's reason. */
@@ -220,7 +222,7 @@ export class ClusterWorkflowClient {
       await client.workflow.start('clusterCertificates', {
         ...this.#startOptions(view, !view.deleting),
         workflowIdConflictPolicy: 'FAIL',
-        requestEagerStart: supportsEagerStart(client.connection),
+        requestEagerStart: this.#options.versioned !== true && supportsEagerStart(client.connection),
       });
       return true;
     });

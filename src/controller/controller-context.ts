@@ -42,6 +42,8 @@ export interface ControllerSettings {
   readonly workerName: string;
   /** Patches that new workflows start without; absent: none. */
   readonly heldBackPatches?: readonly string[] | undefined;
+  /** Whether the worker has a version; absent: it has none. */
+  readonly versioned?: boolean;
 }
 
 /** The issuers of the management cluster, and the rule of their canaries. */

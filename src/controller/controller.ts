@@ -65,7 +65,7 @@ export async function runController(
   { resumeFrom, taskQueue, signal: aborted, onStart }: ControllerRun,
 ): Promise<WatchCheckpoint> {
   const { settings, logger, client, crlSource, source, metrics, exposeFleet } = dependencies;
-  const { managementCluster, heldBackPatches } = settings;
+  const { managementCluster, heldBackPatches, versioned } = settings;
   const failed = new AbortController();
   const signal = AbortSignal.any([aborted, failed.signal]);
   const onError = (error: unknown): void => {
@@ -81,6 +81,7 @@ export async function runController(
     metrics,
     logger: dependencies.logger,
     heldBackPatches,
+    versioned,
   });
   const kubernetes = dependencies.kubernetes.withSignal(signal);
   const shared = { ...dependencies, kubernetes, queue, workflows, signal };

@@ -144,6 +144,7 @@ function clientOf(
   connection: object = {},
   heldBackPatches?: readonly string[],
   logger = { warn: (): void => undefined },
+  versioned?: boolean,
 ) {
   let refusalOf: (started: WorkflowOptions) => Error | false = () => false;
   const options: WorkflowOptions[] = [];
@@ -187,6 +188,7 @@ function clientOf(
     metrics: { workflowListFailures: { inc: () => undefined } as never },
     logger,
     heldBackPatches,
+    versioned,
   });
   const refuse = (about: typeof refusalOf): void => void (refusalOf = about);
   return { options, workflows, starts, signals, eager, fairnessKeys, refuse };
@@ -249,6 +251,12 @@ test.each([
     expect(eager).toEqual([expected]);
   },
 );
+
+test('the first task of a workflow does not come with its start to a worker that has a version', async () => {
+  const { workflows, eager } = clientOf(new Set(), connectionOfWorker(), undefined, undefined, true);
+  for (const view of fleetOf(1)) await workflows.startOrSignalObserved(view);
+  expect(eager).toEqual([false]);
+});
 
 function connectionOfWorker(): NativeConnection {
   return { [InternalConnectionLikeSymbol]: { supportsEagerStart: true } } as unknown as NativeConnection;
