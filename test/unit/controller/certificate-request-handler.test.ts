@@ -27,7 +27,7 @@ function start() {
     metrics: { signalDelay: { observe: () => undefined } },
     settings: { managementCluster: 'hive' },
     logger: { info: () => undefined },
-    workflows: { startNew: record('started'), signalObserved: record('observed'), signalGone: record('gone') },
+    workflows: { signalObserved: record('observed'), signalGone: record('gone') },
     signaller: {
       dependencyChanged: async (clusters: readonly CachedCluster[], what: string) => {
         for (const { name } of clusters) signals.push(`${name}: ${what}`);
@@ -73,9 +73,9 @@ test('no request is taken for a standalone one, new, changed or deleted, before 
   await handler.onDelete(removed);
   await reconciler.reconcile(view);
   await handler.onOwnersChanged(namespace);
-  expect(signals).toEqual([`started ${name}`]);
+  expect(signals).toEqual([`observed ${name}`]);
   await handler.onOwnersKnown();
-  expect(signals).toEqual([`started ${name}`, 'observed web']);
+  expect(signals).toEqual([`observed ${name}`, 'observed web']);
 });
 
 test('a change of the renewal policy is signalled, to the cluster or the request itself; an invalid one gets an Event', async () => {
