@@ -3,7 +3,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { GRPC } from '../support/faults/temporal-frontend.ts';
 import type { Progress } from './progress.ts';
 import type { ExternalRequest, InterceptAction, Refusal } from './relays/exchange.ts';
-import { kindOf } from './request-kinds.ts';
 import type { SeededRandom } from './seeded-random.ts';
 
 /** A kind of request that is refused for a while. */
@@ -43,9 +42,9 @@ export const OUTAGES: readonly Outage[] = [
     affects: isReadOfCluster,
   },
   ...Object.entries(GRPC).map(([status, refuse]) => ({
-    name: `Temporal refuses starts and signals with ${status}`,
+    name: `Temporal refuses signals with ${status}`,
     refusal: { refuse },
-    affects: isStartOrSignal,
+    affects: isSignal,
   })),
 ];
 
@@ -125,8 +124,6 @@ function isReadOfCluster({ system, method, path }: ExternalRequest): boolean {
   return system === 'kubernetes' && method === 'GET' && /\/clusterdeployments\/[^/?]+(\?|$)/.test(path);
 }
 
-function isStartOrSignal(request: ExternalRequest): boolean {
-  const { system, path } = request;
-  const isSignal = system === 'temporal' && /\/Signal(WithStart)?WorkflowExecution$/.test(path);
-  return isSignal || kindOf(request) === 'startCluster';
+function isSignal({ system, path }: ExternalRequest): boolean {
+  return system === 'temporal' && /\/Signal(WithStart)?WorkflowExecution$/.test(path);
 }

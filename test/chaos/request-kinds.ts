@@ -3,7 +3,6 @@ import type { ExternalRequest, ExternalResponse } from './relays/exchange.ts';
 
 /** Steps in the order of a certificate's lifecycle, with their texts in the progress lines. */
 export const REQUEST_KINDS = {
-  startCluster: "start of a cluster's workflow",
   signalCluster: 'signal-with-start of a cluster',
   holdCluster: 'finalizer onto the ClusterDeployment',
   applyRequest: 'apply CertificateRequest',
@@ -113,9 +112,6 @@ function kubernetesKind({ method, path, contentType, body }: ExternalRequest): R
 
 function temporalKind({ path, body }: ExternalRequest): RequestKind | undefined {
   switch (path.slice(path.lastIndexOf('/') + 1)) {
-    case 'StartWorkflowExecution':
-      // A worker also starts the workflow of its watch.
-      return body.includes('clusterCertificates') ? 'startCluster' : undefined;
     case 'SignalWithStartWorkflowExecution':
       return 'signalCluster';
     case 'PollWorkflowTaskQueue':

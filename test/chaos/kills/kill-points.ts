@@ -38,10 +38,9 @@ const ISSUANCE_REQUESTS: readonly RequestKind[] = [
   'activityDone',
 ];
 
-const FIRST_ISSUANCE_REQUESTS: readonly RequestKind[] = ['startCluster', 'holdCluster'];
+const FIRST_ISSUANCE_REQUESTS: readonly RequestKind[] = ['signalCluster', 'holdCluster'];
 
 const DECOMMISSION_REQUESTS: readonly RequestKind[] = [
-  'signalCluster',
   'revoke',
   'deleteSecret',
   'deleteRequest',
