@@ -4,7 +4,7 @@ import { type GateReason, gateOf } from './gate.ts';
 
 /** Result of {@link decideSignal}. */
 export type SignalDecision =
-  /** `observed`: a start, or signal-with-start `clusterObserved`. `finalizerLost`: `dependencyChanged`, another removed it. */
+  /** `observed`: signal-with-start `clusterObserved`. `finalizerLost`: `dependencyChanged`, another removed it. */
   | { readonly kind: 'nothing' | 'observed' | 'finalizerLost' }
   /** An Event that explains why it is not served. */
   | { readonly kind: 'explain'; readonly reason: GateReason; readonly message: string };

@@ -121,11 +121,6 @@ export class ClusterWorkflowClient {
     return 'signalled';
   }
 
-  /** As {@link startOrSignalObserved}, for a cluster that has hardly a workflow yet: a start is always tried. */
-  async startNew(view: ClusterView): Promise<void> {
-    if (!(await this.#start(view))) await this.signalObserved(view);
-  }
-
   /** Starts a workflow if none runs; `evenIfCompleted`: also if one has completed, since it left something behind. */
   async signalGone(view: ClusterView, evenIfCompleted = false): Promise<void> {
     await this.#signalWithStart(view, clusterGone.name, [], evenIfCompleted);

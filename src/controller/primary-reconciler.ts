@@ -1,4 +1,4 @@
-import { type CachedCluster, toCachedCluster } from '../clusters/cached-cluster.ts';
+import { toCachedCluster } from '../clusters/cached-cluster.ts';
 import { type ClusterRef, identityOf, type ObjectRef } from '../clusters/cluster-identity.ts';
 import { type ClusterView, deletedClusterView } from '../clusters/cluster-view.ts';
 import { gateOf } from '../clusters/gate.ts';
@@ -91,10 +91,9 @@ export class PrimaryReconciler {
       case 'nothing':
         break;
       case 'observed':
-        taken = await this.#signal(identity, () => {
-          if (from === 'list' && previous === undefined) return this.#observeListed(view);
-          return isNew(previous, view) ? workflows.startNew(view) : workflows.signalObserved(view);
-        });
+        taken = await this.#signal(identity, () =>
+          from === 'list' && previous === undefined ? this.#observeListed(view) : workflows.signalObserved(view),
+        );
         if (gate.kind === 'serve' && gate.note !== undefined) {
           await recordWarning(this.#context, identity, 'InvalidRelocateAnnotation', gate.note);
         }
@@ -138,10 +137,4 @@ export class PrimaryReconciler {
       return false;
     }
   }
-}
-
-/** Whether it was not to be served before: neither this controller nor an evaluation, which adds the finalizer, began to. */
-function isNew(previous: CachedCluster | undefined, { identity, finalizer, deleting }: ClusterView): boolean {
-  const wasServed = previous?.uid === identity.uid && previous.served;
-  return !finalizer && !deleting && !wasServed;
 }

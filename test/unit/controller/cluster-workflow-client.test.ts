@@ -223,14 +223,6 @@ test('clusters of a list whose workflows run are all signalled, and few starts a
   expect(starts.length).toBeLessThan(25);
 });
 
-test('new clusters are started however many starts were refused, and signalled where a workflow runs', async () => {
-  const fleet = fleetOf(200);
-  const ids = fleet.map(({ identity }) => clusterWorkflowId(identity));
-  const { workflows, starts, signals } = clientOf(new Set(ids.slice(0, 100)));
-  for (const view of fleet) await workflows.startNew(view);
-  expect({ starts, signals }).toEqual({ starts: ids, signals: ids.slice(0, 100) });
-});
-
 test('after clusters with workflows, those without are soon started again', async () => {
   const fleet = fleetOf(400);
   const ids = fleet.map(({ identity }) => clusterWorkflowId(identity));

@@ -14,7 +14,6 @@ import { clusterView } from '../../support/workflows/cluster-views.ts';
 function start(running: ReadonlyMap<string, string> = new Map(), listFailure?: CertmanError) {
   const gone: string[] = [];
   const signalled: string[] = [];
-  const watched: string[] = [];
   const delays: number[] = [];
   const cache = new ControllerCache();
   const missingFinalizers = new MissingFinalizers();
@@ -27,8 +26,7 @@ function start(running: ReadonlyMap<string, string> = new Map(), listFailure?: C
     settings: { managementCluster: 'hive' },
     logger: { info: () => undefined, warn: () => undefined },
     workflows: {
-      signalObserved: async ({ identity }: ClusterView) => void watched.push(`signal ${identity.uid}`),
-      startNew: async ({ identity }: ClusterView) => void watched.push(`start ${identity.uid}`),
+      signalObserved: async () => undefined,
       startOrSignalObserved: async ({ identity }: ClusterView) => {
         signalled.push(identity.uid);
         return running.has(identity.uid) ? 'signalled' : 'started';
@@ -42,17 +40,7 @@ function start(running: ReadonlyMap<string, string> = new Map(), listFailure?: C
   } as unknown as ControllerContext;
   const observedBefore = new ObservedBefore(context);
   const reconciler = new PrimaryReconciler(context, observedBefore);
-  return {
-    gone,
-    signalled,
-    watched,
-    delays,
-    cache,
-    queue: context.queue,
-    observedBefore,
-    reconciler,
-    missingFinalizers,
-  };
+  return { gone, signalled, delays, cache, queue: context.queue, observedBefore, reconciler, missingFinalizers };
 }
 
 const view = (uid: string): ClusterView => {
@@ -66,25 +54,6 @@ it('observes how late a change of the watch is signalled, not one of a list', as
   expect(delays).toEqual([]);
   await reconciler.reconcile(view('watched'));
   expect(delays).toEqual([expect.any(Number)]);
-});
-
-it('starts a cluster that was not served before, and signals one that may have a workflow', async () => {
-  const { watched, reconciler } = start();
-  const bare = { ...view('bare'), finalizer: false };
-  await reconciler.reconcile({ ...bare, installed: false });
-  await reconciler.reconcile(bare);
-  await reconciler.reconcile({ ...bare, limitedSupport: !bare.limitedSupport });
-  await reconciler.reconcile(view('served by another controller'));
-  const successor = { ...bare, identity: { ...bare.identity, uid: 'successor' } };
-  await reconciler.reconcile(successor);
-  await reconciler.reconcile({ ...successor, deleting: true });
-  expect(watched).toEqual([
-    'start bare',
-    'signal bare',
-    'signal served by another controller',
-    'start successor',
-    'signal successor',
-  ]);
 });
 
 it('shows evaluations which finalizer is missing before the signal, and forgets a deleted cluster', async () => {
