@@ -25,8 +25,6 @@ import { FirstTasks } from './first-tasks.ts';
 import { StatusReporter } from './status-reporter.ts';
 import { wrapActivity } from './wrap-activity.ts';
 
-const DEFAULT_WORKFLOW_TASK_SLOTS = 60;
-
 /** What the activities on the management cluster's API server need. */
 export interface KubernetesActivityDeps {
   readonly kubernetes: KubernetesApi;
@@ -47,8 +45,8 @@ export interface KubernetesActivityDeps {
   readonly releaseTurn?: (bundle: BundleRef) => Promise<void>;
   /** Of certificates without the annotation; absent: `renew-before`. */
   readonly renewalPolicy?: RenewalPolicy;
-  /** Of the worker: first looks at clusters never hold all of them. Default: 20. */
-  readonly workflowTaskSlots?: number;
+  /** Of the worker: first looks at clusters never hold all of them. */
+  readonly workflowTaskSlots: number;
   /** Absent: no renewal is postponed. */
   readonly renewals?: RenewalControls;
 }
@@ -108,7 +106,7 @@ export function createKubernetesActivities(deps: KubernetesActivityDeps): Kubern
       for (const limit of limits) limit.end();
     }
   };
-  const firstTasks = new FirstTasks(deps.workflowTaskSlots ?? DEFAULT_WORKFLOW_TASK_SLOTS);
+  const firstTasks = new FirstTasks(deps.workflowTaskSlots);
   return {
     applyCertificateRequest: wrapActivity(async (input) => await applyCertificateRequest(access(), input, complete)),
     applyCertificateRequests: wrapActivity(

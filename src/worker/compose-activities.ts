@@ -65,7 +65,7 @@ import { listCertificatesInUse } from './list-certificates-in-use.ts';
 import { listCompletedIssuances } from './list-completed-issuances.ts';
 import { listIssuancesOfSet } from './list-issuances-of-set.ts';
 import { createManagementClusterCheck } from './management-cluster-check.ts';
-import { versioningOptions } from './worker-options.ts';
+import { versionOf } from './worker-options.ts';
 
 /** Of the heartbeat that an order waits for before it goes on. */
 const CONFIRM_TIMEOUT_MS = 3_000;
@@ -328,7 +328,7 @@ export function composeActivities(
           caChangeAllowedTo,
           renewalPolicy,
           heldBackPatches: configuration.heldBackPatches,
-          versioned: versioningOptions(configuration).workerDeploymentOptions !== undefined,
+          versioned: versionOf(configuration) !== undefined,
         },
       }),
     },

@@ -1,9 +1,8 @@
 import type { Worker, WorkerOptions } from '@temporalio/worker';
 import type { Configuration } from '../configuration/load-configuration.ts';
 import { SHARED_TASK_QUEUE } from '../contract/ca-budget.ts';
-import { abortable } from '../dns/abortable.ts';
-import { TimeLimit } from '../network/time-limit.ts';
 import type { Logger } from '../observability/logging.ts';
+import { settledWithin } from './settled-within.ts';
 import { versioningOptions } from './worker-options.ts';
 
 /** A namespace has one budget for each account of a CA. */
@@ -72,14 +71,7 @@ export class SharedWorker {
   /** @returns undefined where there is none, or not in time: to create it, a request is sent that has no deadline. */
   async #createdWorker(signal?: AbortSignal): Promise<Worker | undefined> {
     if (this.#created === undefined) return undefined;
-    const limit = new TimeLimit(CREATED_WITHIN_MS, signal);
-    try {
-      return await abortable(this.#created, limit.signal);
-    } catch {
-      return undefined;
-    } finally {
-      limit.end();
-    }
+    return await settledWithin(this.#created, CREATED_WITHIN_MS, signal).catch(() => undefined);
   }
 
   async #run(worker: Worker): Promise<void> {

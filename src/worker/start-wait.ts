@@ -8,6 +8,7 @@ import { oneLine } from '../failures/printable.ts';
 import { backoffDelay } from '../kubernetes/api/backoff.ts';
 import { TimeLimit } from '../network/time-limit.ts';
 import type { Logger } from '../observability/logging.ts';
+import { settledWithin } from './settled-within.ts';
 
 const BACKOFF_MS = { first: 250, max: 5_000 };
 const MAX_REASON_LENGTH = 500;
@@ -87,13 +88,10 @@ export class StartWait {
 
 /** @throws `stopped`, where the attempt fails or takes longer. */
 async function finished<Result>(made: Promise<Result>, stopped: unknown): Promise<Result> {
-  const limit = new TimeLimit(FINISH_WITHIN_MS);
   try {
-    return await abortable(made, limit.signal);
+    return await settledWithin(made, FINISH_WITHIN_MS);
   } catch {
     throw stopped;
-  } finally {
-    limit.end();
   }
 }
 

@@ -1,3 +1,4 @@
+import type { WorkerDeploymentVersion } from '@temporalio/common';
 import type { WorkerOptions } from '@temporalio/worker';
 import type { Configuration } from '../configuration/load-configuration.ts';
 import { taskQueueOf } from '../contract/ids.ts';
@@ -41,13 +42,20 @@ export function workerOptions(configuration: Configuration, identity: string): W
   };
 }
 
+/** The version that Temporal routes tasks to this worker by; undefined: it has none. */
+export function versionOf({
+  deploymentName,
+  buildId,
+}: Pick<Configuration, 'deploymentName' | 'buildId'>): WorkerDeploymentVersion | undefined {
+  return deploymentName && buildId ? { deploymentName, buildId } : undefined;
+}
+
 /** Unversioned, and with every patch active, unless the settings say otherwise (docs/decisions/upgrades.md). */
 export function versioningOptions(
   settings: Pick<Configuration, 'deploymentName' | 'buildId' | 'heldBackPatches'>,
 ): Pick<WorkerOptions, 'workerDeploymentOptions' | 'patchActivationCallback'> {
-  const { deploymentName, buildId, heldBackPatches } = settings;
-  const version = deploymentName && buildId ? { deploymentName, buildId } : undefined;
-  const heldBack = new Set<string>(heldBackPatches);
+  const version = versionOf(settings);
+  const heldBack = new Set<string>(settings.heldBackPatches);
   return {
     // A workflow sleeps longer than the pods of its version exist.
     workerDeploymentOptions: version && {

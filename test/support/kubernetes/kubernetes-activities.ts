@@ -32,6 +32,7 @@ export function kubernetesActivities(
     bundles: new ServedBundles(kubernetes, PROJECTION),
     projection: PROJECTION,
     missingFinalizers,
+    workflowTaskSlots: 20,
   });
 }
 
