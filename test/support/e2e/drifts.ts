@@ -1,9 +1,11 @@
 /** Changes made with kubectl to objects that certman owns, and the expected effect on the certificate. */
-import { generateKeyPairSync } from 'node:crypto';
+import { generateKeyPairSync, randomUUID } from 'node:crypto';
 import { defaultPayloadConverter } from '@temporalio/common';
 import { issuanceWorkflowId } from '../../../src/contract/ids.ts';
-import { FINALIZER } from '../../../src/kubernetes/objects/resources.ts';
+import type { ObjectKey } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { FINALIZER, SECRETS } from '../../../src/kubernetes/objects/resources.ts';
 import { readTlsSecret } from '../../../src/kubernetes/objects/tls-secret.ts';
+import { waitFor } from './checks.ts';
 import type { E2eCluster } from './clusters.ts';
 import { getClusterDeployment, getRequest, statusOf } from './evidence.ts';
 import type { E2eHarness } from './harness.ts';
@@ -12,8 +14,11 @@ import type { E2eHarness } from './harness.ts';
 export interface Drift {
   readonly name: string;
   readonly apply: (lab: E2eHarness, cluster: E2eCluster) => Promise<unknown>;
-  /** `kept`: the same Secret with the same data, and nothing ordered. `ordered`: a new certificate, by one order. */
-  readonly effect: 'kept' | 'ordered';
+  /**
+   * `kept`: the same Secret with the same data, and nothing ordered. `ordered`: a new certificate, by one order. `raced`: `ordered`
+   * if the garbage collector is faster than a worker, else `kept`.
+   */
+  readonly effect: 'kept' | 'ordered' | 'raced';
   /** Part of the issuance's reason. */
   readonly reason?: string;
   /** The CertificateRequest is recreated, with another UID. */
@@ -49,6 +54,24 @@ const deleteRequest = (cascade: string) => (lab: E2eHarness, cluster: E2eCluster
     `--cascade=${cascade}`,
     '--wait=false',
   ]);
+
+/**
+ * Waits until the garbage collector has seen every Secret as it is now: it sees them in order, and deletes one that has lost its
+ * owner, which this creates last.
+ */
+async function waitUntilCollectorHasSeenSecrets(lab: E2eHarness, { namespace, name }: E2eCluster): Promise<void> {
+  const missing = { apiVersion: 'v1', kind: 'ConfigMap', name: 'missing', uid: randomUUID() };
+  const last = { namespace, name: `${name}-last` };
+  await lab.kubernetes.create(SECRETS, { metadata: { ...last, ownerReferences: [missing] } });
+  await waitUntilRemoved(lab, last);
+}
+
+/** Waits until the garbage collector has deleted a Secret. */
+export async function waitUntilRemoved(lab: E2eHarness, secret: ObjectKey): Promise<void> {
+  await waitFor(`the garbage collector deletes the Secret ${secret.name}`, async () =>
+    (await lab.kubernetes.get(SECRETS, secret)) === undefined ? {} : 'it exists',
+  );
+}
 
 function otherKey(): string {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
@@ -97,15 +120,16 @@ export const DRIFTS: readonly Drift[] = [
     requestRecreated: true,
   },
   {
-    // With blockOwnerDeletion, as certman-operator sets it, the garbage collector deletes the Secret at once. With certman's own
-    // reference, which does not block, the result depends on the order of the collector's workers.
+    // With blockOwnerDeletion, as certman-operator sets it, the garbage collector deletes the Secret as soon as it sees the
+    // deletion, unless certman has removed the owner reference by then.
     name: 'CertificateRequest deleted, in the foreground',
     apply: async (lab, cluster) => {
       const blocking = [{ op: 'add', path: '/metadata/ownerReferences/0/blockOwnerDeletion', value: true }];
       await onSecret(blocking)(lab, cluster);
+      await waitUntilCollectorHasSeenSecrets(lab, cluster);
       await deleteRequest('foreground')(lab, cluster);
     },
-    effect: 'ordered',
+    effect: 'raced',
     requestRecreated: true,
     reason: 'There is no certificate in the Secret',
   },
