@@ -13,7 +13,7 @@ import { type RunningStack, startStack } from '../local/stack/stack.ts';
 import { startWorker } from '../local/stack/worker-process.ts';
 import { isUnanswered, type KeyType, measureBaseline } from './acme-client-baseline.ts';
 import { markdownTable } from './markdown-table.ts';
-import { childrenCpuSeconds, processMemory } from './process-figures.ts';
+import { cpuSeconds, processMemory } from './process-figures.ts';
 import { ReadyWatch, StalledError } from './ready-watch.ts';
 import { median, quantile, round } from './statistics.ts';
 
@@ -135,11 +135,6 @@ async function measure(
   } finally {
     await stack.stop();
   }
-}
-
-async function cpuSeconds(): Promise<Readonly<Record<string, number>>> {
-  const { user, system } = process.cpuUsage();
-  return { ...(await childrenCpuSeconds()), bench: (user + system) / 1e6 };
 }
 
 /** Milliseconds. */

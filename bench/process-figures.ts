@@ -68,3 +68,9 @@ export async function childrenCpuSeconds(): Promise<Readonly<Record<string, numb
   }
   return seconds;
 }
+
+/** CPU time so far of this process (`bench`) and of all that it has started, in seconds by name of the program. */
+export async function cpuSeconds(): Promise<Readonly<Record<string, number>>> {
+  const { user, system } = process.cpuUsage();
+  return { ...(await childrenCpuSeconds()), bench: (user + system) / 1e6 };
+}

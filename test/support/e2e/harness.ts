@@ -20,8 +20,8 @@ import { KubernetesClient } from '../../../src/kubernetes/api/client.ts';
 import { loadKubeConfig } from '../../../src/kubernetes/api/kube-config.ts';
 import { connect } from '../../../src/temporal/connect.ts';
 import { useAccountBehindProxy } from '../acme/account-behind-proxy.ts';
+import { startCaProxy } from '../acme/ca-proxy.ts';
 import { type FaultProxy, startFaultProxy } from '../faults/fault-proxy.ts';
-import { PEBBLE_CONNECTIONS } from '../faults/upstream.ts';
 import { workflowBundle } from '../temporal/workflow-bundle.ts';
 
 /** A running stack with workers. */
@@ -168,23 +168,4 @@ export async function startE2eHarness(options: E2eHarnessOptions = {}): Promise<
     await stop({ keepLogs: true });
     throw error;
   }
-}
-
-/** In front of a CA of the stack or beside it. Uses Pebble's own server certificate, so that the stack's CA file verifies both. */
-export async function startCaProxy(
-  { stateDir }: Pick<RunningStack, 'stateDir'>,
-  { directoryUrl, caFile }: Pick<AcmeEndpoints, 'directoryUrl' | 'caFile'>,
-): Promise<FaultProxy> {
-  const folder = join(stateDir, 'tls');
-  const [certPem, keyPem, targetCaPem] = await Promise.all([
-    readFile(join(folder, 'tls.crt'), 'utf8'),
-    readFile(join(folder, 'tls.key'), 'utf8'),
-    readFile(caFile, 'utf8'),
-  ]);
-  return await startFaultProxy({
-    target: new URL(directoryUrl).origin,
-    targetCaPem,
-    tls: { certPem, keyPem },
-    ...PEBBLE_CONNECTIONS,
-  });
 }
