@@ -2,7 +2,7 @@
  * End-to-end harness: a local stack with a management cluster, and workers as separate processes with the rights of certman's
  * ServiceAccount. Workers reach the CA and Route 53 through fault proxies; other parts are made unavailable by stopping them.
  */
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from '@temporalio/client';
@@ -12,7 +12,7 @@ import {
   prepareManagementCluster,
 } from '../../../local/stack/management-cluster/management-cluster.ts';
 import type { KubeApiServerOptions } from '../../../local/stack/parts/kube-apiserver.ts';
-import type { AcmeEndpoints, PebbleOptions } from '../../../local/stack/parts/pebble.ts';
+import type { PebbleOptions } from '../../../local/stack/parts/pebble.ts';
 import type { TemporalOptions } from '../../../local/stack/parts/temporal.ts';
 import { type RunningStack, startStack } from '../../../local/stack/stack.ts';
 import { startWorker, type WorkerOptions, type WorkerProcess } from '../../../local/stack/worker-process.ts';
