@@ -59,7 +59,7 @@ export const LAYERS: readonly Layer[] = [
   // A provider reads its zone and its credentials from Kubernetes objects.
   { path: 'src/dns', imports: [...BELOW_CLIENTS, 'src/kubernetes/api', 'src/kubernetes/objects'] },
   { path: 'src/version.ts', imports: [] },
-  { path: 'src/temporal', imports: [] },
+  { path: 'src/temporal', imports: ['src/failures'] },
   { path: 'src/payloads', imports: ['src/failures'] },
   { path: 'src/configuration', imports: [...CONTRACT, 'src/network', 'src/dns', 'src/payloads'] },
   { path: 'src/issuance', imports: SERVICES },

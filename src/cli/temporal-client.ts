@@ -11,6 +11,7 @@ import { CertmanError } from '../failures/failure.ts';
 import { createDataConverter } from '../payloads/data-converter.ts';
 import { PayloadKeyStore } from '../payloads/payload-key-store.ts';
 import { GRPC_STATUS } from '../temporal/grpc-status.ts';
+import { isMissing, missingNamespace, saysNoNamespace } from '../temporal/namespace.ts';
 import { isOfClosedConnection } from '../temporal/retry-until-closed.ts';
 import { commandLine } from './program-name.ts';
 import { withSlowNote } from './slow-note.ts';
@@ -35,6 +36,8 @@ export async function withTemporal<Result>(
   try {
     return await work(client);
   } catch (error) {
+    const { namespace } = client.options;
+    if (saysNoNamespace(error) && (await isMissing(connection, namespace))) throw missingNamespace(namespace, error);
     throw isUnavailable(error) ? unreachable(error) : error;
   } finally {
     await connection.close();
@@ -98,6 +101,13 @@ const UNAVAILABLE_CODES: ReadonlySet<number> = new Set([
 /** Of matching, in `details`: https://github.com/temporalio/temporal/blob/v1.29.1/service/matching/matcher.go */
 const NO_POLLER = /no poller seen/;
 
+/** Of a namespace that exists, as {@link isMissing} says, or as an earlier request of the same command has shown. */
+export const NAMESPACE_UNREAD = {
+  message:
+    'Temporal does not find its namespace, which exists: it cannot read its store, or could not some seconds ago.',
+  remedy: 'Run the command again in half a minute; then check the database of Temporal, and the logs of its frontend.',
+} as const;
+
 /**
  * @returns nothing of any other error, and of a request on a connection that this process has closed: it fails for good. The SDK
  * has an error of its own for updates that time out.
@@ -112,6 +122,7 @@ function grpcStatusOf(error: unknown): { readonly code?: number; readonly detail
 /** Why Temporal or the worker did not respond, in a sentence. @param error one that {@link isUnavailable}. */
 export function unavailableMessage(error: unknown): string {
   if (error instanceof CertmanError) return error.message;
+  if (saysNoNamespace(error)) return NAMESPACE_UNREAD.message;
   const { code, details = '' } = grpcStatusOf(error);
   if (code === GRPC_STATUS.RESOURCE_EXHAUSTED) return `Temporal refuses requests for now: ${details}`;
   if (code !== GRPC_STATUS.FAILED_PRECONDITION) return 'Temporal does not respond.';
@@ -122,7 +133,7 @@ export function unavailableMessage(error: unknown): string {
 /** The failure of a request that Temporal or a worker did not respond to. @param error one that {@link isUnavailable}. */
 export function unreachable(error: unknown, message = unavailableMessage(error)): CertmanError {
   if (error instanceof CertmanError) return error;
-  const remedy = `See what is wrong: ${commandLine('doctor')}`;
+  const remedy = saysNoNamespace(error) ? NAMESPACE_UNREAD.remedy : `See what is wrong: ${commandLine('doctor')}`;
   return new CertmanError({ code: 'temporal/unreachable', message, remedy, cause: error });
 }
 
@@ -154,6 +165,7 @@ export function isPassing(error: unknown): boolean {
 /** Whether Temporal or the worker did not respond, rather than refuse. */
 export function isUnavailable(error: unknown): boolean {
   if (error instanceof CertmanError) return error.code === 'temporal/unreachable';
+  if (saysNoNamespace(error)) return true;
   const { code } = grpcStatusOf(error);
   return code !== undefined && UNAVAILABLE_CODES.has(code);
 }

@@ -6,9 +6,7 @@ import { oneLine } from '../failures/printable.ts';
 import { pause } from '../kubernetes/api/backoff.ts';
 import type { Logger } from '../observability/logging.ts';
 import { GRPC_STATUS, grpcCodeOf } from '../temporal/grpc-status.ts';
-
-/** People look back a month; the counts of issued certificates look back a week. */
-export const MIN_RETENTION_DAYS = 30;
+import { isMissing, MIN_RETENTION_DAYS, missingNamespace, withinTime } from '../temporal/namespace.ts';
 
 /** One of those that certman needs. */
 export type SearchAttribute = (typeof SEARCH_ATTRIBUTES)[number];
@@ -28,8 +26,6 @@ const CLI_TYPES = { KEYWORD: 'Keyword', DATETIME: 'Datetime', KEYWORD_LIST: 'Key
  */
 const KNOWN_WITHIN_MS = 90_000;
 const KNOWN_POLL_MS = 250;
-/** Of a request, with the repetitions of the native connection, which take 10 s. */
-const REQUEST_TIMEOUT_MS = 20_000;
 
 /**
  * Registers missing ones.
@@ -137,12 +133,7 @@ export async function missingSearchAttributes(
     const code = grpcCodeOf(error);
     if (code === GRPC_STATUS.PERMISSION_DENIED || code === GRPC_STATUS.UNIMPLEMENTED) return undefined;
     if (code !== GRPC_STATUS.NOT_FOUND || !(await isMissing(connection, namespace))) throw error;
-    throw new CertmanError({
-      code: 'configuration/invalid',
-      message: `There is no Temporal namespace ${namespace} (setting TEMPORAL_NAMESPACE).`,
-      remedy: `Create it: temporal operator namespace create --namespace ${namespace} --retention ${MIN_RETENTION_DAYS}d`,
-      cause: error,
-    });
+    throw missingNamespace(namespace, error);
   }
   for (const { name, type } of SEARCH_ATTRIBUTES) {
     const found = present[name];
@@ -154,20 +145,6 @@ export async function missingSearchAttributes(
     });
   }
   return SEARCH_ATTRIBUTES.filter(({ name }) => present[name] === undefined);
-}
-
-/**
- * Whether there is no such namespace. A server also says so where it could not read its store within three seconds: but of this
- * request, which it answers from the store. Source: temporal service/frontend namespace_handler.go, common/namespace/nsregistry.
- */
-async function isMissing(connection: ConnectionLike, namespace: string): Promise<boolean> {
-  try {
-    await withinTime(connection, () => connection.workflowService.describeNamespace({ namespace }));
-    return false;
-  } catch (error) {
-    const code = grpcCodeOf(error);
-    return code === GRPC_STATUS.NOT_FOUND || code === GRPC_STATUS.PERMISSION_DENIED;
-  }
 }
 
 /** Warns when the retention is too short for people and counts. Where Temporal does not say it, nothing waits for it. */
@@ -192,9 +169,4 @@ export async function checkRetention(connection: ConnectionLike, namespace: stri
 export async function retentionDays(connection: ConnectionLike, namespace: string): Promise<number> {
   const described = await withinTime(connection, () => connection.workflowService.describeNamespace({ namespace }));
   return Number(described.config?.workflowExecutionRetentionTtl?.seconds ?? 0) / 86_400;
-}
-
-/** Without a deadline, the native connection waits for ever for a server that accepts a request and does not answer. */
-async function withinTime<Answer>(connection: ConnectionLike, ask: () => Promise<Answer>): Promise<Answer> {
-  return await connection.withDeadline(Date.now() + REQUEST_TIMEOUT_MS, ask);
 }

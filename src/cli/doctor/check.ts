@@ -4,7 +4,9 @@ import { isGrpcServiceError, ServiceError } from '@temporalio/client';
 import { abortable } from '../../dns/abortable.ts';
 import { counted } from '../../failures/counted.ts';
 import { CertmanError } from '../../failures/failure.ts';
+import { saysNoNamespace } from '../../temporal/namespace.ts';
 import { commandLine } from '../program-name.ts';
+import { NAMESPACE_UNREAD } from '../temporal-client.ts';
 
 /** `skipped`: something that it needs did not pass. Only `failed` makes the command fail. */
 export type CheckStatus = 'passed' | 'warning' | 'failed' | 'skipped';
@@ -134,6 +136,8 @@ function docsOf(id: string): string {
 /** What a failed request says. */
 function failureOf(error: unknown): { readonly message: string; readonly remedy?: string } {
   if (error instanceof CertmanError) return { message: error.message, remedy: error.info.remedy };
+  // Checks of what is in the namespace need the check that it exists.
+  if (saysNoNamespace(error)) return NAMESPACE_UNREAD;
   const cause = error instanceof ServiceError ? error.cause : error;
   if (isGrpcServiceError(cause)) return { message: `Temporal refused it: ${cause.details} (gRPC code ${cause.code}).` };
   return { message: error instanceof Error ? error.message : String(error) };

@@ -1,12 +1,8 @@
 import type { Client } from '@temporalio/client';
 import { loadTemporal } from '../../configuration/load-configuration.ts';
-import { GRPC_STATUS } from '../../temporal/grpc-status.ts';
-import {
-  MIN_RETENTION_DAYS,
-  missingSearchAttributes,
-  registerCommand,
-  retentionDays,
-} from '../../worker/namespace-setup.ts';
+import { GRPC_STATUS, grpcCodeOf } from '../../temporal/grpc-status.ts';
+import { MIN_RETENTION_DAYS, missingNamespace } from '../../temporal/namespace.ts';
+import { missingSearchAttributes, registerCommand, retentionDays } from '../../worker/namespace-setup.ts';
 import type { OpenTemporal } from '../temporal-client.ts';
 import { Check, CheckFailure, passed, warning } from './check.ts';
 import type { DoctorContext } from './doctor-context.ts';
@@ -48,7 +44,8 @@ export function temporalChecks({ preInstall, onClose, openTemporal }: DoctorCont
     run: async () => {
       const { client } = connection.value;
       await client.connection.workflowService.describeNamespace({ namespace: namespaceOf(client) }).catch((error) => {
-        throw namespaceFailure(error, namespaceOf(client));
+        // A server answers this request from its store: here NOT_FOUND says that there is none.
+        throw grpcCodeOf(error) === GRPC_STATUS.NOT_FOUND ? missingNamespace(namespaceOf(client), error) : error;
       });
       return passed(namespaceOf(client));
     },
@@ -111,12 +108,4 @@ export function priorityFinding(serverVersion: string, used: readonly string[]) 
 /** The namespace of a client. */
 export function namespaceOf(client: Client): string {
   return client.options.namespace;
-}
-
-function namespaceFailure(error: unknown, namespace: string): unknown {
-  if (!(error instanceof Error) || !('code' in error) || error.code !== GRPC_STATUS.NOT_FOUND) return error;
-  return new CheckFailure(
-    `There is no Temporal namespace ${namespace} (setting TEMPORAL_NAMESPACE).`,
-    `temporal operator namespace create --namespace ${namespace} --retention ${MIN_RETENTION_DAYS}d`,
-  );
 }

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { readManifests } from '../../../local/stack/management-cluster/manifests.ts';
 import { temporalServerDynamicConfiguration } from '../../../local/stack/parts/flags.ts';
-import { MIN_RETENTION_DAYS } from '../../../src/worker/namespace-setup.ts';
+import { MIN_RETENTION_DAYS } from '../../../src/temporal/namespace.ts';
 import { workerSettings } from '../../support/kubernetes/overlay.ts';
 
 interface Values {

@@ -1,3 +1,4 @@
+import { NamespaceNotFoundError } from '@temporalio/common';
 import { describe, expect, it } from 'vitest';
 import { Check, CheckFailure, failedMessage, passed, warning } from '../../../../src/cli/doctor/check.ts';
 import { groupText, resultText, summaryText } from '../../../../src/cli/doctor/report-text.ts';
@@ -69,6 +70,15 @@ describe('a check', () => {
       },
     });
     expect(await thrower.result(MANY_MS)).toMatchObject({ status: 'failed', message: 'no such thing' });
+  });
+
+  it('says of a namespace that is not found, where another check has found it, that the store cannot be read', async () => {
+    const lost = new Check({ ...about('lost'), run: () => Promise.reject(new NamespaceNotFoundError('default')) });
+    expect(await lost.result(MANY_MS)).toMatchObject({
+      status: 'failed',
+      message: expect.stringContaining('cannot read its store') as string,
+      remedy: expect.stringContaining('the database of Temporal') as string,
+    });
   });
 
   it('runs once, however many need it', async () => {
