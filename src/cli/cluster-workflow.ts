@@ -11,7 +11,7 @@ import { askWorker } from './ask-worker.ts';
 import type { KubeConnection } from './kubectl-options.ts';
 import { assertSameManagementCluster } from './management-cluster.ts';
 import { commandLine } from './program-name.ts';
-import { type RemedyFor, type StartUpdate, sendUpdate } from './send-update.ts';
+import { type StartUpdate, sendUpdate, type UpdateOptions } from './send-update.ts';
 import { withTemporal } from './temporal-client.ts';
 import type { TimeBound } from './time-bound.ts';
 
@@ -118,9 +118,10 @@ export async function updateCluster<Result>(
   client: Client,
   handle: Pick<WorkflowHandle, 'query' | 'workflowId'>,
   start: StartUpdate<Result>,
-  remedyFor?: RemedyFor,
+  options: UpdateOptions = {},
 ): Promise<Result> {
-  return await sendUpdate(client, handle.workflowId, start, () => queryClusterStatus(client, handle), remedyFor);
+  const answers = () => queryClusterStatus(client, handle, options.request?.bound?.leftMs);
+  return await sendUpdate(client, handle.workflowId, start, answers, options);
 }
 
 /** The result of a run that has completed. @throws what the request throws. */

@@ -1,6 +1,7 @@
 import { createInterface } from 'node:readline/promises';
 import { CertmanError } from '../failures/failure.ts';
 import { printable } from '../failures/printable.ts';
+import type { TimeBound } from './time-bound.ts';
 
 /** Flags of a command that changes several things. */
 export interface ConfirmOptions {
@@ -29,4 +30,14 @@ export async function confirm(question: string, { yes }: ConfirmOptions): Promis
     terminal.close();
   }
   throw new CertmanError({ code: 'configuration/invalid', message: 'Nothing was done.' });
+}
+
+/** As {@link confirm}; the time of a command does not pass meanwhile. */
+export async function confirmWithin(
+  bound: TimeBound | undefined,
+  question: string,
+  options: ConfirmOptions,
+): Promise<void> {
+  const ask = () => confirm(question, options);
+  await (bound === undefined ? ask() : bound.excluding(ask));
 }

@@ -2,6 +2,9 @@
 import { type Command, Option } from 'commander';
 import type { OutputOptions } from './output.ts';
 
+/** `--timeout` of a command that waits for one thing. */
+export const DEFAULT_TIMEOUT = '30m';
+
 /** Which API server: absent, as kubectl finds it. */
 export interface KubeConnection {
   readonly kubeconfig?: string;
@@ -17,6 +20,12 @@ export interface NamespaceOptions extends KubeConnection {
 export interface SelectionOptions extends NamespaceOptions {
   readonly allNamespaces?: true;
   readonly selector?: string;
+}
+
+/** Of a command that waits. */
+export interface TimeoutOptions {
+  /** A duration. */
+  readonly timeout?: string;
 }
 
 /** Of a command that acts on one cluster, or on a selection. */
@@ -56,6 +65,11 @@ export function addTargetOptions(command: Command): Command {
     .option('--all', 'all clusters of the namespace, or with -A of all namespaces')
     .option('--yes', 'do not ask before acting on a selection (-l, --all)')
     .option('--dry-run', 'show what would be done, and do nothing');
+}
+
+/** Adds `--timeout`. @param limit how long the command waits, and by default. */
+export function addTimeoutOption(command: Command, limit = `how long to wait (default: ${DEFAULT_TIMEOUT})`): Command {
+  return command.option('--timeout <duration>', limit);
 }
 
 /** Adds `-o` and `--json`. @param formats beside `json` and `yaml`. */

@@ -1,19 +1,22 @@
 /** Renewal of several clusters, or a preview of a renewal. */
 import type { Client } from '@temporalio/client';
 import { loadSettings } from '../configuration/load-configuration.ts';
-import { renew } from '../contract/cluster-certificates.ts';
+import { type RenewedCertificate, renew } from '../contract/cluster-certificates.ts';
 import { CertmanError } from '../failures/failure.ts';
 import { findClusterWorkflow, updateCluster } from './cluster-workflow.ts';
-import { type ConfirmOptions, confirm } from './confirm.ts';
+import { type ConfirmOptions, confirmWithin } from './confirm.ts';
 import type { TargetOptions } from './kubectl-options.ts';
 import { withKubernetes } from './kubernetes-client.ts';
 import { requireSameManagementCluster } from './management-cluster.ts';
 import { formatInstant, formatRelative } from './output.ts';
 import { commandLine } from './program-name.ts';
+import type { StartUpdate } from './send-update.ts';
 import { fleetFromTemporal } from './status/from-temporal.ts';
 import type { FleetRow } from './status/status-view.ts';
-import { forEachTarget, parseTarget, readTargets, type TargetResult, type Targets } from './targets.ts';
+import { forEachTarget, parseTarget, readTargets, type Target, type TargetResult, type Targets } from './targets.ts';
 import { withTemporal } from './temporal-client.ts';
+import type { TimeBound } from './time-bound.ts';
+import { TimedRequest } from './timed-request.ts';
 
 /** Flags of a renewal. */
 export interface RenewSelectionOptions extends TargetOptions, ConfirmOptions {
@@ -23,34 +26,49 @@ export interface RenewSelectionOptions extends TargetOptions, ConfirmOptions {
 
 /**
  * Renews what is selected, or with `--dry-run` says what would be renewed, and what is refused now.
- * @param text the name of one cluster; absent: a selection.
+ * @param text the name of one cluster; absent: a selection. @param bound of all that it waits for: those that are then not asked
+ * for are not renewed.
  */
 export async function renewSelection(
   text: string | undefined,
   options: RenewSelectionOptions,
+  bound?: TimeBound,
+): Promise<readonly TargetResult[]> {
+  const target = await parseTarget(text, options);
+  const timed = new TimedRequest(bound, commandLine('status'));
+  return await timed.run(() => renewTarget(target, options, bound));
+}
+
+async function renewTarget(
+  target: Target,
+  options: RenewSelectionOptions,
+  bound: TimeBound | undefined,
 ): Promise<readonly TargetResult[]> {
   const { managementCluster } = loadSettings(process.env, ['managementCluster']);
-  const target = await parseTarget(text, options);
-  const targets = await withKubernetes((kubernetes) => readTargets(kubernetes, target), options);
+  const targets = await withKubernetes((kubernetes) => readTargets(kubernetes, target), options, bound?.signal());
   return await withTemporal(async (client) => {
     // What is selected there is renewed by name in Temporal: of another cluster, those would be other clusters.
-    await requireSameManagementCluster(client, managementCluster, options);
+    await requireSameManagementCluster(client, managementCluster, options, bound);
     if (options.dryRun === true) return await preview(client, managementCluster, targets);
-    await confirm(
-      `This would order new certificates for ${targets.described}; a new certificate of its API restarts a cluster's kube-apiserver.`,
-      options,
-    );
+    const question = `This would order new certificates for ${targets.described}; a new certificate of its API restarts a cluster's kube-apiserver.`;
+    await confirmWithin(bound, question, options);
     return await forEachTarget(targets, async ({ namespace, name }) => {
-      const handle = await findClusterWorkflow(client, managementCluster, { namespace, name });
-      if (handle === undefined) throw notServed(`${namespace}/${name}`);
-      const renewed = await updateCluster(client, handle, (run, sent) =>
-        run.startUpdate(renew, { ...sent, args: [{ bundleName: options.bundle }] }),
-      );
-      return renewed
-        .map(({ bundleName, certificate: { notAfter } }) => `${bundleName} renewed, expires ${formatInstant(notAfter)}`)
-        .join('; ');
+      const request = new TimedRequest(bound, commandLine(`explain ${namespace}/${name}`));
+      return await request.run(async () => {
+        const handle = await findClusterWorkflow(client, managementCluster, { namespace, name });
+        if (handle === undefined) throw notServed(`${namespace}/${name}`);
+        const start: StartUpdate<readonly RenewedCertificate[]> = (run, sent) =>
+          run.startUpdate(renew, { ...sent, args: [{ bundleName: options.bundle }] });
+        return renewedText(await updateCluster(client, handle, start, { request }));
+      });
     });
-  });
+  }, bound);
+}
+
+function renewedText(renewed: readonly RenewedCertificate[]): string {
+  return renewed
+    .map(({ bundleName, certificate: { notAfter } }) => `${bundleName} renewed, expires ${formatInstant(notAfter)}`)
+    .join('; ');
 }
 
 async function preview(client: Client, managementCluster: string, targets: Targets): Promise<readonly TargetResult[]> {

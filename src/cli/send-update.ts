@@ -12,6 +12,7 @@ import { CertmanError } from '../failures/failure.ts';
 import { withTolerantMemos } from '../payloads/data-converter.ts';
 import { askWorker } from './ask-worker.ts';
 import { isUnavailable, unreachable } from './temporal-client.ts';
+import { TimedRequest } from './timed-request.ts';
 
 /** A poll of the server ends after 20 s. */
 const POLL_MS = 60_000;
@@ -31,9 +32,16 @@ export type StartUpdate<Result> = (
 /** What to do about a failure of that type. */
 export type RemedyFor = (type: string) => string | undefined;
 
+/** Options of {@link sendUpdate}. */
+export interface UpdateOptions {
+  readonly remedyFor?: RemedyFor | undefined;
+  readonly request?: TimedRequest | undefined;
+}
+
 /**
  * Sends an update and waits for its result, which may take long: as long as workers answer. One that no worker answers is not sent,
  * because it would be carried out later.
+ * @param request what it is part of: it waits no longer than that, and says there how far it has come.
  * @param start is called again where an attempt has no answer, with the same id of the update, or where its run has ended without it.
  * @param answers asks the same workflow something that a worker answers. @throws CertmanError `temporal/unreachable` as {@link askWorker}; with the message of the workflow's rejection or failure.
  */
@@ -42,15 +50,17 @@ export async function sendUpdate<Result>(
   workflowId: string,
   start: StartUpdate<Result>,
   answers: () => Promise<unknown>,
-  remedyFor: RemedyFor = () => undefined,
+  { remedyFor = () => undefined, request = new TimedRequest(undefined, '') }: UpdateOptions = {},
 ): Promise<Result> {
   await answers();
   const runId = await latestRun(client, workflowId);
-  const accepted = await untilAccepted(client, workflowId, runId, start).catch((error) => {
-    throw isUnavailable(error) ? unknownOutcome(error, 'The request was sent, and may still be carried out.') : error;
+  request.state = 'sent';
+  const accepted = await untilAccepted(client, workflowId, runId, start, request).catch((error) => {
+    throw unknownOutcome(error, 'The request was sent, and may still be carried out.', request);
   });
+  request.state = 'accepted';
   try {
-    return await resultOf(client, accepted, answers);
+    return await resultOf(client, accepted, answers, request);
   } catch (error) {
     if (!(error instanceof WorkflowUpdateFailedError)) throw error;
     const type = error.cause instanceof ApplicationFailure ? (error.cause.type ?? '') : '';
@@ -72,12 +82,13 @@ async function untilAccepted<Result>(
   workflowId: string,
   firstRunId: string,
   start: StartUpdate<Result>,
+  { bound }: TimedRequest,
 ): Promise<WorkflowUpdateHandle<Result>> {
   const updateId = randomUUID();
   for (let runId = firstRunId; ; ) {
     const run = client.workflow.getHandle(workflowId, runId);
     try {
-      return await askWorker(client, () => start(run, { updateId, waitForStage: 'ACCEPTED' }));
+      return await askWorker(client, () => start(run, { updateId, waitForStage: 'ACCEPTED' }), bound?.leftMs);
     } catch (error) {
       if (!(error instanceof WorkflowNotFoundError)) throw error;
       const update = run.getUpdateHandle<Result>(updateId);
@@ -110,20 +121,22 @@ async function resultOf<Result>(
   client: Pick<Client, 'withDeadline'>,
   accepted: WorkflowUpdateHandle<Result>,
   answers: () => Promise<unknown>,
+  request: TimedRequest,
 ): Promise<Result> {
+  const { bound } = request;
   for (let failed = 0; ; ) {
-    const until = Date.now() + POLL_MS;
+    const until = Math.min(Date.now() + POLL_MS, bound?.until ?? Number.POSITIVE_INFINITY);
     try {
       return await client.withDeadline(until, () => accepted.result());
     } catch (error) {
-      if (!isUnavailable(error)) throw error;
+      if (!isUnavailable(error) || bound?.isOver === true) throw error;
       failed = Date.now() < until ? failed + 1 : 0;
-      if (failed >= MAX_FAILED_POLLS) throw unknownOutcome(error, GOES_ON);
+      if (failed >= MAX_FAILED_POLLS) throw unknownOutcome(error, GOES_ON, request);
     }
     try {
       await answers();
     } catch (error) {
-      throw isUnavailable(error) ? unknownOutcome(error, GOES_ON) : error;
+      throw unknownOutcome(error, GOES_ON, request);
     }
     if (failed > 0) await sleep(PAUSE_MS);
   }
@@ -131,8 +144,9 @@ async function resultOf<Result>(
 
 const GOES_ON = 'The workflow has accepted the request, and goes on with it.';
 
-/** @param what of the request, in a sentence. */
-function unknownOutcome(error: unknown, what: string): CertmanError {
+/** Of a request whose time is over, the request itself says the same. @param what of the request, in a sentence. */
+function unknownOutcome(error: unknown, what: string, { bound }: TimedRequest): unknown {
+  if (!isUnavailable(error) || bound?.isOver === true) return error;
   const { message, info } = unreachable(error);
   return new CertmanError({
     code: 'temporal/unreachable',

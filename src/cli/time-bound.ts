@@ -1,10 +1,27 @@
+import { duration } from '../configuration/values.ts';
+import { UsageError } from './arguments.ts';
+import { DEFAULT_TIMEOUT } from './kubectl-options.ts';
+
+const DURATION = duration('1s', '7d');
+
 /** The time that a person gives a command (`--timeout`). It does not pass while the person is asked. */
 export class TimeBound {
   #until: number;
+  /** As the person gave it. */
+  readonly flag: string;
 
   /** @param ms from now. */
-  constructor(ms: number) {
+  constructor(ms: number, flag = `${ms}ms`) {
     this.#until = Date.now() + ms;
+    this.flag = flag;
+  }
+
+  /** From now. @param flag the value of `--timeout`. @throws UsageError */
+  static of(flag: string): TimeBound {
+    const ms = DURATION.parse(flag);
+    if (ms === undefined || Number.isNaN(ms))
+      throw new UsageError(`--timeout is "${flag}"; expected a duration such as ${DEFAULT_TIMEOUT}, from 1s to 7d`);
+    return new TimeBound(ms, flag);
   }
 
   /** Epoch milliseconds. */

@@ -7,13 +7,15 @@ import type { ClusterStatus } from '../contract/cluster-certificates.ts';
 import { renewalWithdrawn } from '../contract/renewal-withdrawal.ts';
 import { CertmanError } from '../failures/failure.ts';
 import { findClusterWorkflow, queryClusterStatus, withClusterWorkflow } from './cluster-workflow.ts';
-import { confirm } from './confirm.ts';
+import { confirmWithin } from './confirm.ts';
 import { withKubernetes } from './kubernetes-client.ts';
 import { requireSameManagementCluster } from './management-cluster.ts';
 import { commandLine } from './program-name.ts';
 import type { RenewSelectionOptions } from './renew-selection.ts';
-import { forEachTarget, parseTarget, readTargets, type TargetResult } from './targets.ts';
+import { forEachTarget, parseTarget, readTargets, type Target, type TargetResult } from './targets.ts';
 import { withTemporal } from './temporal-client.ts';
+import type { TimeBound } from './time-bound.ts';
+import { TimedRequest } from './timed-request.ts';
 
 const POLL_INTERVAL_MS = 300;
 
@@ -28,30 +30,44 @@ interface PendingRenewal {
   readonly isOrdered: boolean;
 }
 
-/** Withdraws those of one cluster, or of a selection, or with `--dry-run` says which. @param text the name of one cluster. */
+/** Withdraws those of one cluster, or of a selection, or with `--dry-run` says which. @param text the name of one cluster. @param bound of all that it waits for. */
 export async function withdrawRenewals(
   text: string | undefined,
   options: RenewSelectionOptions,
+  bound?: TimeBound,
 ): Promise<readonly TargetResult[]> {
   const target = await parseTarget(text, options);
-  if ('name' in target) {
-    const { namespace, name } = target.name;
-    const outcome = await withClusterWorkflow(target.name, options, (handle, client) =>
-      withdraw(client, handle, options),
-    );
-    return [{ cluster: `${namespace}/${name}`, outcome }];
+  if (!('name' in target)) {
+    const timed = new TimedRequest(bound, commandLine('status'));
+    return await timed.run(() => withdrawSelection(target, options, bound));
   }
+  const cluster = `${target.name.namespace}/${target.name.name}`;
+  const request = new TimedRequest(bound, commandLine(`explain ${cluster}`));
+  const outcome = await request.run(() =>
+    withClusterWorkflow(target.name, options, (handle, client) => withdraw(client, handle, options, request), bound),
+  );
+  return [{ cluster, outcome }];
+}
+
+async function withdrawSelection(
+  target: Target,
+  options: RenewSelectionOptions,
+  bound: TimeBound | undefined,
+): Promise<readonly TargetResult[]> {
   const { managementCluster } = loadSettings(process.env, ['managementCluster']);
-  const targets = await withKubernetes((kubernetes) => readTargets(kubernetes, target), options);
+  const targets = await withKubernetes((kubernetes) => readTargets(kubernetes, target), options, bound?.signal());
   return await withTemporal(async (client) => {
-    await requireSameManagementCluster(client, managementCluster, options);
+    await requireSameManagementCluster(client, managementCluster, options, bound);
     if (options.dryRun !== true)
-      await confirm(`This would withdraw the requested renewals of ${targets.described}.`, options);
+      await confirmWithin(bound, `This would withdraw the requested renewals of ${targets.described}.`, options);
     return await forEachTarget(targets, async ({ namespace, name }) => {
-      const handle = await findClusterWorkflow(client, managementCluster, { namespace, name });
-      return handle === undefined ? NONE : await withdraw(client, handle, options);
+      const request = new TimedRequest(bound, commandLine(`explain ${namespace}/${name}`));
+      return await request.run(async () => {
+        const handle = await findClusterWorkflow(client, managementCluster, { namespace, name });
+        return handle === undefined ? NONE : await withdraw(client, handle, options, request);
+      });
     });
-  });
+  }, bound);
 }
 
 const NONE = 'no requested renewal is pending';
@@ -60,14 +76,17 @@ async function withdraw(
   client: Client,
   handle: WorkflowHandle,
   { bundle, dryRun }: RenewSelectionOptions,
+  request: TimedRequest,
 ): Promise<string> {
-  const status = await queryClusterStatus(client, handle);
+  const status = await queryClusterStatus(client, handle, request.bound?.leftMs);
   requireBundle(status, bundle);
   const pending = pendingRenewals(status, bundle);
   if (pending.length === 0) return NONE;
   if (dryRun === true) return withdrawalText('would withdraw', pending);
+  request.state = 'sent';
   await handle.signal(renewalWithdrawn, { bundleNames: pending.map(({ bundleName }) => bundleName) });
-  await untilWithdrawn(client, handle, pending);
+  request.state = 'accepted';
+  await untilWithdrawn(client, handle, pending, request);
   return withdrawalText('withdrew', pending);
 }
 
@@ -110,11 +129,12 @@ async function untilWithdrawn(
   client: Client,
   handle: WorkflowHandle,
   pending: readonly PendingRenewal[],
+  { bound }: TimedRequest,
 ): Promise<void> {
   const deadline = Date.now() + TIMEOUT_MS;
   const names = new Set(pending.map(({ bundleName }) => bundleName));
   for (;;) {
-    const left = pendingRenewals(await queryClusterStatus(client, handle));
+    const left = pendingRenewals(await queryClusterStatus(client, handle, bound?.leftMs));
     if (!left.some(({ bundleName }) => names.has(bundleName))) return;
     if (Date.now() > deadline) break;
     await sleep(POLL_INTERVAL_MS);

@@ -21,6 +21,7 @@ import { askWorker } from '../ask-worker.ts';
 import { PAGE_TIMEOUT_MS } from '../cluster-workflow.ts';
 import { commandLine } from '../program-name.ts';
 import { withTemporal } from '../temporal-client.ts';
+import type { TimeBound } from '../time-bound.ts';
 
 /** Waves that are asked at once. */
 const WAVES_AT_ONCE = 10;
@@ -70,10 +71,11 @@ export async function listCampaigns(): Promise<readonly CampaignRow[]> {
   });
 }
 
-/** Runs `work` with a campaign. @throws CertmanError `kubernetes/notFound` where Temporal has none of this name. */
+/** Runs `work` with a campaign. @param bound of all that it waits for at Temporal. @throws CertmanError `kubernetes/notFound` where Temporal has none of this name. */
 export async function withCampaign<Result>(
   name: string,
   work: (campaign: Campaign, client: Client) => Promise<Result>,
+  bound?: TimeBound,
 ): Promise<Result> {
   const { managementCluster } = loadSettings(process.env, ['managementCluster']);
   return await withTemporal(async (client) => {
@@ -96,7 +98,7 @@ export async function withCampaign<Result>(
         remedy: `Those that it has: ${commandLine('campaign list')}. CERTMAN_MANAGEMENT_CLUSTER selects another management cluster.`,
       });
     }
-  });
+  }, bound);
 }
 
 async function isKept(campaign: Campaign): Promise<boolean> {
@@ -109,11 +111,15 @@ export type Campaign = Pick<
   'describe' | 'startUpdate' | 'query' | 'result' | 'workflowId'
 >;
 
-/** How far it is, or was at its end. */
-export async function readStatus(campaign: Campaign, client: Pick<Client, 'withDeadline'>): Promise<CampaignStatus> {
+/** How far it is, or was at its end. @param bound of the question to its workflow. */
+export async function readStatus(
+  campaign: Campaign,
+  client: Pick<Client, 'withDeadline'>,
+  bound?: TimeBound,
+): Promise<CampaignStatus> {
   const { status, closeTime } = await campaign.describe();
   if (status.name === 'COMPLETED') return await campaign.result();
-  const found = await askWorker(client, () => campaign.query(campaignStatus));
+  const found = await askWorker(client, () => campaign.query(campaignStatus), bound?.leftMs);
   if (closeTime === undefined) return found;
   const reason = `Its workflow ended in Temporal (${status.name.toLowerCase()}), and its waves end with it.`;
   return { ...found, phase: 'Aborted', reason, endedAt: closeTime.toISOString(), expectedEnd: undefined };

@@ -13,13 +13,17 @@ import {
 import { CertState } from '../../contract/search-attributes.ts';
 import { counted } from '../../failures/counted.ts';
 import { CertmanError } from '../../failures/failure.ts';
+import type { KubernetesApi } from '../../kubernetes/api/kubernetes-api.ts';
 import { askWorker } from '../ask-worker.ts';
-import { type ConfirmOptions, confirm } from '../confirm.ts';
+import { type ConfirmOptions, confirmWithin } from '../confirm.ts';
+import { DEFAULT_TIMEOUT, type TimeoutOptions } from '../kubectl-options.ts';
 import { withKubernetes } from '../kubernetes-client.ts';
 import { requireSameManagementCluster } from '../management-cluster.ts';
 import { commandLine } from '../program-name.ts';
 import { sendUpdate } from '../send-update.ts';
 import { isUnavailable, withTemporal } from '../temporal-client.ts';
+import { TimeBound } from '../time-bound.ts';
+import { TimedRequest } from '../timed-request.ts';
 import {
   type CampaignCommand,
   deadlineOf,
@@ -39,7 +43,7 @@ import {
 } from './selection-options.ts';
 
 /** Flags of `certman campaign start`. */
-export interface StartOptions extends CertificateSelectionOptions, PlanOptions, ConfirmOptions {
+export interface StartOptions extends CertificateSelectionOptions, PlanOptions, ConfirmOptions, TimeoutOptions {
   readonly name?: string;
 }
 
@@ -54,6 +58,17 @@ export interface PlannedCampaign extends Omit<SelectedCertificates, 'certificate
 
 /** @throws UsageError; CertmanError `kubernetes/notFound` where the selection is empty; `temporal/unreachable` */
 export async function startCampaign(action: CampaignCommand, options: StartOptions): Promise<PlannedCampaign> {
+  const bound = TimeBound.of(options.timeout ?? DEFAULT_TIMEOUT);
+  const request = new TimedRequest(bound, commandLine('campaign list'));
+  return await request.run(() => selectAndBegin(action, options, bound, request));
+}
+
+async function selectAndBegin(
+  action: CampaignCommand,
+  options: StartOptions,
+  bound: TimeBound,
+  request: TimedRequest,
+): Promise<PlannedCampaign> {
   const { managementCluster } = loadSettings(process.env, ['managementCluster']);
   const now = Date.now();
   const selection = await certificateSelectionOf(options, now);
@@ -62,13 +77,14 @@ export async function startCampaign(action: CampaignCommand, options: StartOptio
   const deadline = new Date(deadlineAt).toISOString();
   const revocation = revocationOf(action, options, deadlineAt);
   const stopAt = parseThreshold(options.stopAt);
-  const found = await withKubernetes((api) => selectCertificates(api, managementCluster, selection), options);
+  const select = (api: KubernetesApi) => selectCertificates(api, managementCluster, selection);
+  const found = await withKubernetes(select, options, bound.signal());
   const described = describeCertificateSelection(selection);
   if (found.certificates.length === 0) throw nothingSelected(described);
   const wavePlan = wavePlanOf(options, found.certificates.length);
   const waves = wavesOf(found.certificates, wavePlan);
   return await withTemporal(async (client) => {
-    await requireSameManagementCluster(client, managementCluster, options);
+    await requireSameManagementCluster(client, managementCluster, options, bound);
     const requestedBy = client.options.identity;
     const plan: CampaignPlan = {
       name,
@@ -81,10 +97,10 @@ export async function startCampaign(action: CampaignCommand, options: StartOptio
     };
     const planned = { ...found, plan, waves: waves.map(({ length }) => length) };
     if (options.dryRun === true) return { ...planned, started: false };
-    await confirm(questionOf(planned), options);
-    await begin(client, managementCluster, plan, waves);
+    await confirmWithin(bound, questionOf(planned), options);
+    await begin(client, managementCluster, plan, waves, request);
     return { ...planned, started: true };
-  });
+  }, bound);
 }
 
 function questionOf({ plan, certificates, waves }: Omit<PlannedCampaign, 'started'>): string {
@@ -97,8 +113,12 @@ async function begin(
   managementCluster: string,
   plan: CampaignPlan,
   waves: readonly (readonly SelectedCertificate[])[],
+  request: TimedRequest,
 ): Promise<void> {
+  const { bound } = request;
   const workflowId = campaignWorkflowId(managementCluster, plan.name);
+  request.follow = commandLine(`campaign status ${plan.name}`);
+  request.state = 'sent';
   try {
     await client.workflow.start<typeof renewalCampaign>('renewalCampaign', {
       workflowId,
@@ -119,7 +139,7 @@ async function begin(
     });
   }
   const handle = client.workflow.getHandle<typeof renewalCampaign>(workflowId);
-  const answers = () => askWorker(client, () => handle.query(campaignStatus));
+  const answers = () => askWorker(client, () => handle.query(campaignStatus), bound?.leftMs);
   try {
     for (const [number, wave] of waves.entries())
       await sendUpdate(
@@ -127,19 +147,23 @@ async function begin(
         workflowId,
         (run, sent) => run.startUpdate(addWave, { ...sent, args: [{ number, items: wave.map(itemOf) }] }),
         answers,
+        { request },
       );
     await sendUpdate(
       client,
       workflowId,
       (run, sent) => run.startUpdate(beginCampaign, { ...sent, args: [{ waves: waves.length }] }),
       answers,
+      { request },
     );
   } catch (error) {
     // Without all of its waves it orders nothing, and ends within an hour. Where it has begun, that is reported.
     if (!isUnavailable(error)) throw error;
+    const isOver = bound?.isOver === true;
+    const why = isOver ? `the time of --timeout (${bound.flag}) is over` : 'Temporal or the worker does not answer';
     throw new CertmanError({
-      code: 'temporal/unreachable',
-      message: `The campaign ${plan.name} could not be given all of its waves: Temporal or the worker does not answer.`,
+      code: isOver ? 'internal/unexpected' : 'temporal/unreachable',
+      message: `The campaign ${plan.name} could not be given all of its waves: ${why}.`,
       remedy: `Whether it has begun: ${commandLine(`campaign status ${plan.name}`)}. One that has not orders nothing, and ends within an hour.`,
       cause: error,
     });

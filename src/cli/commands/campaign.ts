@@ -1,15 +1,18 @@
 import { Argument, Command, Option } from 'commander';
 import { CRL_REASONS } from '../../certificates/crl-reason.ts';
 import type { CampaignStatus } from '../../contract/renewal-campaign.ts';
+import { CertmanError } from '../../failures/failure.ts';
+import { UsageError } from '../arguments.ts';
 import type { CampaignChange } from '../campaign/change-campaign.ts';
 import { ACTIONS, type CampaignCommand, DEFAULT_WAVE_SIZE, parseCampaignName } from '../campaign/plan.ts';
 import { addCertificateSelectionOptions } from '../campaign/selection-options.ts';
 import type { StartOptions } from '../campaign/start-campaign.ts';
 import type { ConfirmOptions } from '../confirm.ts';
 import { examples } from '../examples.ts';
-import { addOutputOptions } from '../kubectl-options.ts';
+import { addOutputOptions, addTimeoutOption, DEFAULT_TIMEOUT, type TimeoutOptions } from '../kubectl-options.ts';
 import { formatOutput, note, type OutputOptions, print } from '../output.ts';
 import { commandLine } from '../program-name.ts';
+import type { TimeBound } from '../time-bound.ts';
 
 const NAME_ARGUMENT = 'name of the campaign';
 
@@ -47,6 +50,7 @@ function start(): Command {
     .addArgument(new Argument('<action>', 'what is done with each certificate').choices(ACTIONS));
   addCertificateSelectionOptions(command);
   addOutputOptions(command);
+  addTimeoutOption(command);
   return command
     .option('--name <name>', 'name of the campaign (default: the action and the time)')
     .addOption(
@@ -87,13 +91,15 @@ function status(): Command {
     .description('Shows how far a campaign is, wave by wave, and when its last certificate is expected to be replaced.')
     .argument('<campaign>', NAME_ARGUMENT);
   addOutputOptions(command);
+  addTimeoutOption(command, 'with --watch: for how long (default: until it has ended)');
   return command
     .option(
       '-w, --watch',
       'print again every two seconds until it has ended; exits with 1 unless all is replaced or skipped',
     )
     .addHelpText('after', examples(commandLine('campaign status leak --watch')))
-    .action(async (name: string, options: OutputOptions & { readonly watch?: true }) => {
+    .action(async (name: string, options: OutputOptions & TimeoutOptions & { readonly watch?: true }) => {
+      if (options.timeout !== undefined && options.watch !== true) throw new UsageError('--timeout is for --watch');
       const [{ isSuccess, readStatus, withCampaign }, { statusText }] = await Promise.all([
         import('../campaign/read-campaigns.ts'),
         import('../campaign/campaign-text.ts'),
@@ -105,16 +111,27 @@ function status(): Command {
         return last;
       };
       if (options.watch !== true) return print(await formatOutput(options, await read(), statusText));
-      const [{ reportStream }, { watchUntilInterrupted }, { isPassing }] = await Promise.all([
+      const [{ TimeBound }, { reportStream }, { watchUntilInterrupted }, { isPassing }] = await Promise.all([
+        import('../time-bound.ts'),
         import('../watch/views.ts'),
         import('../watch/watch-until-interrupted.ts'),
         import('../temporal-client.ts'),
       ]);
       const isLast = ({ endedAt }: CampaignStatus) => endedAt !== undefined;
       const stream = () => reportStream(options, statusText);
-      await watchUntilInterrupted({ read, isPassing, isLast }, options, statusText, stream);
+      const bound = options.timeout === undefined ? undefined : TimeBound.of(options.timeout);
+      await watchUntilInterrupted({ read, isPassing, isLast }, options, statusText, stream, bound);
+      if (bound?.isOver === true && last?.endedAt === undefined) throw notEnded(name, bound);
       if (last?.endedAt !== undefined && !isSuccess(last)) process.exitCode = 1;
     });
+}
+
+function notEnded(name: string, { flag }: TimeBound): CertmanError {
+  return new CertmanError({
+    code: 'internal/unexpected',
+    message: `The campaign ${name} has not ended: the time of --timeout (${flag}) is over. The campaign goes on.`,
+    remedy: `See how far it is: ${commandLine(`campaign status ${name}`)}`,
+  });
 }
 
 function list(): Command {
@@ -155,21 +172,30 @@ function change(name: CampaignChange, summary: string, description: string): Com
   const command = new Command(name).summary(summary).description(description).argument('<campaign>', NAME_ARGUMENT);
   addOutputOptions(command);
   if (name === 'abort') command.option('--yes', 'do not ask before it is aborted');
+  addTimeoutOption(command);
   command.option('--dry-run', 'show how far it is, and do nothing');
-  return command.action(async (text: string, options: OutputOptions & ConfirmOptions) => {
+  return command.action(async (text: string, options: OutputOptions & ConfirmOptions & TimeoutOptions) => {
     const campaign = parseCampaignName(text);
-    const [{ confirm }, { changeCampaign, previewText }, { statusText }] = await Promise.all([
+    const [{ confirmWithin }, { TimeBound }, { changeCampaign, previewText }, { statusText }] = await Promise.all([
       import('../confirm.ts'),
+      import('../time-bound.ts'),
       import('../campaign/change-campaign.ts'),
       import('../campaign/campaign-text.ts'),
     ]);
+    const bound = TimeBound.of(options.timeout ?? DEFAULT_TIMEOUT);
     if (options.dryRun === true) {
-      const { readStatus, withCampaign } = await import('../campaign/read-campaigns.ts');
-      const found = await withCampaign(campaign, readStatus);
+      const [{ readStatus, withCampaign }, { TimedRequest }] = await Promise.all([
+        import('../campaign/read-campaigns.ts'),
+        import('../timed-request.ts'),
+      ]);
+      const request = new TimedRequest(bound, commandLine(`campaign status ${campaign}`));
+      const found = await request.run(() =>
+        withCampaign(campaign, (of, client) => readStatus(of, client, bound), bound),
+      );
       note(previewText(campaign, name, found));
       return print(await formatOutput(options, found, statusText));
     }
-    if (name === 'abort') await confirm(`This would abort the campaign ${campaign}.`, options);
-    print(await formatOutput(options, await changeCampaign(campaign, name), statusText));
+    if (name === 'abort') await confirmWithin(bound, `This would abort the campaign ${campaign}.`, options);
+    print(await formatOutput(options, await changeCampaign(campaign, name, bound), statusText));
   });
 }

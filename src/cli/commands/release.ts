@@ -1,14 +1,23 @@
+import type { Client, WorkflowHandle } from '@temporalio/client';
 import { Command } from 'commander';
 import type { ClusterStatus, ReleaseResult } from '../../contract/cluster-certificates.ts';
 import { CertmanError, type FailureInfo } from '../../failures/failure.ts';
 import { oneLine } from '../../failures/printable.ts';
 import { CLUSTER_ARGUMENT, type ClusterName, resolveClusterName } from '../arguments.ts';
 import { examples } from '../examples.ts';
-import { addNamespaceOptions, addOutputOptions, type NamespaceOptions } from '../kubectl-options.ts';
+import {
+  addNamespaceOptions,
+  addOutputOptions,
+  addTimeoutOption,
+  DEFAULT_TIMEOUT,
+  type NamespaceOptions,
+  type TimeoutOptions,
+} from '../kubectl-options.ts';
 import { formatOutput, type OutputOptions, print } from '../output.ts';
 import { commandLine } from '../program-name.ts';
+import type { TimeBound } from '../time-bound.ts';
 
-interface ReleaseOptions extends NamespaceOptions, OutputOptions {
+interface ReleaseOptions extends NamespaceOptions, TimeoutOptions, OutputOptions {
   readonly yes?: true;
   readonly dryRun?: true;
 }
@@ -23,6 +32,7 @@ export function releaseCommand(): Command {
     .argument('<cluster>', `${CLUSTER_ARGUMENT}; it is being deleted or has a removed bundle`);
   addNamespaceOptions(command);
   addOutputOptions(command);
+  addTimeoutOption(command);
   return command
     .option('--yes', 'give up what cannot be done: certificates may stay valid and are then never revoked')
     .option('--dry-run', 'show what would be given up, and do nothing')
@@ -36,7 +46,13 @@ export function releaseCommand(): Command {
     .action(async (name: string, options: ReleaseOptions) => {
       const cluster = await resolveClusterName(name, options);
       const text = `${cluster.namespace}/${cluster.name}`;
-      if (options.dryRun === true) return await preview(cluster, text, options);
+      const [{ TimeBound }, { TimedRequest }] = await Promise.all([
+        import('../time-bound.ts'),
+        import('../timed-request.ts'),
+      ]);
+      const bound = TimeBound.of(options.timeout ?? DEFAULT_TIMEOUT);
+      const request = new TimedRequest(bound, commandLine(`explain ${text}`));
+      if (options.dryRun === true) return await request.run(() => preview(cluster, text, options, bound));
       if (options.yes !== true) {
         throw new CertmanError({
           code: 'configuration/invalid',
@@ -46,16 +62,17 @@ export function releaseCommand(): Command {
       }
       const { release } = await import('../../contract/cluster-certificates.ts');
       const { updateCluster, withClusterWorkflow } = await import('../cluster-workflow.ts');
-      const released = await withClusterWorkflow(cluster, options, (handle, client) =>
-        updateCluster(client, handle, (run, sent) => run.startUpdate(release, sent)),
-      );
+      const work = (handle: WorkflowHandle, client: Client) =>
+        updateCluster(client, handle, (run, sent) => run.startUpdate(release, sent), { request });
+      const released = await request.run(() => withClusterWorkflow(cluster, options, work, bound));
       print(await formatOutput(options, released, () => formatReleased(text, released)));
     });
 }
 
-async function preview(cluster: ClusterName, text: string, options: ReleaseOptions): Promise<void> {
+async function preview(cluster: ClusterName, text: string, options: ReleaseOptions, bound: TimeBound): Promise<void> {
   const { queryClusterStatus, withClusterWorkflow } = await import('../cluster-workflow.ts');
-  const status = await withClusterWorkflow(cluster, options, (handle, client) => queryClusterStatus(client, handle));
+  const work = (handle: WorkflowHandle, client: Client) => queryClusterStatus(client, handle, bound.leftMs);
+  const status = await withClusterWorkflow(cluster, options, work, bound);
   const planned = plannedRelease(status);
   print(await formatOutput(options, planned, () => formatPlanned(text, planned)));
 }

@@ -4,15 +4,22 @@ import { Command, Option } from 'commander';
 import type { RenewedCertificate, RenewRequest } from '../../contract/cluster-certificates.ts';
 import { CLUSTER_ARGUMENT, resolveClusterName, UsageError } from '../arguments.ts';
 import { examples } from '../examples.ts';
-import { addOutputOptions, addTargetOptions } from '../kubectl-options.ts';
+import {
+  addOutputOptions,
+  addTargetOptions,
+  addTimeoutOption,
+  DEFAULT_TIMEOUT,
+  type TimeoutOptions,
+} from '../kubectl-options.ts';
 import { formatInstant, formatOutput, note, type OutputOptions, print } from '../output.ts';
 import { commandLine } from '../program-name.ts';
 import type { RenewSelectionOptions } from '../renew-selection.ts';
 import type { StartUpdate } from '../send-update.ts';
+import type { TimeBound } from '../time-bound.ts';
 
 const POLL_INTERVAL_MS = 500;
 
-interface RenewOptions extends RenewSelectionOptions, OutputOptions {
+interface RenewOptions extends RenewSelectionOptions, TimeoutOptions, OutputOptions {
   readonly exceedLimit?: true;
   readonly withdraw?: true;
 }
@@ -29,6 +36,7 @@ export function renewCommand(): Command {
     .argument('[cluster]', CLUSTER_ARGUMENT);
   addTargetOptions(command);
   addOutputOptions(command);
+  addTimeoutOption(command, `how long to wait (default: ${DEFAULT_TIMEOUT}; of a selection, without a limit)`);
   return command
     .option('--bundle <name>', 'only this certificate bundle')
     .option(
@@ -57,6 +65,14 @@ export function renewCommand(): Command {
     });
 }
 
+/** One cluster is waited for half an hour by default; a large selection takes hours. */
+async function boundOf({ timeout }: RenewOptions, text?: string): Promise<TimeBound | undefined> {
+  const limit = timeout ?? (text === undefined ? undefined : DEFAULT_TIMEOUT);
+  if (limit === undefined) return undefined;
+  const { TimeBound } = await import('../time-bound.ts');
+  return TimeBound.of(limit);
+}
+
 function isSelection({ selector, all, allNamespaces }: RenewOptions): boolean {
   return selector !== undefined || all === true || allNamespaces === true;
 }
@@ -66,7 +82,7 @@ async function renewSeveral(text: string | undefined, options: RenewOptions): Pr
     import('../renew-selection.ts'),
     import('../targets.ts'),
   ]);
-  const results = await renewSelection(text, options);
+  const results = await renewSelection(text, options, await boundOf(options));
   print(await formatOutput(options, { results }, () => formatResults(results)));
   throwIfFailed(results);
 }
@@ -76,25 +92,30 @@ async function withdraw(text: string | undefined, options: RenewOptions): Promis
     import('../withdraw-renewals.ts'),
     import('../targets.ts'),
   ]);
-  const results = await withdrawRenewals(text, options);
+  const results = await withdrawRenewals(text, options, await boundOf(options, text));
   print(await formatOutput(options, { results }, () => formatResults(results)));
   throwIfFailed(results);
 }
 
 async function renewOne(text: string, options: RenewOptions): Promise<void> {
+  const bound = await boundOf(options, text);
   const cluster = await resolveClusterName(text, options);
   const { updateCluster, withClusterWorkflow } = await import('../cluster-workflow.ts');
+  const { TimedRequest } = await import('../timed-request.ts');
   const { renew } = await import('../../contract/cluster-certificates.ts');
-  const renewed = await withClusterWorkflow(cluster, options, async (handle, client) => {
+  const explain = commandLine(`explain ${cluster.namespace}/${cluster.name}`);
+  const timed = new TimedRequest(bound, explain);
+  const work = async (handle: WorkflowHandle, client: Client): Promise<readonly RenewedCertificate[]> => {
     const request: RenewRequest = { bundleName: options.bundle, exceedLimit: options.exceedLimit };
     const start: StartUpdate<readonly RenewedCertificate[]> = (run, sent) =>
       run.startUpdate(renew, { ...sent, args: [request] });
     const remedyFor = (type: string) =>
       type === 'renew/rejected' || type === 'renew/aborted'
         ? undefined
-        : `The request is kept: certman attempts the renewal again, for a week. When, and what you can do: ${commandLine(`explain ${cluster.namespace}/${cluster.name}`)}`;
-    return await withProgress(client, handle, updateCluster(client, handle, start, remedyFor));
-  });
+        : `The request is kept: certman attempts the renewal again, for a week. When, and what you can do: ${explain}`;
+    return await withProgress(client, handle, updateCluster(client, handle, start, { remedyFor, request: timed }));
+  };
+  const renewed = await timed.run(() => withClusterWorkflow(cluster, options, work, bound));
   print(await formatOutput(options, { renewed }, () => renewed.map(asText).join('\n')));
 }
 

@@ -2,7 +2,7 @@ import { Command, Option } from 'commander';
 import { CRL_REASONS } from '../../certificates/crl-reason.ts';
 import { CLUSTER_ARGUMENT, type ClusterName, resolveClusterName, UsageError } from '../arguments.ts';
 import { examples } from '../examples.ts';
-import { addNamespaceOptions, addOutputOptions, type NamespaceOptions } from '../kubectl-options.ts';
+import { addNamespaceOptions, addOutputOptions, addTimeoutOption, type NamespaceOptions } from '../kubectl-options.ts';
 import { formatOutput, type OutputOptions, print } from '../output.ts';
 import { commandLine } from '../program-name.ts';
 import type { RevokeOptions } from '../revoke/revoke.ts';
@@ -19,6 +19,7 @@ export function revokeCommand(): Command {
     .argument('[cluster]', `${CLUSTER_ARGUMENT}; not needed with the --serial of a certificate in use`);
   addNamespaceOptions(command);
   addOutputOptions(command);
+  addTimeoutOption(command);
   return command
     .option('--bundle <name>', 'of this certificate bundle, where the cluster has several')
     .option('--serial <number>', 'this certificate, in decimal or hexadecimal (with a letter, a colon or 0x)')
@@ -30,7 +31,6 @@ export function revokeCommand(): Command {
     .option('--now', 'also one in use at once: clients may refuse it until its replacement is on the cluster')
     .option('--revoke-after <duration>', 'after the replacement (default: 3h; for keyCompromise 0s)')
     .option('--no-wait', 'return once it is requested')
-    .option('--timeout <duration>', 'how long to wait', '30m')
     .option('--yes', 'do not ask')
     .option('--dry-run', 'show what would be revoked, and do nothing')
     .addHelpText(

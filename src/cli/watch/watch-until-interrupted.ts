@@ -1,4 +1,6 @@
+import { TimeLimit } from '../../network/time-limit.ts';
 import type { OutputOptions } from '../output.ts';
+import type { TimeBound } from '../time-bound.ts';
 import { untilInterrupted } from './interruption.ts';
 import { type EndingView, redrawn } from './views.ts';
 import { type WatchSource, watch } from './watch.ts';
@@ -10,17 +12,22 @@ export function isRedrawn({ output, json }: OutputOptions): boolean {
 
 /**
  * Watches until ^C or SIGTERM, or until the last report, and sets the exit code.
- * @param format of what is redrawn. @param stream where nothing is redrawn. @throws as {@link watch}
+ * @param format of what is redrawn. @param stream where nothing is redrawn. @param bound it ends then too. @throws as {@link watch}
  */
 export async function watchUntilInterrupted<Report>(
   source: WatchSource<Report>,
   options: OutputOptions,
   format: (report: Report) => string,
   stream: () => EndingView<Report>,
+  bound?: TimeBound,
 ): Promise<void> {
   const view = isRedrawn(options) ? redrawn(format) : stream();
   try {
-    await untilInterrupted((signal) => watch(source, view, signal));
+    await untilInterrupted(async (signal) => {
+      if (bound === undefined) return await watch(source, view, signal);
+      const limit = new TimeLimit(bound.leftMs, signal);
+      await watch(source, view, limit.signal).finally(() => limit.end());
+    });
   } finally {
     view.end();
   }

@@ -8,8 +8,10 @@ import {
   type WorkflowUpdateHandle,
   WorkflowUpdateRPCTimeoutOrCancelledError,
 } from '@temporalio/client';
-import { beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { sendUpdate } from '../../../src/cli/send-update.ts';
+import { TimeBound } from '../../../src/cli/time-bound.ts';
+import { TimedRequest } from '../../../src/cli/timed-request.ts';
 import { CertmanError } from '../../../src/failures/failure.ts';
 import { GRPC_STATUS } from '../../../src/temporal/grpc-status.ts';
 
@@ -54,6 +56,7 @@ const late = (): Promise<never> => Promise.reject(failed(GRPC_STATUS.DEADLINE_EX
 function send(
   { sends = [], polls }: { sends?: (() => Promise<never>)[]; polls: (() => Promise<string>)[] },
   answers: () => Promise<unknown> = () => Promise.resolve((asked += 1)),
+  request?: TimedRequest,
 ): Promise<string> {
   const start = async (_run: unknown, { updateId }: { readonly updateId: string }) => {
     sent.push(updateId);
@@ -61,7 +64,10 @@ function send(
     const result = () => (polls.length > 1 ? polls.shift() : polls[0])?.() ?? late();
     return { result } as WorkflowUpdateHandle<string>;
   };
-  return sendUpdate(client, 'w', start, answers, (type) => (type === 'renew/waits' ? 'wait' : undefined));
+  return sendUpdate(client, 'w', start, answers, {
+    remedyFor: (type) => (type === 'renew/waits' ? 'wait' : undefined),
+    request,
+  });
 }
 
 test('is not sent where no worker answers: it would be carried out later', async () => {
@@ -117,5 +123,74 @@ test('that the workflow refuses fails with its message, and with what to do', as
     code: 'internal/unexpected',
     message: 'It waits.',
     info: { remedy: 'wait' },
+  });
+});
+
+describe('within the time of --timeout', () => {
+  const OVER = 1_800_000;
+  let request: TimedRequest;
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ['Date'] });
+    request = new TimedRequest(TimeBound.of('30m'), 'certman explain ns/c1');
+  });
+  afterEach(() => void vi.useRealTimers());
+
+  const pass = (): void => void vi.setSystemTime(Date.now() + OVER);
+  const lateAndOver = (): Promise<never> => {
+    pass();
+    return late();
+  };
+
+  test('is not sent once it is over', async () => {
+    pass();
+    await expect(request.run(() => send({ polls: [] }, undefined, request))).rejects.toMatchObject({
+      message: 'Nothing was requested: the time of --timeout (30m) is over.',
+    });
+    expect(sent).toEqual([]);
+  });
+
+  test('that no worker has accepted may still be carried out', async () => {
+    await expect(
+      request.run(() => send({ sends: [lateAndOver], polls: [] }, undefined, request)),
+    ).rejects.toMatchObject({
+      code: 'temporal/unreachable',
+      message: expect.stringMatching(
+        /^No worker .*\. The request was sent, and may still be carried out: the time of --timeout \(30m\) is over\.$/,
+      ) as string,
+      info: { remedy: 'See whether it is: certman explain ns/c1' },
+    });
+    expect(sent).toHaveLength(1);
+  });
+
+  test('goes on without the command once it is accepted', async () => {
+    await expect(request.run(() => send({ polls: [late, lateAndOver] }, undefined, request))).rejects.toMatchObject({
+      code: 'internal/unexpected',
+      message: 'The time of --timeout (30m) is over. The workflow has accepted the request, and goes on with it.',
+      info: { remedy: 'See what becomes of it: certman explain ns/c1' },
+    });
+    expect(asked, 'no worker is asked once it is over').toBe(2);
+  });
+
+  test('a refusal is shown as it is, however late', async () => {
+    const refused = () => {
+      pass();
+      const cause = ApplicationFailure.create({ type: 'renew/waits', message: 'It waits.' });
+      return Promise.reject(new WorkflowUpdateFailedError('failed', cause));
+    };
+    await expect(request.run(() => send({ polls: [refused] }, undefined, request))).rejects.toMatchObject({
+      message: 'It waits.',
+    });
+  });
+
+  test('a poll for the result ends with it', async () => {
+    const deadlines: number[] = [];
+    vi.spyOn(client, 'withDeadline').mockImplementation((deadline, call) => {
+      deadlines.push(Number(deadline));
+      return call();
+    });
+    vi.setSystemTime(Date.now() + OVER - 20_000);
+    expect(await send({ polls: [() => Promise.resolve('done')] }, undefined, request)).toBe('done');
+    expect(deadlines.at(-1)).toBe(request.bound?.until);
+    vi.restoreAllMocks();
   });
 });

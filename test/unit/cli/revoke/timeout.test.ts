@@ -2,7 +2,6 @@
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer as createHttpServer } from 'node:http';
-import { createServer, type Http2Server, type ServerHttp2Stream } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,28 +13,19 @@ import { clusterOfSerial } from '../../../../src/cli/revoke/find-by-serial.ts';
 import { revokeOne } from '../../../../src/cli/revoke/revoke.ts';
 import { TimeBound } from '../../../../src/cli/time-bound.ts';
 import { CLUSTER_UID_MEMO } from '../../../../src/contract/management-cluster-watch.ts';
-import { GRPC_STATUS } from '../../../../src/temporal/grpc-status.ts';
+import { type FakeFrontend, respond, startFakeFrontend } from '../../../support/faults/fake-frontend.ts';
 
 const OPTIONS = { reason: 'superseded', wait: true, timeout: '1s', yes: true } as const;
 const findCluster = async () => ({ namespace: 'ns', name: 'c1' });
 
-/** It answers GetSystemInfo, as a server that has none, and describes the workflow of the watch. */
-let server: Http2Server;
+/** It describes the workflow of the watch, and answers nothing else. */
+let frontend: FakeFrontend;
 beforeEach(async () => {
-  server = createServer();
-  server.on('stream', (stream, headers) => {
-    stream.on('error', () => undefined);
-    if (headers[':path']?.endsWith('/DescribeWorkflowExecution') === true) respond(stream, describedWatch());
-    if (headers[':path']?.endsWith('/GetSystemInfo') !== true) return;
-    const status = { 'content-type': 'application/grpc', 'grpc-status': String(GRPC_STATUS.UNIMPLEMENTED) };
-    stream.respond({ ':status': 200, ...status }, { endStream: true });
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
+  frontend = await startFakeFrontend({ DescribeWorkflowExecution: respond(describedWatch()) });
 });
-afterEach(() => {
+afterEach(async () => {
   vi.unstubAllEnvs();
-  server.close();
+  await frontend.close();
 });
 
 function describedWatch(): Uint8Array {
@@ -52,18 +42,8 @@ function describedWatch(): Uint8Array {
   }).finish();
 }
 
-function respond(stream: ServerHttp2Stream, message: Uint8Array): void {
-  const prefix = Buffer.alloc(5);
-  prefix.writeUInt32BE(message.length, 1);
-  stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
-  stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
-  stream.end(Buffer.concat([prefix, message]));
-}
-
-const addressOfServer = (): string => `127.0.0.1:${(server.address() as AddressInfo).port}`;
-
 test.each([
-  ['that accepts requests and never answers', () => Promise.resolve(addressOfServer())],
+  ['that accepts requests and never answers', () => Promise.resolve(frontend.address)],
   ['that refuses connections', async () => `127.0.0.1:${await freePort()}`],
 ])('at a Temporal %s, --timeout ends the command', async (_what, addressOf) => {
   vi.stubEnv('TEMPORAL_ADDRESS', await addressOf());
@@ -83,7 +63,7 @@ test.each([
     (connection: KubeConnection) => (bound: TimeBound) => clusterOfSerial('123', connection, bound),
   ],
 ])('where an API server does not answer %s, --timeout ends the command', async (_what, findBy) => {
-  vi.stubEnv('TEMPORAL_ADDRESS', addressOfServer());
+  vi.stubEnv('TEMPORAL_ADDRESS', frontend.address);
   const folder = await mkdtemp(join(tmpdir(), 'certman-kubeconfig-'));
   onTestFinished(() => rm(folder, { recursive: true }));
   const over = new AbortController();
