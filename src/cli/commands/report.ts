@@ -24,7 +24,7 @@ export function reportCommand(): Command {
   addSelectionOptions(command);
   return command
     .addOption(new Option('-o, --output <format>', 'format').choices(['html', 'json', 'csv']).default('html'))
-    .option('-f, --file <path>', 'file to write (default: standard output)')
+    .option('-f, --file <path>', 'file to write, once all is read (default: standard output)')
     .option('--from <day>', 'first day of the period, or an instant (default: 30 days before its end)')
     .option('--to <day>', 'end of the period, not included (default: now)')
     .addHelpText(
@@ -41,13 +41,15 @@ export function reportCommand(): Command {
       const period = parsePeriod(options.from, options.to);
       const isNamespaced = namespace !== undefined && allNamespaces !== true;
       const selection = { namespace: isNamespaced ? parseNamespace(namespace) : undefined, selector };
-      const [{ readReport }, { fleetReport }, { writeReport }] = await Promise.all([
+      const [{ ReportFile }, { readReport }, { fleetReport }, { writeReport }] = await Promise.all([
+        import('../report/report-file.ts'),
         import('../report/read-report.ts'),
         import('../report/fleet-report.ts'),
         import('../report/write-report.ts'),
       ]);
+      const checked = file === undefined ? undefined : await ReportFile.check(file);
       const report = fleetReport(await readReport(selection, period, options));
-      await writeReport(report, output, file);
+      await writeReport(report, output, checked);
       if (file !== undefined)
         note(`${file}: ${counted(report.clusters.length, 'cluster')}, ${counted(report.issued, 'certificate')} issued`);
     });
