@@ -1,4 +1,5 @@
 import { CertmanError, type FailureCode } from '../failures/failure.ts';
+import { PluginTimeoutError } from '../kubernetes/api/credential-plugin.ts';
 
 /** Of client-node, for the ServiceAccount of a pod. */
 export const POD_CONTEXT = 'inClusterContext';
@@ -38,6 +39,7 @@ const POD_REMEDIES: Remedies = {
 
 /** The same failure with what the person at the command line does; any other error as it is. @param context its name in the kubeconfig. */
 export function withRemedyForPeople(error: unknown, context: string): unknown {
+  if (error instanceof PluginTimeoutError) return error;
   const remedies = context === POD_CONTEXT ? POD_REMEDIES : REMEDIES;
   const remedy = error instanceof CertmanError ? remedies[error.code] : undefined;
   if (!(error instanceof CertmanError) || remedy === undefined) return error;

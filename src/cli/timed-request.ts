@@ -1,4 +1,5 @@
 import { CertmanError } from '../failures/failure.ts';
+import { PluginTimeoutError } from '../kubernetes/api/credential-plugin.ts';
 import { commandLine } from './program-name.ts';
 import { isUnavailable, unavailableMessage } from './temporal-client.ts';
 import type { TimeBound } from './time-bound.ts';
@@ -46,7 +47,8 @@ export class TimedRequest {
 
   /** A failure that is no wait stays as it is. */
   #timeoutError(error: unknown, { flag }: TimeBound): unknown {
-    const isOfApiServer = error instanceof Error && error.name === 'TimeoutError';
+    const isOfPlugin = error instanceof PluginTimeoutError;
+    const isOfApiServer = isOfPlugin || (error instanceof Error && error.name === 'TimeoutError');
     if (!isOfApiServer && !isUnavailable(error)) return error;
     if (this.state === 'accepted') {
       return new CertmanError({
@@ -56,7 +58,11 @@ export class TimedRequest {
         cause: error,
       });
     }
-    const why = isOfApiServer ? 'The API server does not respond.' : unavailableMessage(error);
+    const why = isOfPlugin
+      ? error.message
+      : isOfApiServer
+        ? 'The API server does not respond.'
+        : unavailableMessage(error);
     const isSent = this.state === 'sent';
     return new CertmanError({
       code: isOfApiServer ? 'kubernetes/unreachable' : 'temporal/unreachable',

@@ -4,7 +4,7 @@ import { canonicalJson } from '../certificates/digest.ts';
 import { isInZone, normalizeName, quoted } from '../certificates/dns-name.ts';
 import type { ZoneTarget } from '../clusters/zone-target.ts';
 import type { SealedTxtRecord, TxtRecordPlace } from '../contract/activities/txt-records.ts';
-import { abortable } from './abortable.ts';
+import { abortable } from '../network/abortable.ts';
 import type { AliasLookup } from './alias-lookup.ts';
 import {
   brokenDelegation,

@@ -1,6 +1,6 @@
 import { CertmanError } from '../failures/failure.ts';
+import { abortable } from '../network/abortable.ts';
 import { TimeLimit } from '../network/time-limit.ts';
-import { abortable } from './abortable.ts';
 import type { CaaApplicant } from './caa.ts';
 import { checkCaa } from './caa-check.ts';
 import { checkDelegation } from './delegation-check.ts';

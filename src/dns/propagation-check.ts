@@ -3,7 +3,7 @@ import { maxEntries } from '../cache/max-entries.ts';
 import { normalizeName, type TxtRecord } from '../certificates/dns-name.ts';
 import type { VerifyPropagationInput } from '../contract/activities/dns.ts';
 import { CertmanError } from '../failures/failure.ts';
-import { abortable } from './abortable.ts';
+import { abortable } from '../network/abortable.ts';
 import type { DnsSources } from './dns-sources.ts';
 import { combine, evaluateQuorum, observe, type Quorum, summarize, type TxtObservation } from './observation.ts';
 import { coalesceQueries, queryFollowingCnames, rememberAbsence, type TxtSource } from './txt-source.ts';

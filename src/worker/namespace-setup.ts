@@ -1,9 +1,9 @@
 import type { ConnectionLike } from '@temporalio/client';
 import { SEARCH_ATTRIBUTES } from '../contract/search-attributes.ts';
-import { abortable } from '../dns/abortable.ts';
 import { CertmanError } from '../failures/failure.ts';
 import { oneLine } from '../failures/printable.ts';
 import { pause } from '../kubernetes/api/backoff.ts';
+import { abortable } from '../network/abortable.ts';
 import type { Logger } from '../observability/logging.ts';
 import { GRPC_STATUS, grpcCodeOf } from '../temporal/grpc-status.ts';
 import { isMissing, MIN_RETENTION_DAYS, missingNamespace, withinTime } from '../temporal/namespace.ts';

@@ -1,4 +1,4 @@
-import { abortable } from '../dns/abortable.ts';
+import { abortable } from '../network/abortable.ts';
 import { TimeLimit } from '../network/time-limit.ts';
 
 /**

@@ -1,11 +1,11 @@
 /** The waits of a start: for what comes back by itself, up to a limit. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SETTINGS } from '../configuration/settings.ts';
-import { abortable } from '../dns/abortable.ts';
 import { counted } from '../failures/counted.ts';
 import { CertmanError, type FailureCode } from '../failures/failure.ts';
 import { oneLine } from '../failures/printable.ts';
 import { backoffDelay } from '../kubernetes/api/backoff.ts';
+import { abortable } from '../network/abortable.ts';
 import { TimeLimit } from '../network/time-limit.ts';
 import type { Logger } from '../observability/logging.ts';
 import { settledWithin } from './settled-within.ts';

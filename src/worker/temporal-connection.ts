@@ -1,7 +1,7 @@
 import { NativeConnection } from '@temporalio/worker';
 import type { Configuration } from '../configuration/load-configuration.ts';
 import type { TemporalSettings } from '../configuration/temporal-settings.ts';
-import { abortable } from '../dns/abortable.ts';
+import { abortable } from '../network/abortable.ts';
 import { lastingTemporalFailure } from './lasting-failures.ts';
 import type { StartDependency, StartWait } from './start-wait.ts';
 

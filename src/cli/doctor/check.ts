@@ -1,9 +1,9 @@
 /** A question of `certman doctor`: what it needs, how it is asked within a bound, and what the answer is. */
 
 import { isGrpcServiceError, ServiceError } from '@temporalio/client';
-import { abortable } from '../../dns/abortable.ts';
 import { counted } from '../../failures/counted.ts';
 import { CertmanError } from '../../failures/failure.ts';
+import { abortable } from '../../network/abortable.ts';
 import { saysNoNamespace } from '../../temporal/namespace.ts';
 import { commandLine } from '../program-name.ts';
 import { NAMESPACE_UNREAD } from '../temporal-client.ts';

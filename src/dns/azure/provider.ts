@@ -5,7 +5,7 @@ import { maxEntries } from '../../cache/max-entries.ts';
 import { quoted, type TxtRecord } from '../../certificates/dns-name.ts';
 import { CertmanError, isFailure } from '../../failures/failure.ts';
 import { type AzureCredentials, readAzureCredentials } from '../../kubernetes/objects/azure-credentials.ts';
-import { abortable } from '../abortable.ts';
+import { abortable } from '../../network/abortable.ts';
 import {
   type DnsProvider,
   type DnsProviderOptions,

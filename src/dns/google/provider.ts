@@ -6,7 +6,7 @@ import type { TxtRecord } from '../../certificates/dns-name.ts';
 import { CertmanError, isFailure } from '../../failures/failure.ts';
 import type { KubernetesApi, ObjectKey } from '../../kubernetes/api/kubernetes-api.ts';
 import { readGoogleCredentials } from '../../kubernetes/objects/google-credentials.ts';
-import { abortable } from '../abortable.ts';
+import { abortable } from '../../network/abortable.ts';
 import type {
   ChangeHandle,
   DnsProvider,

@@ -3,7 +3,7 @@ import { IdleCache } from '../../cache/idle-cache.ts';
 import { maxEntries } from '../../cache/max-entries.ts';
 import type { TxtRecord } from '../../certificates/dns-name.ts';
 import { CertmanError, isFailure } from '../../failures/failure.ts';
-import { abortable } from '../abortable.ts';
+import { abortable } from '../../network/abortable.ts';
 import type {
   ChangeHandle,
   DnsProvider,

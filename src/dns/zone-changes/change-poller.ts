@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import { maxEntries } from '../../cache/max-entries.ts';
-import { abortable } from '../abortable.ts';
+import { abortable } from '../../network/abortable.ts';
 
 /** What a change takes until it is live, to begin with: a minute is usual at most. */
 const INITIAL_EXPECTED_MS = 30_000;

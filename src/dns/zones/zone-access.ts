@@ -1,5 +1,5 @@
 import { CertmanError } from '../../failures/failure.ts';
-import { abortable } from '../abortable.ts';
+import { abortable } from '../../network/abortable.ts';
 import type { DnsTarget } from '../provider.ts';
 import type { KnownZone } from './hive-zone.ts';
 import type { ZoneLookup, ZonesApi } from './zone-lookup.ts';

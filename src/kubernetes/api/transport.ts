@@ -4,8 +4,10 @@ import { Agent, type Dispatcher, ProxyAgent } from 'undici';
 import { LoadingCache } from '../../cache/loading-cache.ts';
 import { errorCodeOf } from '../../failures/error-code.ts';
 import { CertmanError } from '../../failures/failure.ts';
+import { abortable } from '../../network/abortable.ts';
 import { TimeLimit } from '../../network/time-limit.ts';
 import { type ApiResponse, apiError, toCertmanError } from './api-error.ts';
+import { CredentialPlugin, PluginTimeoutError } from './credential-plugin.ts';
 import type { StreamOptions } from './kubernetes-api.ts';
 
 /** Any single object fits: etcd's 1.5 MiB, of which each octet may be an escape of six in JSON. */
@@ -57,16 +59,22 @@ export class Transport {
   readonly #kubeConfig: KubeConfig;
   readonly #prefix: string;
   readonly #sessions = new LoadingCache<Session>({ max: 1, ttlMs: CREDENTIALS_TTL_MS });
+  readonly #plugin: CredentialPlugin | undefined;
   #session: Session | undefined;
 
-  constructor(kubeConfig: KubeConfig) {
+  /** @param pluginTimeoutMs of a credential plugin, where it is not to be the usual time. */
+  constructor(kubeConfig: KubeConfig, pluginTimeoutMs?: number) {
     this.#kubeConfig = kubeConfig;
+    this.#plugin = CredentialPlugin.in(kubeConfig, pluginTimeoutMs);
     const server = new URL(kubeConfig.getCurrentCluster()?.server ?? '');
     this.#origin = server.origin;
     this.#prefix = server.pathname.replace(/\/$/, '');
   }
 
-  /** @throws CertmanError `kubernetes/unreachable` when no response comes in time; the signal's reason when aborted. */
+  /**
+   * @throws CertmanError `kubernetes/unreachable` when no response comes in time; the signal's reason when aborted, but of a time
+   * that is over while a credential plugin runs: {@link PluginTimeoutError}.
+   */
   async send(request: ApiRequest): Promise<ApiResponse> {
     const { idempotent = request.method === 'GET' } = request;
     try {
@@ -75,7 +83,7 @@ export class Transport {
         return this.#sendOnce(request);
       });
     } catch (error) {
-      request.signal?.throwIfAborted();
+      if (!(error instanceof PluginTimeoutError)) request.signal?.throwIfAborted();
       throw toCertmanError(this.#origin, error);
     }
   }
@@ -91,7 +99,7 @@ export class Transport {
       setTimeout(() => end.abort(new Error(`nothing came for ${silenceMs / 1000} s`)), silenceMs);
     let timer = startTimer();
     try {
-      const { streams, headers } = await this.#authenticate();
+      const { streams, headers } = await this.#authenticate(signal);
       const options = {
         headersTimeout: REQUEST_TIMEOUT_MS,
         bodyTimeout: 0,
@@ -133,11 +141,12 @@ export class Transport {
   }
 
   async close(): Promise<void> {
+    this.#plugin?.end();
     await Promise.all([this.#session?.requests.destroy(), this.#session?.streams.destroy()]);
   }
 
   async #sendOnce(request: ApiRequest): Promise<ApiResponse> {
-    const { requests, headers } = await this.#authenticate();
+    const { requests, headers } = await this.#authenticate(request.signal);
     const { signal, timeoutMs = REQUEST_TIMEOUT_MS } = request;
     const limit = new TimeLimit(timeoutMs, signal, () => new Error(`no answer within ${timeoutMs / 1000} s`));
     try {
@@ -173,8 +182,17 @@ export class Transport {
     return { status, retryAfter: typeof retryAfter === 'string' ? retryAfter : undefined };
   }
 
-  #authenticate(): Promise<Session> {
-    return this.#sessions.get('', () => this.#openSession());
+  /** A plugin that hangs holds up no caller longer than its own signal: others may wait for the same run. */
+  async #authenticate(signal?: AbortSignal): Promise<Session> {
+    const session = this.#sessions.get('', () => this.#openSession());
+    if (signal === undefined) return await session;
+    try {
+      return await abortable(session, signal);
+    } catch (error) {
+      const running = this.#plugin?.running;
+      const isOver = signal.aborted && signal.reason instanceof Error && signal.reason.name === 'TimeoutError';
+      throw running !== undefined && isOver ? new PluginTimeoutError(running) : error;
+    }
   }
 
   /** New connections only when the client certificate or the CA changed. */
@@ -202,6 +220,7 @@ export class Transport {
     try {
       await this.#kubeConfig.applyToHTTPSOptions(options);
     } catch (cause) {
+      if (cause instanceof PluginTimeoutError) throw cause;
       throw new CertmanError({
         code: 'configuration/invalid',
         message: `The credentials for the Kubernetes API at ${this.#origin} could not be read: ${cause instanceof Error ? cause.message.slice(0, 300) : 'unknown reason'}.`,

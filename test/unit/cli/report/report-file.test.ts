@@ -8,7 +8,7 @@ import { ReportFile } from '../../../../src/cli/report/report-file.ts';
 import { type FakeFrontend, startFakeFrontend } from '../../../support/faults/fake-frontend.ts';
 
 vi.mock('node:fs/promises', async (original) => {
-  const real = await original<typeof import('node:fs/promises')>();
+  const real = await original<{ readonly rename: typeof rename }>();
   return { ...real, rename: vi.fn(real.rename) };
 });
 
