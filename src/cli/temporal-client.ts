@@ -13,6 +13,7 @@ import { PayloadKeyStore } from '../payloads/payload-key-store.ts';
 import { GRPC_STATUS } from '../temporal/grpc-status.ts';
 import { isMissing, missingNamespace, saysNoNamespace } from '../temporal/namespace.ts';
 import { isOfClosedConnection } from '../temporal/retry-until-closed.ts';
+import { withoutTls } from '../temporal/speaks-tls.ts';
 import { commandLine } from './program-name.ts';
 import { withSlowNote } from './slow-note.ts';
 import { COMMAND_LIMITS, connectToTemporal, NotConnectedError } from './temporal-connection.ts';
@@ -59,6 +60,8 @@ export async function openTemporal(maxConnectMs = COMMAND_LIMITS.connectMs, boun
     const client = new Client({ connection, namespace, dataConverter, identity: callerIdentity() });
     return { client, connection };
   } catch (cause) {
+    if (cause instanceof NotConnectedError && cause.withoutTls)
+      throw new CertmanError({ code: 'temporal/unreachable', ...withoutTls(connectionOptions.address), cause });
     const why = cause instanceof NotConnectedError ? cause.why : undefined;
     throw new CertmanError({
       code: 'temporal/unreachable',

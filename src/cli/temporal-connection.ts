@@ -2,6 +2,7 @@
 import { Connection, type ConnectionOptions } from '@temporalio/client';
 import { oneLine } from '../failures/printable.ts';
 import { type Interceptor, retryUntilClosed } from '../temporal/retry-until-closed.ts';
+import { isPlaintext, speaksTls } from '../temporal/speaks-tls.ts';
 import type { TimeBound } from './time-bound.ts';
 
 /** Milliseconds. */
@@ -21,6 +22,7 @@ export const COMMAND_LIMITS: ConnectionLimits = { refusedMs: 3_000, connectMs: 2
 
 const MAX_REASON_LENGTH = 300;
 const WHY_WITHIN_MS = 500;
+const TLS_WITHIN_MS = 2_000;
 const GET_SYSTEM_INFO = '/temporal.api.workflowservice.v1.WorkflowService/GetSystemInfo';
 
 /** https://grpc.github.io/grpc/node/grpc.html#.connectivityState */
@@ -35,6 +37,8 @@ const CHANNEL_ARGS = { 'grpc.max_receive_message_length': 128 * 1024 * 1024 } as
 /** Gives up early where the attempts to connect fail. */
 class CommandConnection extends Connection {
   refusedMs = COMMAND_LIMITS.refusedMs;
+  /** `host:port`, of a connection without TLS. */
+  plaintextAddress: string | undefined;
 
   protected override async untilReady(deadline: number): Promise<void> {
     for (;;) {
@@ -42,9 +46,18 @@ class CommandConnection extends Connection {
         return await super.untilReady(Math.min(deadline, Date.now() + this.refusedMs));
       } catch (error) {
         const isRefused = Number(this.client.getChannel().getConnectivityState(false)) === TRANSIENT_FAILURE;
-        if (isRefused || Date.now() >= deadline) throw new NotConnectedError(await this.#whyNotConnected(), error);
+        const leftMs = deadline - Date.now();
+        const withoutTls = await this.#lacksTls(Math.max(leftMs, WHY_WITHIN_MS));
+        if (!isRefused && !withoutTls && leftMs > 0) continue;
+        throw new NotConnectedError(withoutTls ? undefined : await this.#whyNotConnected(), withoutTls, error);
       }
     }
+  }
+
+  async #lacksTls(withinMs: number): Promise<boolean> {
+    return (
+      this.plaintextAddress !== undefined && (await speaksTls(this.plaintextAddress, Math.min(withinMs, TLS_WITHIN_MS)))
+    );
   }
 
   /** A request on a channel whose last attempt has failed fails at once, and says why; without interceptors, it is not repeated. */
@@ -64,10 +77,13 @@ export class NotConnectedError extends Error {
   override readonly name = 'NotConnectedError';
   /** Why the last attempt failed, where the other side, or this one, has said so. */
   readonly why: string | undefined;
+  /** The other side speaks TLS, and the settings have none. */
+  readonly withoutTls: boolean;
 
-  constructor(why: string | undefined, cause: unknown) {
+  constructor(why: string | undefined, withoutTls: boolean, cause: unknown) {
     super('There is no connection to Temporal', { cause });
     this.why = why;
+    this.withoutTls = withoutTls;
   }
 }
 
@@ -85,7 +101,10 @@ export async function connectToTemporal(options: ConnectionOptions, limits = COM
     interceptors: [withDeadline, ...retryUntilClosed()],
     connectTimeout: limits.connectMs,
   });
-  if (connection instanceof CommandConnection) connection.refusedMs = limits.refusedMs;
+  if (connection instanceof CommandConnection) {
+    connection.refusedMs = limits.refusedMs;
+    connection.plaintextAddress = isPlaintext(options) ? options.address : undefined;
+  }
   try {
     await connection.ensureConnected();
     return connection;

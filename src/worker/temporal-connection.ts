@@ -1,7 +1,9 @@
 import { NativeConnection } from '@temporalio/worker';
 import type { Configuration } from '../configuration/load-configuration.ts';
 import type { TemporalSettings } from '../configuration/temporal-settings.ts';
+import { CertmanError } from '../failures/failure.ts';
 import { abortable } from '../network/abortable.ts';
+import { isPlaintext, speaksTls, withoutTls } from '../temporal/speaks-tls.ts';
 import { lastingTemporalFailure } from './lasting-failures.ts';
 import type { StartDependency, StartWait } from './start-wait.ts';
 
@@ -31,8 +33,17 @@ export async function connectToTemporal(
   };
   return await start.until(dependency, async () => {
     const settings = load();
-    return { connection: await connectOnce(settings, temporalCompression, signal), settings };
+    return { connection: await connectOnce(settings, temporalCompression, signal).catch(ofTls(settings)), settings };
   });
+}
+
+/** Says where the settings lack TLS: what the attempt fails with is a broken pipe. */
+function ofTls({ connectionOptions }: TemporalSettings): (error: unknown) => Promise<never> {
+  return async (error) => {
+    const { address } = connectionOptions;
+    if (!isPlaintext(connectionOptions) || !(await speaksTls(address))) throw error;
+    throw new CertmanError({ code: 'configuration/invalid', ...withoutTls(address), cause: error });
+  };
 }
 
 /** @throws TransportError; Error after 10 s; the reason of `signal`. */
