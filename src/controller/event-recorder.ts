@@ -4,6 +4,7 @@ import { backoffDelay, pause } from '../kubernetes/api/backoff.ts';
 import type { KubernetesApi } from '../kubernetes/api/kubernetes-api.ts';
 import { type EventDetails, type InvolvedObject, recordEvent } from '../kubernetes/objects/events.ts';
 import { involvedObjectOf } from '../kubernetes/objects/primary-object.ts';
+import { TimeLimit } from '../network/time-limit.ts';
 import { keyOf } from './namespaced-name.ts';
 import type { ControllerLogger } from './outage-log.ts';
 
@@ -31,17 +32,18 @@ export async function recordWarning(
 /** Records an Event. One that cannot be written in a few seconds is logged: gauges report the same state. */
 export async function recordOn(context: RecorderContext, object: InvolvedObject, event: EventDetails): Promise<void> {
   const { logger, signal } = context;
-  const timeout = AbortSignal.timeout(TIMEOUT_MS);
-  const limited = AbortSignal.any([signal, timeout]);
-  const kubernetes = context.kubernetes.withSignal(limited);
+  const limit = new TimeLimit(TIMEOUT_MS, signal);
+  const kubernetes = context.kubernetes.withSignal(limit.signal);
   try {
-    await retryTransient(() => recordEvent(kubernetes, object, event), limited);
+    await retryTransient(() => recordEvent(kubernetes, object, event), limit.signal);
   } catch (error) {
     signal.throwIfAborted();
-    if (!(error instanceof CertmanError) && !timeout.aborted) throw error;
+    if (!(error instanceof CertmanError) && !limit.signal.aborted) throw error;
     const problem = error instanceof Error ? error.message : String(error);
     const fields = { object: `${object.resource.kind} ${keyOf(object)}`, event, problem };
     logger.warn(fields, 'An Event could not be recorded');
+  } finally {
+    limit.end();
   }
 }
 

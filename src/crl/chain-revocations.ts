@@ -1,6 +1,7 @@
 import type { X509Certificate } from 'node:crypto';
 import { LoadingCache } from '../cache/loading-cache.ts';
 import { CertmanError } from '../failures/failure.ts';
+import { TimeLimit } from '../network/time-limit.ts';
 import { serialNumberOf } from '../x509/certificate.ts';
 import { crlUrlOf } from '../x509/certificate-extensions.ts';
 import type { Crl } from './crl.ts';
@@ -103,7 +104,7 @@ export class ChainRevocations {
   /** Not cancelled with an installation: others wait for the same list. */
   async #fetch(url: string): Promise<CachedCrl> {
     try {
-      const { crl, maxAgeMs } = await this.#source.fetch(url, AbortSignal.timeout(FETCH_TIMEOUT_MS));
+      const { crl, maxAgeMs } = await TimeLimit.run(FETCH_TIMEOUT_MS, (signal) => this.#source.fetch(url, signal));
       const isOutdated = crl.nextUpdate !== undefined && crl.nextUpdate.getTime() <= Date.now();
       this.#onFetch(isOutdated ? 'outdated' : 'fetched');
       return { crl, ttlMs: intervalAfterFetch(maxAgeMs) };

@@ -5,6 +5,7 @@ import { parseRetryAfter } from '../failures/retry-after.ts';
 import { guardedConnector } from '../network/guarded-connector.ts';
 import { addressPolicy, type Network } from '../network/public-address.ts';
 import { AddressRefusedError, type ResolveHost } from '../network/resolve-allowed.ts';
+import { TimeLimit } from '../network/time-limit.ts';
 import { Crl } from './crl.ts';
 
 /**
@@ -66,11 +67,12 @@ export class CrlFetcher {
   async fetch(url: string, signal: AbortSignal): Promise<FetchedCrl> {
     const { userAgent, timeoutMs } = this.#options;
     signal.throwIfAborted();
+    const limit = new TimeLimit(timeoutMs, signal);
     try {
       const { statusCode, headers, body } = await request(url, {
         dispatcher: this.#agent,
         headers: { 'user-agent': userAgent, accept: 'application/pkix-crl' },
-        signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
+        signal: limit.signal,
       });
       if (statusCode !== 200) {
         await body.dump({ limit: 16 * 1024 });
@@ -86,6 +88,8 @@ export class CrlFetcher {
     } catch (error) {
       signal.throwIfAborted();
       throw error instanceof CertmanError ? error : this.#transportError(url, error);
+    } finally {
+      limit.end();
     }
   }
 

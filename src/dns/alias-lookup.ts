@@ -3,6 +3,7 @@ import { normalizeName, quoted } from '../certificates/dns-name.ts';
 import type { ZoneTarget } from '../clusters/zone-target.ts';
 import type { TxtRecordPlace } from '../contract/activities/txt-records.ts';
 import { CertmanError } from '../failures/failure.ts';
+import { TimeLimit } from '../network/time-limit.ts';
 import type { Inconclusive, NameServersResponse } from './dns-message.ts';
 import type { DnsSources } from './dns-sources.ts';
 import type { DnsProvider, DnsTarget } from './provider.ts';
@@ -95,7 +96,7 @@ export class AliasLookup {
 
   async #serversByService(target: DnsTarget): Promise<readonly string[]> {
     try {
-      const zone = await this.#dns.delegation(target, AbortSignal.timeout(NAME_SERVERS_TIMEOUT_MS));
+      const zone = await TimeLimit.run(NAME_SERVERS_TIMEOUT_MS, (signal) => this.#dns.delegation(target, signal));
       return zone?.nameServers ?? [];
     } catch (error) {
       // The publication meets the same fault, and reports it.

@@ -18,6 +18,20 @@ export class TimeLimit {
     else parent?.addEventListener('abort', this.#passOn);
   }
 
+  /** Runs work with a limit of its own, which ends with it. @throws what `work` throws. */
+  static async run<Result>(
+    ms: number,
+    work: (signal: AbortSignal) => Promise<Result>,
+    parent?: AbortSignal,
+  ): Promise<Result> {
+    const limit = new TimeLimit(ms, parent);
+    try {
+      return await work(limit.signal);
+    } finally {
+      limit.end();
+    }
+  }
+
   get signal(): AbortSignal {
     return this.#controller.signal;
   }

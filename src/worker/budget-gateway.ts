@@ -14,6 +14,7 @@ import {
 } from '../contract/ca-budget.ts';
 import type { BudgetGateway } from '../issuance/order-budget.ts';
 import type { CountedIssuance } from '../issuance/used-before.ts';
+import { TimeLimit } from '../network/time-limit.ts';
 import type { ListCertificatesInUse } from './list-certificates-in-use.ts';
 
 /** Of one request: with a worker that polls it takes milliseconds, on a busy machine seconds. */
@@ -75,8 +76,12 @@ export function createBudgetGateway(options: BudgetGatewayOptions): BudgetGatewa
   }
 
   async function readUsed(account: BudgetedAccount): Promise<UsedBefore> {
+    return await TimeLimit.run(LISTING_TIMEOUT_MS, (signal) => readUsedWithin(signal, account));
+  }
+
+  async function readUsedWithin(signal: AbortSignal, account: BudgetedAccount): Promise<UsedBefore> {
     const { usedBefore } = await import('../issuance/used-before.ts');
-    const [since, signal] = [Date.now() - LOOK_BACK_MS, AbortSignal.timeout(LISTING_TIMEOUT_MS)];
+    const since = Date.now() - LOOK_BACK_MS;
     const isFirst = !(await isOther(account));
     const found: CountedIssuance[] = [];
     const sets = new Set<string | undefined>();

@@ -3,6 +3,7 @@ import type { Configuration } from '../configuration/load-configuration.ts';
 import type { TemporalSettings } from '../configuration/temporal-settings.ts';
 import { CertmanError } from '../failures/failure.ts';
 import { abortable } from '../network/abortable.ts';
+import { TimeLimit } from '../network/time-limit.ts';
 import { isPlaintext, speaksTls, withoutTls } from '../temporal/speaks-tls.ts';
 import { lastingTemporalFailure } from './lasting-failures.ts';
 import type { StartDependency, StartWait } from './start-wait.ts';
@@ -56,16 +57,22 @@ export async function connectOnce(
     ...settings.connectionOptions,
     grpcCompression: { codec: codecFor(settings, compression) },
   });
-  const timeout = AbortSignal.timeout(ATTEMPT_TIMEOUT_MS);
+  const limit = new TimeLimit(
+    ATTEMPT_TIMEOUT_MS,
+    signal,
+    () => new Error(`no answer within ${ATTEMPT_TIMEOUT_MS / 1000} s`),
+  );
   try {
-    return await abortable(attempt, AbortSignal.any([signal, timeout]));
+    return await abortable(attempt, limit.signal);
   } catch (error) {
     // The attempt can still succeed; its connection must be closed.
     attempt.then(
       (late) => late.close(),
       () => undefined,
     );
-    throw timeout.aborted ? new Error(`no answer within ${ATTEMPT_TIMEOUT_MS / 1000} s`) : error;
+    throw error;
+  } finally {
+    limit.end();
   }
 }
 

@@ -1,4 +1,5 @@
 import type { KubernetesClient } from '../../kubernetes/api/client.ts';
+import { TimeLimit } from '../../network/time-limit.ts';
 import type { KubeConnection } from '../kubectl-options.ts';
 import { withSlowNote } from '../slow-note.ts';
 
@@ -23,15 +24,17 @@ export async function askApiServer<Result>(
   connection: KubeConnection,
   { slowMs, againMs } = LIMITS,
 ): Promise<Result | undefined> {
-  const signal = AbortSignal.timeout(wasTooSlow ? againMs : slowMs);
+  const limit = new TimeLimit(wasTooSlow ? againMs : slowMs);
   try {
     const { withKubernetes } = await import('../kubernetes-client.ts');
     return await withSlowNote(
       `The API server does not respond yet; waiting up to ${slowMs / 1_000} seconds.`,
-      async () => await withKubernetes((kubernetes) => read(kubernetes, signal), connection),
+      async () => await withKubernetes((kubernetes) => read(kubernetes, limit.signal), connection),
     );
   } catch {
-    wasTooSlow ||= signal.aborted;
+    wasTooSlow ||= limit.signal.aborted;
     return undefined;
+  } finally {
+    limit.end();
   }
 }

@@ -1,6 +1,7 @@
 import { createHttpHeaders, type HttpClient, RestError } from '@azure/core-rest-pipeline';
 import { Agent, type Dispatcher } from 'undici';
 import { errorCodeOf } from '../../failures/error-code.ts';
+import { TimeLimit } from '../../network/time-limit.ts';
 
 const CONNECT_TIMEOUT_MS = 5_000;
 const REQUEST_TIMEOUT_MS = 20_000;
@@ -23,6 +24,7 @@ export function azureHttpClient(connections: Dispatcher): HttpClient {
     async sendRequest(request) {
       const { origin, pathname, search } = new URL(request.url);
       const headers = request.headers.toJSON();
+      const limit = new TimeLimit(REQUEST_TIMEOUT_MS);
       try {
         const answer = await connections.request({
           origin,
@@ -31,7 +33,7 @@ export function azureHttpClient(connections: Dispatcher): HttpClient {
           // What is compressed cannot be bounded before it is unpacked.
           headers: { ...headers, 'accept-encoding': 'identity' },
           body: typeof request.body === 'string' ? request.body : null,
-          signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
+          signal: limit.signal,
         });
         const received = Object.entries(answer.headers).map(([name, value = '']) => [name, String(value)]);
         return {
@@ -44,6 +46,8 @@ export function azureHttpClient(connections: Dispatcher): HttpClient {
         // The cause is left out: the SDK would quote it, and with it the request.
         const code = errorCodeOf(error) ?? (error instanceof Error ? error.name : 'unknown');
         throw new RestError(code, { code: RestError.REQUEST_SEND_ERROR });
+      } finally {
+        limit.end();
       }
     },
   };

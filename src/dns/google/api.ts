@@ -2,11 +2,13 @@
  * Calls to Google Cloud DNS with the key of one service account: rate limited, bounded, with typed failures; not retried
  * here. REST v1: https://cloud.google.com/dns/docs/reference/rest/v1; docs/decisions/libraries.md says why not by its SDK.
  */
+
 import { Agent, type Dispatcher } from 'undici';
 import { z } from 'zod';
 import { normalizeName } from '../../certificates/dns-name.ts';
 import { CertmanError } from '../../failures/failure.ts';
 import type { GoogleCredentials } from '../../kubernetes/objects/google-credentials.ts';
+import { TimeLimit } from '../../network/time-limit.ts';
 import type { DnsProviderOptions, ZoneDelegation } from '../provider.ts';
 import type { SubmittedChange, TxtChange, TxtRecordSet } from '../zone-changes/change-batch.ts';
 import type { Precedence, RequestRateLimiter } from '../zone-changes/rate-limiter.ts';
@@ -266,6 +268,7 @@ export class GoogleDnsApi implements ZonesApi {
       ORIGIN,
     );
     for (const [name, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(name, value);
+    const limit = new TimeLimit(REQUEST_TIMEOUT_MS);
     try {
       const answer = await this.#connections.request({
         origin: ORIGIN,
@@ -278,12 +281,14 @@ export class GoogleDnsApi implements ZonesApi {
           ...(body === undefined ? {} : { 'content-type': 'application/json' }),
         },
         body: body === undefined ? null : JSON.stringify(body),
-        signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
+        signal: limit.signal,
       });
       const retryAfter = [answer.headers['retry-after']].flat()[0];
       return { status: answer.statusCode, body: await answer.body.text(), retryAfter };
     } catch (error) {
       throw unreachable(doing, error);
+    } finally {
+      limit.end();
     }
   }
 }

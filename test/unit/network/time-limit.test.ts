@@ -30,3 +30,24 @@ it('leaves nothing at the other signal when it has ended', () => {
   parent.abort();
   expect(limit.signal.aborted).toBe(false);
 });
+
+it.each([
+  ['succeeds', () => Promise.resolve('done')],
+  ['fails', () => Promise.reject(new Error('no'))],
+])('of work that %s ends with it', async (_what, work) => {
+  const parent = new AbortController();
+  let given: AbortSignal | undefined;
+  const ran = TimeLimit.run(
+    LONG_MS,
+    (signal) => {
+      given = signal;
+      return work();
+    },
+    parent.signal,
+  );
+  expect(getEventListeners(parent.signal, 'abort')).toHaveLength(1);
+  await ran.catch(() => undefined);
+  expect(getEventListeners(parent.signal, 'abort')).toHaveLength(0);
+  parent.abort();
+  expect(given?.aborted).toBe(false);
+});
