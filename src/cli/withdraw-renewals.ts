@@ -30,7 +30,10 @@ interface PendingRenewal {
   readonly isOrdered: boolean;
 }
 
-/** Withdraws those of one cluster, or of a selection, or with `--dry-run` says which. @param text the name of one cluster. @param bound of all that it waits for. */
+/**
+ * Withdraws those of one cluster, or of a selection, or with `--dry-run` says which.
+ * @param text the name of one cluster. @param bound of all that it waits for.
+ */
 export async function withdrawRenewals(
   text: string | undefined,
   options: RenewSelectionOptions,
