@@ -53,8 +53,7 @@ const STATUS_TIMEOUT_MS = 10_000;
  */
 export function fulfillmentAttempt({ begun, challenges }: Pick<FulfillOrderInput, 'begun' | 'challenges'>): DnsAttempt {
   const attempt = currentDnsAttempt();
-  // While it publishes, it records no step of its own.
-  if (challenges.length > 0) frameHeartbeats((details) => ({ step: 'publishTxtRecords', ...Object(details) }));
+  frameHeartbeats((recorded) => withStep(challenges, recorded));
   if (begun === undefined) return attempt;
   const recorded = attempt.recorded ?? begun.recorded;
   // The next attempt finds those of this one instead of what `placeOrder` has recorded.
@@ -68,6 +67,18 @@ export function fulfillmentAttempt({ begun, challenges }: Pick<FulfillOrderInput
   const unfinished = begun.unfinished ?? {};
   // Of `placeOrder`, which has logged it.
   throw new ErrorWithDetails(toApplicationFailure(info, [unfinished], begun.isFinal), unfinished);
+}
+
+/**
+ * What an attempt has recorded, with its step, for people. While it publishes, it records none of its own; an order without
+ * challenges publishes nothing.
+ */
+export function withStep(
+  challenges: FulfillOrderInput['challenges'],
+  recorded: unknown,
+): object & { readonly step: string } {
+  const first = challenges.length > 0 ? 'publishTxtRecords' : 'finalizeOrder';
+  return { step: first, ...(typeof recorded === 'object' ? recorded : {}) };
 }
 
 /** An attempt at publishing, verifying and completing an order. Progress through heartbeats is not trusted. */

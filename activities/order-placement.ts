@@ -12,7 +12,7 @@ import { isFulfillable, zoneNamesOf } from '../src/contract/fulfillable-order.ts
 import { orderUrlIn, type UnfinishedPlacement, unfulfilledIn } from '../src/contract/unfinished-placement.ts';
 import { placeOrderWithFailover } from '../src/issuance/ca-failover.ts';
 import { type AcmeActivityDeps, currentAttempt } from './acme.ts';
-import { fulfillOrder, type OrderFulfillmentDeps } from './order-fulfillment.ts';
+import { fulfillOrder, type OrderFulfillmentDeps, withStep } from './order-fulfillment.ts';
 import {
   describeThrown,
   detailsOfThrown,
@@ -43,7 +43,7 @@ export async function placeOrder(
   if (!isFulfillable(placed, fulfill.zone) || Context.current().cancellationSignal.aborted) return placed;
   // What Temporal does not know of, another attempt would order again, and nothing would withdraw. One after the other: the
   // last one is what the workflow, or another attempt, finds.
-  const isKnown = (await isRecorded) && (await confirm(deps, { ...placed, step: firstStepOf(placed) }));
+  const isKnown = (await isRecorded) && (await confirm(deps, progressOf(placed, undefined)));
   return isKnown ? await goOn(deps, input, placed, fulfill) : placed;
 }
 
@@ -115,7 +115,7 @@ async function goOn(
   const { orderUrl, caHost, failover, challenges } = placed;
   const { cancellationSignal: signal } = Context.current();
   heartbeatFrom(() => undefined);
-  frameHeartbeats((fulfilling): UnfinishedPlacement => ({ ...placed, step: stepIn(fulfilling, placed), fulfilling }));
+  frameHeartbeats((fulfilling) => progressOf(placed, fulfilling));
   const scheduledAt = Date.now();
   const attempt = { attempt: 1, scheduledAt, signal, recorded: undefined, record: heartbeatFromNow };
   const terms = { ...fulfill, cluster, bundleName, dnsNames, ownershipProof, orderUrl, caHost, failover, challenges };
@@ -151,15 +151,9 @@ function heartbeatFromNow(progress: unknown): void {
   heartbeatFrom(() => progress);
 }
 
-/** The step that a fulfillment is at, for people. */
-function stepIn(fulfilling: unknown, placed: PlacedOrder): string {
-  const { step } = { step: firstStepOf(placed), ...(typeof fulfilling === 'object' ? fulfilling : {}) };
-  return step;
-}
-
-/** What an order without challenges begins with is not a publication. */
-function firstStepOf({ challenges }: PlacedOrder): string {
-  return challenges.length > 0 ? 'publishTxtRecords' : 'finalizeOrder';
+/** What is recorded of an order from before its fulfillment begins. */
+function progressOf(placed: PlacedOrder, fulfilling: unknown): UnfinishedPlacement {
+  return { ...placed, step: withStep(placed.challenges, fulfilling).step, fulfilling };
 }
 
 function begunBy(error: unknown): BegunFulfillment {
