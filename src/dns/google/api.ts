@@ -139,7 +139,7 @@ export class GoogleDnsApi implements ZonesApi {
     zoneId: string,
     names: Iterable<string>,
     precedence: Precedence,
-    onRequest?: () => void,
+    onRequest: () => void,
   ): Promise<Map<string, TxtRecordSet>> {
     const wanted = new Set(names);
     const call = {
@@ -151,8 +151,7 @@ export class GoogleDnsApi implements ZonesApi {
     const queries = [...wanted].map((name) => ({ name: `${name}.`, type: 'TXT' }));
     const sets = new Map<string, TxtRecordSet>();
     for (const query of queries.length > MAX_SINGLE_READS ? [undefined] : queries) {
-      for await (const { rrsets } of this.#pages({ ...call, query }, recordSetPageSchema)) {
-        onRequest?.();
+      for await (const { rrsets } of this.#pages({ ...call, query }, recordSetPageSchema, onRequest)) {
         for (const { name, type, ttl, rrdatas } of rrsets) {
           // A set with a routing policy has no data of its own.
           if (type !== 'TXT' || rrdatas.length === 0 || !wanted.has(name)) continue;
@@ -211,10 +210,12 @@ export class GoogleDnsApi implements ZonesApi {
   async *#pages<Page extends { readonly nextPageToken?: string | undefined }>(
     call: Call,
     schema: z.ZodType<Page>,
+    onRequest?: () => void,
   ): AsyncGenerator<Page> {
     let token: string | undefined;
     for (let count = 0; count < MAX_PAGES; count++) {
       const precedence = count === 0 ? call.precedence : 'next';
+      onRequest?.();
       const page = await this.#request({ ...call, precedence, query: { ...call.query, pageToken: token } }, schema);
       yield page;
       token = page.nextPageToken;

@@ -106,7 +106,7 @@ export class Route53Api {
     zoneId: string,
     names: Iterable<string>,
     precedence: Precedence,
-    onRequest?: () => void,
+    onRequest: () => void,
   ): Promise<Map<string, TxtRecordSet>> {
     const sets = new Map<string, TxtRecordSet>();
     const doing = `list records of hosted zone ${zoneId}`;
@@ -119,7 +119,7 @@ export class Route53Api {
         StartRecordType: 'TXT',
         MaxItems: rest.length === 1 ? 1 : MAX_PAGE_SIZE,
       } as const;
-      onRequest?.();
+      onRequest();
       const page = await this.#request(turn, 'ListResourceRecordSets', doing, () =>
         this.#client.listResourceRecordSets(input),
       );

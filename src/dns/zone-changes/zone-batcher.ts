@@ -17,6 +17,7 @@ import {
 } from './change-batch.ts';
 import { ChangeRefusedError } from './change-refused.ts';
 import { type Precedence, queued } from './rate-limiter.ts';
+import { RoundLimits } from './round-limits.ts';
 
 /** What the batcher needs of a zone's API. */
 export interface ZoneApi {
@@ -78,13 +79,6 @@ const MAX_WAIT_MS = 5_000;
 const MAX_ATTEMPTS = 7;
 /** After one, another program may have changed the names and changed them back, which reads do not show. */
 const MAX_UNEXPLAINED_REFUSALS = 2;
-/** To find one refused request among the most that a round has takes 11; after so many, what is left waits for another round. */
-const MAX_REFUSALS_OF_ROUND = 40;
-/**
- * Of one batch, so many refusals take about 80. Of dozens of full batches, those beyond it wait for another round. A read
- * counts as one: what it has found in a large zone would else be of no use. By its pages it keeps further batches from beginning.
- */
-const MAX_REQUESTS_OF_ROUND = 120;
 const CONFLICT_RETRY_MS = 5_000;
 
 /**
@@ -117,12 +111,8 @@ export class ZoneBatcher {
   /** Of the next request: a round that is begun goes on before others begin. */
   #precedence: Precedence | undefined;
   #lastChange: SubmittedChange | undefined;
-  /** In the present round. */
-  #refusals = 0;
-  #requests = 0;
-  /** Those that the service has had: each page of a read. */
-  #sent = 0;
-  #hasBegunBatch = false;
+  /** Of the present round. */
+  #limits = new RoundLimits();
 
   constructor(api: ZoneApi, options: ZoneBatcherOptions) {
     this.#api = api;
@@ -163,10 +153,7 @@ export class ZoneBatcher {
       if (round.length === 0) continue;
       this.#pace.sending(performance.now());
       this.#precedence = undefined;
-      this.#refusals = 0;
-      this.#requests = 0;
-      this.#sent = 0;
-      this.#hasBegunBatch = false;
+      this.#limits = new RoundLimits();
       await this.#runRound(round);
       for (const { caller } of round) settle(caller);
     }
@@ -202,7 +189,7 @@ export class ZoneBatcher {
       await this.#sendEach(packRequests(this.#known, round));
     } catch (error) {
       if (!(error instanceof ChangeRefusedError) || round.length === 1) return failAll(round, error);
-      if (this.#countRefusal()) return failAll(round, postponed(namesOf(round)));
+      if (this.#limits.countRefusal()) return failAll(round, postponed(namesOf(round)));
       for (const part of splitBySuspects(round, error)) await this.#runRound(part);
     }
   }
@@ -211,8 +198,12 @@ export class ZoneBatcher {
   async #sendEach(groups: readonly Group[], attempts = FIRST_ATTEMPT): Promise<boolean> {
     let allKnown = true;
     for (const group of groups) {
+      if (attempts === FIRST_ATTEMPT && !this.#limits.beginBatch()) {
+        // Of these names, what is remembered still holds.
+        failAll(group, postponed(namesOf(group)));
+        continue;
+      }
       try {
-        if (attempts === FIRST_ATTEMPT) this.#beginBatch(group);
         if (!allKnown) await this.#read(namesOf(group));
         const known = await this.#send(group, attempts);
         allKnown &&= known;
@@ -226,17 +217,11 @@ export class ZoneBatcher {
     return allKnown;
   }
 
-  /** The first one goes, whatever the reads before it have taken: else a large zone could never be changed. */
-  #beginBatch(batch: Group): void {
-    if (this.#hasBegunBatch && this.#sent >= MAX_REQUESTS_OF_ROUND) throw postponed(namesOf(batch));
-    this.#hasBegunBatch = true;
-  }
-
   async #send(group: Group, attempts: Attempts): Promise<boolean> {
-    if (this.#isSpent()) throw postponed(namesOf(group));
+    if (this.#limits.isSpent) throw postponed(namesOf(group));
     const changes = planChanges(this.#known, group);
     const change = () => {
-      this.#sent += 1;
+      this.#limits.countRequest();
       return this.#api.change(changes, this.#turn('change'));
     };
     const markUnknown = (): void => {
@@ -257,7 +242,7 @@ export class ZoneBatcher {
 
   async #sendRefused(group: Group, attempts: Attempts, refusal: ChangeRefusedError): Promise<boolean> {
     const alone = group.length === 1;
-    const isLast = this.#countRefusal();
+    const isLast = this.#limits.countRefusal();
     if (isLast && !alone) throw postponed(namesOf(group));
     const split = () => this.#sendEach(splitBySuspects(group, refusal), { count: 2, unexplained: 0 });
     if (!alone && attempts.count > 1) return split();
@@ -275,25 +260,15 @@ export class ZoneBatcher {
     return this.#sendEach(packRequests(this.#known, group), { count: attempts.count + 1, unexplained });
   }
 
-  /** @returns whether the round has had all that it may. */
-  #countRefusal(): boolean {
-    this.#refusals += 1;
-    return this.#refusals >= MAX_REFUSALS_OF_ROUND;
-  }
-
   async #read(names: ReadonlySet<string>): Promise<void> {
-    if (this.#isSpent()) throw postponed(names);
-    const count = (): void => void (this.#sent += 1);
-    const found = await this.#withRetries(() => this.#api.readTxtSets(names, this.#turn('read'), count));
+    if (this.#limits.isSpent) throw postponed(names);
+    const onRequest = (): void => this.#limits.countRequest();
+    const found = await this.#withRetries(() => this.#api.readTxtSets(names, this.#turn('read'), onRequest));
     this.#known = new Map([...[...this.#known].filter(([name]) => !names.has(name)), ...found]);
   }
 
-  #isSpent(): boolean {
-    return this.#requests >= MAX_REQUESTS_OF_ROUND;
-  }
-
   #turn(first: Precedence): Precedence {
-    this.#requests += 1;
+    this.#limits.countCall();
     const precedence = this.#precedence ?? first;
     this.#precedence = 'next';
     return precedence;
@@ -327,7 +302,7 @@ export class ZoneBatcher {
       } catch (error) {
         const code = error instanceof CertmanError ? error.code : undefined;
         if (code === 'dns/unreachable') onLost?.();
-        const delay = this.#isSpent() ? undefined : this.#options.retryDelaysMs[retries];
+        const delay = this.#limits.isSpent ? undefined : this.#options.retryDelaysMs[retries];
         if (delay === undefined || (code !== 'dns/throttled' && code !== 'dns/unreachable')) throw error;
         if (error instanceof CertmanError && waitOf(error) > MAX_WAIT_MS) throw error;
         await sleep(delay * (0.75 + Math.random() / 2));

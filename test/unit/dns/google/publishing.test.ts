@@ -126,3 +126,20 @@ test('many names that have to be read are read by listing the zone', async () =>
   expect(new Set(Object.values(harness.google.txtOf('c1')).map(String))).toEqual(new Set(['"theirs","v"']));
   expect(harness.google.counts()).toMatchObject({ 'dns.resourceRecordSets.list': 3, 'dns.changes.create': 2 });
 });
+
+test('the pages of a large zone count as requests, so that what another batch has waits for the next round', async () => {
+  const zone = harness.google.addZone('c1', ZONE);
+  harness.google.pageSize = 1;
+  const names = Array.from({ length: 120 }, (_, n) => `n${n}.${ZONE}`);
+  for (const name of names)
+    zone.sets.push({ name: `_acme-challenge.${name}.`, type: 'TXT', ttl: 60, rrdatas: ['"theirs"'] });
+  const dns = harness.provider({ batchWindowMs: 50 });
+  const ours = names.slice(0, 6).map((name) => record(name, 'v'));
+  // Two of this length fill a batch.
+  const long = ['a', 'b', 'c'].map((name) => [record(`${name}.${ZONE}`, 'v'.repeat(15_000))]);
+  const published = [ours, ...long].map((records) => dns.publish(googleTarget(), records, signal, 0));
+  const outcomes = await Promise.allSettled(published);
+  expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'fulfilled', 'rejected']);
+  expect(outcomes[3]).toMatchObject({ reason: { code: 'dns/queued' } });
+  expect(harness.google.counts()).toMatchObject({ 'dns.resourceRecordSets.list': 120, 'dns.changes.create': 2 });
+});

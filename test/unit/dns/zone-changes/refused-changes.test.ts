@@ -165,6 +165,29 @@ describe('a change that is refused', () => {
     },
   );
 
+  it('costs a bounded number of requests of one batch, also where each is repeated', async () => {
+    const bad = Array.from({ length: 40 }, (_, n) => `n${10 * n}`);
+    const zone = strictZone({ reserved: bad, mute: true });
+    let requests = 0;
+    const onEach = (): void => {
+      requests += 1;
+      if (requests % 3 !== 0) throw failing('dns/throttled');
+    };
+    const { readTxtSets } = zone;
+    zone.beforeChange = onEach;
+    zone.readTxtSets = async (...read) => {
+      onEach();
+      return await readTxtSets(...read);
+    };
+    const batcher = new ZoneBatcher(zone, OPTIONS);
+    const submitted = Array.from({ length: 400 }, (_, n) => batcher.submit(publish(`n${n}`, 'v'), signal));
+    const codes = (await Promise.allSettled(submitted)).map((outcome) =>
+      outcome.status === 'rejected' ? outcome.reason.code : 'published',
+    );
+    expect(requests).toBeLessThanOrEqual(120);
+    expect(new Set(codes)).toEqual(new Set(['published', 'dns/changeRefused', 'dns/queued']));
+  });
+
   it('begins no further batch once reads of many pages have taken the requests of a round, and comes to an end', async () => {
     const pagesOfRead = 50;
     const zone = strictZone();
@@ -199,6 +222,29 @@ describe('a change that is refused', () => {
     }
     expect(rounds).toBeGreaterThan(1);
     for (const { values } of zone.sets.values()) expect(values).toHaveLength(2);
+  });
+
+  it('keeps what it knows of the names of a batch that waits for another round', async () => {
+    const zone = strictZone();
+    const api: ZoneApi = {
+      readTxtSets: (names, precedence, onRequest) => {
+        for (let page = 0; page < 120; page += 1) onRequest();
+        return zone.readTxtSets(names, precedence);
+      },
+      change: (changes, precedence) => zone.change(changes, precedence),
+    };
+    const batcher = new ZoneBatcher(api, OPTIONS);
+    await Promise.all(['a', 'b'].map((name) => batcher.submit(publish(name, 'v'), signal)));
+    const long = ['c', 'd'].map((name) => publish(name, 'v'.repeat(15_000)));
+    // Whether the value of `a` is there still has to be read.
+    const round = [publish('a', 'v'), ...long, publish('b', 'w'.repeat(15_000))];
+    const outcomes = await Promise.allSettled(round.map((request) => batcher.submit(request, signal)));
+    expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'fulfilled', 'rejected']);
+    expect(outcomes[3]).toMatchObject({ reason: { code: 'dns/queued' } });
+    zone.calls.length = 0;
+    await batcher.submit(publish('b', 'w'), signal);
+    expect(zone.calls).toEqual(['change']);
+    expect(contents(zone)['b']).toEqual(['"v"', '"w"']);
   });
 
   it('fails at the second refusal in a row although the zone has what the change was planned on', async () => {
