@@ -21,6 +21,9 @@ const DEFAULT_RETRY_SECONDS = 5;
 
 const UNREACHABLE_RETRY_MS = 10_000;
 
+/** A warning more often than once costs less than to remember each zone of a fleet. */
+const MAX_WARNED = 1_000;
+
 /** While no resolver answers, what the zone's own servers say is enough from this attempt on. */
 const MIN_ATTEMPT_WITHOUT_RESOLVERS = 3;
 
@@ -28,7 +31,10 @@ const MIN_ATTEMPT_WITHOUT_RESOLVERS = 3;
 export interface PropagationCheckOptions {
   /** How many resolvers must see every value; default `majority`. */
   readonly quorum?: Quorum;
-  /** Called once when no server of a zone says what it has, and once when the resolvers cannot be reached from here. */
+  /**
+   * Called once when no server of a zone says what it has: for each such zone, once those of another one have. Called once when
+   * the resolvers cannot be reached from here.
+   */
   readonly onWarning: (message: string) => void;
 }
 
@@ -73,7 +79,9 @@ export class PropagationCheck {
     ...maxEntries(5_000),
     memoMethod: (_name, _stale, { context }) => coalesceQueries(context, COALESCE_MS),
   });
-  readonly #warned = new Set<string>();
+  readonly #warned = new LRUCache<string, true>(maxEntries(MAX_WARNED));
+  /** Whether a server of a zone has said what it has: where none does, the network is why, and one zone stands for all. */
+  #isServerReached = false;
 
   constructor(sources: DnsSources, options: PropagationCheckOptions) {
     this.#options = options;
@@ -92,15 +100,19 @@ export class PropagationCheck {
     const observeServer = servers.length === 1 ? observeOnlyServer : observeOneFirst;
     const own = (await observeAll(servers, put, signal, observeServer)).map(withoutCache);
     const confirmedBy = own.filter(({ kind }) => kind === 'seen').map(({ by }) => by);
+    this.#isServerReached ||= own.some(({ kind }) => kind !== 'inconclusive');
     if (own.some(({ kind }) => kind === 'missing')) {
       const delayMs = Math.min(MIN_AUTHORITATIVE_RETRY_MS * 1.3 ** (request.attempt - 1), MAX_AUTHORITATIVE_RETRY_MS);
       const what = `the zone's own servers do not have all of it (${summarize(own)})`;
       throw new NotVisibleError(what, wanted, delayMs, confirmedBy.length > 0 ? 'unknown' : 'missing');
     }
     if (servers.length > 0 && confirmedBy.length === 0) {
+      const [about, remedy] = this.#isServerReached
+        ? [`servers of ${request.zoneName}`, 'Those of other zones do: check to which servers the zone is delegated.']
+        : ['servers', 'CERTMAN_AUTHORITATIVE_SERVERS=off accepts that.'];
       this.#warnOnce(
-        'servers',
-        `No name server of ${request.zoneName} says whether it has the TXT records (${summarize(own)}), so DNS over HTTPS alone decides when they are visible. CERTMAN_AUTHORITATIVE_SERVERS=off accepts that.`,
+        about,
+        `No name server of ${request.zoneName} says whether it has the TXT records (${summarize(own)}), so DNS over HTTPS alone decides when they are visible. ${remedy}`,
       );
     }
 
@@ -135,9 +147,9 @@ export class PropagationCheck {
     }
   }
 
-  #warnOnce(about: 'servers' | 'resolvers', message: string): void {
-    if (this.#warned.has(about)) return;
-    this.#warned.add(about);
+  #warnOnce(about: string, message: string): void {
+    if (this.#warned.get(about) === true) return;
+    this.#warned.set(about, true);
     this.#options.onWarning(message);
   }
 }

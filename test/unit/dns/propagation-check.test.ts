@@ -108,3 +108,47 @@ describe('the only server of a zone', () => {
     expect((await verifyWith([lame], [])).seenBy).toMatchObject({ code: 'dns/notVisible', ownServers: 'unknown' });
   });
 });
+
+describe('a zone none of whose servers says what it has', () => {
+  const lame = (): TxtResponse => ({ kind: 'inconclusive', why: 'it is not authoritative for the name' });
+
+  /** The zones that are warned of. @param zones each with what its server answers, in the order of their checks. */
+  async function warnedOf(zones: readonly (readonly [string, (name: string) => TxtResponse])[]) {
+    const warnings: string[] = [];
+    const answers = new Map(zones);
+    const sources = {
+      resolvers: [server('resolver.example', having(NAMES)).source],
+      needsNameServers: true,
+      serversOf: ([name = '']: readonly string[]) => [server(name, answers.get(name) ?? silent).source],
+    };
+    const onWarning = (message: string): void => void warnings.push(message);
+    const check = new PropagationCheck(sources as never, { onWarning });
+    const records = NAMES.map((name) => ({ name, value: 'value' }));
+    for (const [zoneName] of zones)
+      await check.verify({ records, zoneName, nameServers: [zoneName], attempt: 1 }, new AbortController().signal);
+    return warnings;
+  }
+
+  test('stands for all while none of another zone has answered: the network is why', async () => {
+    const warnings = await warnedOf([
+      ['one.example', silent],
+      ['two.example', silent],
+    ]);
+    expect(warnings).toEqual([
+      expect.stringMatching(/^No name server of one\.example .* CERTMAN_AUTHORITATIVE_SERVERS/),
+    ]);
+  });
+
+  test('is warned of once, as each such zone, once those of another one have answered', async () => {
+    const warnings = await warnedOf([
+      ['whole.example', having(NAMES)],
+      ['one.example', lame],
+      ['two.example', lame],
+      ['one.example', lame],
+    ]);
+    expect(warnings).toEqual([
+      expect.stringMatching(/^No name server of one\.example .* Those of other zones do: /),
+      expect.stringMatching(/^No name server of two\.example /),
+    ]);
+  });
+});
