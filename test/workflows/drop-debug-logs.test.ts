@@ -6,22 +6,32 @@ import { NEWEST_SHAPE, recordedHistories } from '../support/replay/recorded-hist
 import { installQuietRuntime } from '../support/temporal/quiet-runtime.ts';
 import { workflowBundle } from '../support/temporal/workflow-bundle.ts';
 
-const received: string[] = [];
+const received = new Set<string>();
 
 class ListeningWorker extends TemporalWorker {
   protected override async processSinkCalls(calls: SinkCall[], attributes: Record<string, unknown>): Promise<void> {
-    received.push(...calls.map(({ ifaceName, fnName }) => `${ifaceName}.${fnName}`));
+    for (const { ifaceName, fnName } of calls) received.add(`${ifaceName}.${fnName}`);
     await super.processSinkCalls(calls, attributes);
   }
 }
 
-test('the start and the end of a workflow are no records for the log', async () => {
+/** What the workflows of a scenario report. */
+async function reportedIn(name: string): Promise<ReadonlySet<string>> {
   installQuietRuntime();
-  const issued = (await recordedHistories(NEWEST_SHAPE)).filter(({ scenario }) => scenario === 'issued');
+  received.clear();
+  const histories = (await recordedHistories(NEWEST_SHAPE)).filter(({ scenario }) => scenario === name);
   const code = { workflowBundle: workflowBundle(), debugMode: false };
   const errors: unknown[] = [];
-  for await (const { error } of ListeningWorker.runReplayHistories(code, issued)) errors.push(error);
-  expect(errors).toHaveLength(2);
+  for await (const { error } of ListeningWorker.runReplayHistories(code, histories)) errors.push(error);
   expect(errors).toEqual([undefined, undefined]);
-  expect(received).toEqual([]);
+  return received;
+}
+
+test('the start and the end of a workflow are no records for the log', async () => {
+  expect(await reportedIn('issued')).toEqual(new Set());
+});
+
+test('what a workflow says at other levels is', async () => {
+  const levels = new Set(['__temporal_logger.info', '__temporal_logger.warn']);
+  expect(await reportedIn('turn-given-up-by-claim')).toEqual(levels);
 });

@@ -62,12 +62,18 @@ describe('an outage of Temporal', () => {
 });
 
 describe("the SDK's collector of logs", () => {
-  it('keeps the levels that are written, and nothing of the others', () => {
+  it.each([
+    ['trace', ['trace', 'debug', 'info', 'warn', 'error']],
+    ['debug', ['debug', 'info', 'warn', 'error']],
+    ['info', ['info', 'warn', 'error']],
+    ['warn', ['warn', 'error']],
+    ['error', ['error']],
+  ] as const)('keeps, at the level %s, what is written, and nothing of the others', (logLevel, written) => {
     const kept: string[] = [];
     const collector = new DefaultLogger('TRACE', ({ message }) => kept.push(message));
-    dropUnwrittenLevels(collector, capture().logger);
+    dropUnwrittenLevels(collector, createLogger({ logLevel, logFormat: 'json' }, { write: () => undefined }));
     for (const level of ['trace', 'debug', 'info', 'warn', 'error'] as const) collector[level](level);
-    expect(kept).toEqual(['info', 'warn', 'error']);
+    expect(kept).toEqual(written);
   });
 });
 

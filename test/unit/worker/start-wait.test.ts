@@ -94,6 +94,11 @@ test('what an attempt under way makes is not lost when the worker is stopped', a
   expect(await waiting).toBe('a worker');
 });
 
+test('an attempt that is not given up is repeated as any other', async () => {
+  const { start } = startWait();
+  expect(await start.until({ ...dependency(), finishes: true }, attempts(1))).toBe(2);
+});
+
 test('an attempt under way that fails once the worker is stopped is no failure of the worker', async () => {
   const { start, stop } = startWait();
   const made = Promise.withResolvers<string>();
