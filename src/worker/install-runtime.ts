@@ -1,4 +1,4 @@
-import { Runtime } from '@temporalio/worker';
+import { Runtime, type Logger as SdkLogger } from '@temporalio/worker';
 import type { Configuration } from '../configuration/load-configuration.ts';
 import { formatHostAndPort } from '../dns/host-and-port.ts';
 import { CertmanError } from '../failures/failure.ts';
@@ -22,6 +22,7 @@ export function installRuntime({ sdkMetricsAddress, logLevel }: Configuration, l
       },
     });
     dropUnwrittenLevels(runtime.logger, logger);
+    process.once('exit', () => writeCollected(runtime.logger));
   } catch (cause) {
     if (bindAddress === undefined) throw cause;
     throw new CertmanError({
@@ -31,4 +32,9 @@ export function installRuntime({ sdkMetricsAddress, logLevel }: Configuration, l
       cause,
     });
   }
+}
+
+/** The SDK's collector keeps each record for up to 200 ms, and writes the last ones only where its runtime is shut down. */
+function writeCollected(collector: SdkLogger): void {
+  if ('flush' in collector && typeof collector.flush === 'function') collector.flush();
 }
