@@ -160,8 +160,8 @@ async function runTemporalWorker(
       if (worker.getState() === 'RUNNING') worker.shutdown();
     };
     const ended = new AbortController();
-    // While no worker serves a budget, orders are placed without it. Where its need is unknown yet, the first order starts it.
-    if (await hasBudget().catch(() => false)) await shared.start(signal);
+    // While no worker serves a budget, orders are placed without it.
+    await shared.startIf(hasBudget, signal);
     const running = worker.run();
     if (signal.aborted) stop();
     else signal.addEventListener('abort', stop, { once: true });

@@ -10,6 +10,8 @@ const MAX_CACHED_WORKFLOWS = 10;
 const MAX_WORKFLOW_TASKS = 4;
 /** Nothing waits longer for it. */
 const CREATED_WITHIN_MS = 10_000;
+/** Of an API server that takes a request and does not answer, the client waits three times as long. */
+const KNOWN_WITHIN_MS = 10_000;
 
 /**
  * Options of the worker of the task queue that management clusters share. Unversioned always: their deployments have
@@ -57,6 +59,15 @@ export class SharedWorker {
     const created = this.#created;
     this.#running ??= created.then((worker) => this.#run(worker)).catch((error: unknown) => this.#onFailed(error));
     await this.#createdWorker(signal);
+  }
+
+  /**
+   * As {@link start}, where `isNeeded` says so within ten seconds; while its need is not known, the first use starts it. Never
+   * throws.
+   */
+  async startIf(isNeeded: () => Promise<boolean>, signal: AbortSignal): Promise<void> {
+    const known = settledWithin(isNeeded(), KNOWN_WITHIN_MS, signal);
+    if (await known.catch(() => false)) await this.start(signal);
   }
 
   /** Resolves once it has ended. One that is still being created after ten seconds ends as soon as it is. */
