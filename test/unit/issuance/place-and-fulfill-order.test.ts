@@ -162,6 +162,18 @@ describe('the activity that places an order', () => {
     expect(callsOf()).toEqual([0, 0, 0, 0]);
   });
 
+  test('does not go on with an order where it is cancelled while it places it', async () => {
+    let cancel = (): void => undefined;
+    steps.place.mockImplementation(() => {
+      cancel();
+      return Promise.resolve(ORDER);
+    });
+    const { result } = await placed({ onStart: (found) => (cancel = found) });
+    expect(result).toEqual(ORDER);
+    expect(confirmHeartbeat).not.toHaveBeenCalled();
+    expect(callsOf()).toEqual([0, 0, 0, 0]);
+  });
+
   test('records no earlier order over that of a fallback CA, whenever it learns that it is not confirmed', async () => {
     const late = Promise.withResolvers<never>();
     confirmHeartbeat.mockImplementationOnce(() => late.promise);
@@ -271,16 +283,38 @@ describe('the activity that places an order', () => {
   test('says in its heartbeats which step it is at', async () => {
     vi.useFakeTimers({ toFake: ['setInterval'] });
     try {
+      publish.mockImplementation(async () => {
+        await vi.advanceTimersByTimeAsync(3_000);
+        return { zoneId: 'Z1', nameServers: ['ns-1.test'], seal: 'seal' };
+      });
       steps.finalize.mockImplementation(async () => {
         await vi.advanceTimersByTimeAsync(3_000);
         return { certificateUrl: 'https://ca.test/certificate/1' };
       });
       const { heartbeats } = await placed();
-      expect(heartbeats.at(-1)).toMatchObject({ ...ORDER, step: 'finalizeOrder' });
+      expect(heartbeats).toEqual([
+        PUBLISHING,
+        { ...ORDER, step: 'finalizeOrder', fulfilling: expect.objectContaining({ step: 'finalizeOrder' }) as unknown },
+      ]);
     } finally {
       vi.useRealTimers();
     }
   });
+});
+
+test('the activity that fulfills an order says from its first heartbeat which step it is at', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval'] });
+  try {
+    publish.mockImplementation(async () => {
+      await vi.advanceTimersByTimeAsync(3_000);
+      return { zoneId: 'Z1', nameServers: ['ns-1.test'], seal: 'seal' };
+    });
+    const heartbeats: unknown[] = [];
+    await fulfilled(undefined, { onHeartbeat: (details) => void heartbeats.push(details) });
+    expect(heartbeats[0]).toEqual({ step: 'publishTxtRecords' });
+  } finally {
+    vi.useRealTimers();
+  }
 });
 
 describe('a fulfillment that fails after the placement', () => {
