@@ -1,5 +1,5 @@
 /** The command line. To add a command, write its file in commands/ and add it to COMMANDS. */
-import { Command } from 'commander';
+import { Command, Help, type Option } from 'commander';
 import { VERSION } from '../version.ts';
 import { accountCommand } from './commands/account.ts';
 import { budgetCommand } from './commands/budget.ts';
@@ -68,6 +68,15 @@ export function createProgram(): Command {
 
 /** @param help the arguments that print a command's help. */
 function prepare(command: Command, help: string): void {
+  command.configureHelp({ optionDescription });
   command.exitOverride().showHelpAfterError(`See: ${commandLine(help)}`);
   for (const child of command.commands) prepare(child, help.replace('--help', `${child.name()} --help`));
+}
+
+const HELP = new Help();
+
+/** Commander's own help does not say which options a command cannot do without. */
+function optionDescription(option: Option): string {
+  const description = HELP.optionDescription(option);
+  return option.mandatory ? `${description} (required)` : description;
 }

@@ -39,17 +39,30 @@ export interface PlanOptions {
   readonly revokeAfter?: string;
 }
 
+/** Certificates of a wave, and of the first one; `canary` undefined: by how many are selected. */
+export interface WaveSizes {
+  readonly canary: number | undefined;
+  readonly size: number;
+}
+
 /** How the waves are made. */
 export interface WavePlan {
   readonly canary: number;
   readonly size: number;
 }
 
-/** @param total certificates. @throws UsageError */
-export function wavePlanOf({ canary, wave }: PlanOptions, total: number): WavePlan {
-  const size = wholeNumber('--wave', wave ?? String(DEFAULT_WAVE_SIZE), 1, MAX_WAVE_SIZE);
+/** The sizes that the flags say, before anything is read. @throws UsageError */
+export function waveSizesOf({ canary, wave }: PlanOptions): WaveSizes {
+  return {
+    size: wholeNumber('--wave', wave ?? String(DEFAULT_WAVE_SIZE), 1, MAX_WAVE_SIZE),
+    canary: canary === undefined ? undefined : wholeNumber('--canary', canary, 0, MAX_WAVE_SIZE),
+  };
+}
+
+/** @param total certificates. @throws UsageError where they are too many waves. */
+export function wavePlanOf({ size, canary }: WaveSizes, total: number): WavePlan {
   const usual = Math.min(MAX_CANARY, Math.max(1, Math.round(total / 100)));
-  const plan = { size, canary: canary === undefined ? usual : wholeNumber('--canary', canary, 0, MAX_WAVE_SIZE) };
+  const plan = { size, canary: canary ?? usual };
   if (Math.ceil(total / size) + 1 <= MAX_WAVES) return plan;
   throw new UsageError(
     `${counted(total, 'certificate')} in waves of ${size} are more than ${MAX_WAVES} waves; expected a larger --wave, or a narrower selection`,

@@ -33,6 +33,7 @@ import {
   parseThreshold,
   revocationOf,
   wavePlanOf,
+  waveSizesOf,
   wavesOf,
 } from './plan.ts';
 import { type SelectedCertificate, type SelectedCertificates, selectCertificates } from './select-certificates.ts';
@@ -77,11 +78,12 @@ async function selectAndBegin(
   const deadline = new Date(deadlineAt).toISOString();
   const revocation = revocationOf(action, options, deadlineAt);
   const stopAt = parseThreshold(options.stopAt);
+  const sizes = waveSizesOf(options);
   const select = (api: KubernetesApi) => selectCertificates(api, managementCluster, selection);
   const found = await withKubernetes(select, options, bound.signal());
   const described = describeCertificateSelection(selection);
   if (found.certificates.length === 0) throw nothingSelected(described);
-  const wavePlan = wavePlanOf(options, found.certificates.length);
+  const wavePlan = wavePlanOf(sizes, found.certificates.length);
   const waves = wavesOf(found.certificates, wavePlan);
   return await withTemporal(async (client) => {
     await requireSameManagementCluster(client, managementCluster, options, bound);

@@ -41,6 +41,12 @@ export interface RevocationPlan {
   readonly requestName: string;
 }
 
+/** Refuses flags that no certificate could have, before Temporal is asked. @throws UsageError */
+export function checkRevocationFlags(flags: RevocationFlags): void {
+  if (flags.serial !== undefined) serialOf(flags.serial);
+  delayOf(flags);
+}
+
 /** @param at epoch milliseconds. @throws UsageError */
 export function planRevocation(status: ClusterStatus, flags: RevocationFlags, at: number): RevocationPlan {
   const { namespace, name } = status.cluster.identity;

@@ -15,7 +15,13 @@ import { commandLine } from '../program-name.ts';
 import { TimeBound } from '../time-bound.ts';
 import { TimedRequest } from '../timed-request.ts';
 import { awaitRevocation, follow } from './await-revocation.ts';
-import { planRevocation, planText, type RevocationFlags, type RevocationPlan } from './plan-revocation.ts';
+import {
+  checkRevocationFlags,
+  planRevocation,
+  planText,
+  type RevocationFlags,
+  type RevocationPlan,
+} from './plan-revocation.ts';
 
 /** Flags of the command. */
 export interface RevokeOptions extends RevocationFlags, ConfirmOptions, KubeConnection, TimeoutOptions {
@@ -39,6 +45,7 @@ export async function revokeOne(
   options: RevokeOptions,
 ): Promise<RevokeResult> {
   const bound = TimeBound.of(options.timeout ?? DEFAULT_TIMEOUT);
+  checkRevocationFlags(options);
   const timed = new TimedRequest(bound, commandLine('status'));
   return await timed.run(async () => await requestAndWait(await find(bound), options, bound, timed));
 }

@@ -13,6 +13,16 @@ describe.each(commands.map((command) => [command.name(), command] as const))('th
   });
 });
 
+it('says which options a command cannot do without', () => {
+  const required = commands.flatMap((command) => command.options.filter(({ mandatory }) => mandatory));
+  expect(required.length).toBeGreaterThan(0);
+  for (const command of commands)
+    for (const option of command.options)
+      expect(command.createHelp().optionDescription(option).endsWith('(required)'), option.flags).toBe(
+        option.mandatory,
+      );
+});
+
 it('lists every command once', () => {
   const names = program.commands.map((command) => command.name());
   expect(new Set(names).size).toBe(names.length);

@@ -6,6 +6,7 @@ import {
   parseThreshold,
   revocationOf,
   wavePlanOf,
+  waveSizesOf,
   wavesOf,
 } from '../../../../src/cli/campaign/plan.ts';
 
@@ -19,7 +20,7 @@ describe('waves', () => {
     [500, 5],
     [10_000, 10],
   ])('the canary of %i certificates has %i', (total, canary) => {
-    expect(wavePlanOf({}, total)).toEqual({ canary, size: 100 });
+    expect(wavePlanOf(waveSizesOf({}), total)).toEqual({ canary, size: 100 });
   });
 
   test('hold each certificate once, the canary first', () => {
@@ -32,12 +33,15 @@ describe('waves', () => {
   });
 
   test.each([
-    [{ wave: '0' }, 10],
-    [{ wave: '251' }, 10],
-    [{ canary: 'all' }, 10],
-    [{ wave: '10' }, 10_000],
-  ])('%o of %i is refused', (options, total) => {
-    expect(() => wavePlanOf(options, total)).toThrow(/--wave|--canary/);
+    [{ wave: '0' }, '--wave is "0"; expected a number from 1 to 250'],
+    [{ wave: '251' }, '--wave is "251"; expected a number from 1 to 250'],
+    [{ canary: 'all' }, '--canary is "all"; expected a number from 0 to 250'],
+  ])('%o is refused before certificates are selected', (options, message) => {
+    expect(() => waveSizesOf(options)).toThrow(message);
+  });
+
+  test('too many of them are refused', () => {
+    expect(() => wavePlanOf(waveSizesOf({ wave: '10' }), 10_000)).toThrow('expected a larger --wave');
   });
 });
 

@@ -1,6 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import type { RequestedRevocation } from '../../../../src/certificates/requested-revocation.ts';
-import { planRevocation, planText, type RevocationFlags } from '../../../../src/cli/revoke/plan-revocation.ts';
+import {
+  checkRevocationFlags,
+  planRevocation,
+  planText,
+  type RevocationFlags,
+} from '../../../../src/cli/revoke/plan-revocation.ts';
 import type { BundleFacts } from '../../../../src/contract/bundle-record.ts';
 import type { ClusterStatus } from '../../../../src/contract/cluster-certificates.ts';
 import { CERTIFICATE, PENDING, READY, recordOf } from '../../../support/workflows/bundle-records.ts';
@@ -86,4 +91,10 @@ describe('refuses', () => {
   ])('%s', (_what, flags, status, message) => {
     expect(() => plan(flags, status)).toThrow(message);
   });
+});
+
+test('flags that fit no certificate are refused without its status', () => {
+  expect(() => checkRevocationFlags({ reason: 'superseded', revokeAfter: 'soon' })).toThrow('--revoke-after is "soon"');
+  expect(() => checkRevocationFlags({ reason: 'superseded', serial: 'xyz' })).toThrow('--serial is "xyz"');
+  expect(() => checkRevocationFlags({ reason: 'superseded', revokeAfter: '3h', serial: '04:9f' })).not.toThrow();
 });
