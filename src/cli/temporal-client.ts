@@ -73,7 +73,7 @@ export async function openTemporal(maxConnectMs = COMMAND_LIMITS.connectMs, boun
 }
 
 const REMEDY =
-  'Check that it is running and that TEMPORAL_ADDRESS is right. In a cluster: kubectl port-forward service/temporal-frontend 7233.';
+  'Check that it is running and that TEMPORAL_ADDRESS is right. Where it is in a cluster: kubectl port-forward -n <its namespace> service/temporal-frontend 7233.';
 /** In the words of OpenSSL and Node.js. */
 const OF_TLS = /certificate|altnames|alert|wrong version number|tls|ssl/i;
 const TLS_REMEDY =
