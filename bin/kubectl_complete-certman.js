@@ -1,4 +1,6 @@
 #!/usr/bin/env node
 // On the PATH beside kubectl-certman, kubectl asks it what completes a command line.
-process.argv.splice(2, 0, 'complete', '--');
+import { fileURLToPath } from 'node:url';
+
+process.argv.splice(1, 1, fileURLToPath(new URL('./certman.js', import.meta.url)), 'complete', '--');
 await import('./certman.js');
