@@ -2,7 +2,7 @@ import { isFailure } from '../failures/failure.ts';
 import type { KubernetesApi, KubernetesObject, ResourceType } from '../kubernetes/api/kubernetes-api.ts';
 import { clusterOwnersOf } from '../kubernetes/objects/certificate-request.ts';
 import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS } from '../kubernetes/objects/resources.ts';
-import type { Selection } from './selection.ts';
+import { type Selection, selectorFailure } from './selection.ts';
 
 /** A cluster or standalone CertificateRequest that is selected. */
 export interface SelectedObject {
@@ -13,7 +13,7 @@ export interface SelectedObject {
   readonly object: KubernetesObject;
 }
 
-/** By the labels of the ClusterDeployments and standalone CertificateRequests. @throws CertmanError `kubernetes/…` */
+/** By the labels of the ClusterDeployments and standalone CertificateRequests. @throws UsageError for labels that are none; CertmanError `kubernetes/…` */
 export async function* selectObjects(
   kubernetes: KubernetesApi,
   { namespace, selector }: Selection,
@@ -29,7 +29,8 @@ export async function* selectObjects(
       }
     } catch (error) {
       // Without Hive, there are no ClusterDeployments.
-      if (resource !== CLUSTER_DEPLOYMENTS || !isFailure(error, 'kubernetes/notFound')) throw error;
+      if (resource === CLUSTER_DEPLOYMENTS && isFailure(error, 'kubernetes/notFound')) continue;
+      throw selectorFailure(error, selector);
     }
   }
 }

@@ -1,3 +1,4 @@
+import { isFailure } from '../failures/failure.ts';
 import { parseNamespace, UsageError } from './arguments.ts';
 import type { TargetOptions } from './kubectl-options.ts';
 
@@ -22,6 +23,14 @@ export function selectionOf({ selector, all, namespace, allNamespaces }: TargetO
   if (namespace === undefined)
     throw new UsageError('-l and --all need to know where; expected -n <namespace>, or -A for all namespaces');
   return { selector, namespace: parseNamespace(namespace) };
+}
+
+/** A list by `-l` that failed: wrong use where the API server refuses the labels, else the failure as it is. */
+export function selectorFailure(error: unknown, selector: string | undefined): unknown {
+  if (selector === undefined || !isFailure(error, 'kubernetes/invalid')) return error;
+  return new UsageError(
+    `-l is "${selector.slice(0, 200)}"; expected labels such as team=payments,tier!=test. ${error.message}`,
+  );
 }
 
 /** For people: `in namespace ns with labels a=b`. @returns undefined for all. */

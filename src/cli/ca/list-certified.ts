@@ -5,6 +5,7 @@ import { type ProjectionSettings, projectClusterDeployment } from '../../kuberne
 import { observeRequest } from '../../kubernetes/objects/observed-request.ts';
 import { type StandaloneSettings, standaloneView } from '../../kubernetes/objects/request-views.ts';
 import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS } from '../../kubernetes/objects/resources.ts';
+import { selectorFailure } from '../selection.ts';
 
 /** A ClusterDeployment or standalone CertificateRequest that is served, with the names of its certificates. */
 export interface CertifiedNames {
@@ -20,22 +21,26 @@ export interface FleetSelection {
   readonly labelSelector?: string;
 }
 
-/** Those that are served, without those that have no valid name. @throws CertmanError `kubernetes/…`. */
+/** Those that are served, without those that have no valid name. @throws UsageError for labels that are none; CertmanError `kubernetes/…`. */
 export async function listCertified(
   kubernetes: KubernetesApi,
   settings: ProjectionSettings & StandaloneSettings,
   selection: FleetSelection,
 ): Promise<readonly CertifiedNames[]> {
   const found: CertifiedNames[] = [];
-  for await (const object of kubernetes.list(CLUSTER_DEPLOYMENTS, selection)) {
-    const projected = projectClusterDeployment(object, settings);
-    if (projected.kind === 'cluster') found.push(...namesOf(projected.view));
+  try {
+    for await (const object of kubernetes.list(CLUSTER_DEPLOYMENTS, selection)) {
+      const projected = projectClusterDeployment(object, settings);
+      if (projected.kind === 'cluster') found.push(...namesOf(projected.view));
+    }
+    for await (const object of kubernetes.list(CERTIFICATE_REQUESTS, selection)) {
+      const request = observeRequest(object);
+      if (request.owner === undefined) found.push(...namesOf(standaloneView(settings, request)));
+    }
+    return found;
+  } catch (error) {
+    throw selectorFailure(error, selection.labelSelector);
   }
-  for await (const object of kubernetes.list(CERTIFICATE_REQUESTS, selection)) {
-    const request = observeRequest(object);
-    if (request.owner === undefined) found.push(...namesOf(standaloneView(settings, request)));
-  }
-  return found;
 }
 
 function namesOf(view: ClusterView): readonly CertifiedNames[] {

@@ -3,7 +3,7 @@ import { describe, expect, it, test } from 'vitest';
 import { UsageError } from '../../../src/cli/arguments.ts';
 import { confirm } from '../../../src/cli/confirm.ts';
 import { previewOf } from '../../../src/cli/renew-selection.ts';
-import { selectionOf } from '../../../src/cli/selection.ts';
+import { selectionOf, selectorFailure } from '../../../src/cli/selection.ts';
 import { forEachTarget, formatResults, parseTarget, readTargets, throwIfFailed } from '../../../src/cli/targets.ts';
 import { CertmanError } from '../../../src/failures/failure.ts';
 import type { KubernetesApi, KubernetesObject, ResourceType } from '../../../src/kubernetes/api/kubernetes-api.ts';
@@ -110,6 +110,17 @@ test.each([
   const shown = previewOf(row && { cluster: 'ns/c1', ...row });
   if (typeof text === 'string') expect(shown).toBe(text);
   else expect(shown).toMatch(text);
+});
+
+test('labels that the API server refuses are wrong use; any other failure of a list stays', () => {
+  const refused = new CertmanError({ code: 'kubernetes/invalid', message: "found '=', expected: ','" });
+  expect(selectorFailure(refused, 'a==b=c')).toBeInstanceOf(UsageError);
+  expect(selectorFailure(refused, 'a==b=c')).toMatchObject({
+    message: `-l is "a==b=c"; expected labels such as team=payments,tier!=test. found '=', expected: ','`,
+  });
+  expect(selectorFailure(refused, undefined)).toBe(refused);
+  const other = new CertmanError({ code: 'kubernetes/unreachable', message: 'no answer' });
+  expect(selectorFailure(other, 'a=b')).toBe(other);
 });
 
 describe('the annotation of a pause', () => {
