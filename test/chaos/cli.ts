@@ -25,9 +25,9 @@ function wholeNumber(least: number, most: number): (text: string) => number {
 
 const options = new Command('chaos')
   .description(
-    'Issues, renews and deletes certificates on the real local parts, with two workers that are killed by SIGKILL\n' +
-      'before and after each of their requests, and at random, while parts of the API server and Temporal refuse\n' +
-      'requests for a while. Then checks at the CA, Route 53, the API server and Temporal that nothing was lost, issued\n' +
+    'Issues, renews and deletes certificates on the real local parts, with two workers that are killed by SIGKILL ' +
+      'before and after each of their requests, and at random, while parts of the API server and Temporal refuse ' +
+      'requests for a while. Then checks at the CA, Route 53, the API server and Temporal that nothing was lost, issued ' +
       'twice, left behind or is stuck.',
   )
   .option('--short', 'each instant once, 40 clusters; some five minutes on two cores', false)

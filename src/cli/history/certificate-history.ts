@@ -70,7 +70,7 @@ const WHY: Readonly<Record<OrderReason, string>> = {
   RenewalDue: 'its renewal was due',
   RevocationRequested: 'an operator revoked the certificate before it',
   CampaignRequested: 'a campaign replaced it',
-  RenewRequested: 'a person asked for it',
+  RenewRequested: 'an operator requested it',
 };
 
 /** Newest first. */

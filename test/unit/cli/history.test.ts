@@ -80,7 +80,7 @@ describe('the certificates of a cluster', () => {
     expect(
       history.map(({ serialNumber, why, by, fate, replacedBy }) => [serialNumber, why, by, fate, replacedBy]),
     ).toEqual([
-      ['3', 'a person asked for it', 'alice@laptop', 'in use', undefined],
+      ['3', 'an operator requested it', 'alice@laptop', 'in use', undefined],
       ['2', 'the one before was revoked', 'the CA', 'replaced', '3'],
       ['9', 'its renewal was due', 'certman', 'in use', undefined],
       ['1', 'no certificate in the Secret', 'certman', 'revoked', '2'],
