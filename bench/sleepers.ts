@@ -83,7 +83,7 @@ export async function benchSleepers(options: SleepersBenchOptions): Promise<Slee
   const progress = progressLog();
   progress('starting the local parts');
   await rm(join(stateDir, STORE), { force: true });
-  const stack = await startStack({ stateDir, temporal: { dbFilename: STORE } });
+  const stack = await startStack({ stateDir, temporal: { dbFilename: STORE, cachesSearchAttributes: true } });
   try {
     const { zoneId } = await stack.createZone(ZONE);
     const managementCluster = await prepareManagementCluster(stack);

@@ -237,8 +237,14 @@ export interface TemporalPorts {
   readonly metricsPort: number;
 }
 
+/** Address and options of the development server. */
+interface TemporalConfiguration extends ListenAddress, TemporalPorts {
+  readonly dbFilename?: string;
+  readonly cachesSearchAttributes?: true;
+}
+
 /** Flags of the Temporal CLI for the development server. */
-export function temporalFlags(at: ListenAddress & TemporalPorts & { readonly dbFilename?: string }): readonly string[] {
+export function temporalFlags(at: TemporalConfiguration): readonly string[] {
   return [
     'server',
     'start-dev',
@@ -249,6 +255,9 @@ export function temporalFlags(at: ListenAddress & TemporalPorts & { readonly dbF
     '--log-level=error',
     '--dynamic-config-value=system.enableActivityEagerExecution=true',
     '--dynamic-config-value=matching.useNewMatcher=true',
+    ...(at.cachesSearchAttributes === true
+      ? ['--dynamic-config-value=system.forceSearchAttributesCacheRefreshOnRead=false']
+      : []),
     ...(at.dbFilename === undefined ? [] : [`--db-filename=${at.dbFilename}`]),
   ];
 }

@@ -15,6 +15,11 @@ export interface TemporalOptions {
   readonly store?: 'sqlite' | 'postgres';
   /** File of the development server's store, relative to the state folder. Default: in memory. */
   readonly dbFilename?: string;
+  /**
+   * The development server keeps search attributes in memory, as a server of production does: it knows new ones some seconds
+   * later, and does not read its metadata again for each workflow of a list.
+   */
+  readonly cachesSearchAttributes?: true;
 }
 
 /** Addresses of the server. */
@@ -34,7 +39,7 @@ export interface Temporal extends Part, TemporalEndpoints {
 
 /** Starts Temporal's development server, with the Web UI. */
 export async function startTemporal(context: PartContext, options: TemporalOptions = {}): Promise<Temporal> {
-  const { dbFilename } = options;
+  const { dbFilename, cachesSearchAttributes } = options;
   const part = await startPart(
     {
       name: 'temporal',
@@ -45,6 +50,7 @@ export async function startTemporal(context: PartContext, options: TemporalOptio
           host: '127.0.0.1',
           ...ports,
           ...(dbFilename === undefined ? {} : { dbFilename: resolve(context.stateDir, dbFilename) }),
+          ...(cachesSearchAttributes === undefined ? {} : { cachesSearchAttributes }),
         }),
       }),
       isReady: async ({ port }) => {
