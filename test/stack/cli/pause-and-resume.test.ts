@@ -91,7 +91,7 @@ describe('a selection', () => {
   });
 
   test('by a selector that is none is refused by the API server', async () => {
-    const { output } = await expectExit(certman('pause', '-l', '=', '-n', namespace, '--yes'), 1);
-    expect(output).toMatch(/refused to list clusterdeployments.*400/);
+    const { output } = await expectExit(certman('pause', '-l', '=', '-n', namespace, '--yes'), 2);
+    expect(output).toMatch(/expected labels such as.*refused to list clusterdeployments.*400/);
   });
 });
