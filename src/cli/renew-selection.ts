@@ -1,20 +1,17 @@
 /** Renewal of several clusters, or a preview of a renewal. */
 import type { Client } from '@temporalio/client';
-import { loadSettings } from '../configuration/load-configuration.ts';
 import { type RenewedCertificate, renew } from '../contract/cluster-certificates.ts';
 import { CertmanError } from '../failures/failure.ts';
-import { findClusterWorkflow, updateCluster } from './cluster-workflow.ts';
+import { updateCluster } from './cluster-workflow.ts';
 import { type ConfirmOptions, confirmWithin } from './confirm.ts';
 import type { TargetOptions } from './kubectl-options.ts';
-import { withKubernetes } from './kubernetes-client.ts';
-import { requireSameManagementCluster } from './management-cluster.ts';
 import { formatInstant, formatRelative } from './output.ts';
 import { commandLine } from './program-name.ts';
+import { askEachWorkflow, withSelectedClusters } from './selected-clusters.ts';
 import type { StartUpdate } from './send-update.ts';
 import { fleetFromTemporal } from './status/from-temporal.ts';
 import type { FleetRow } from './status/status-view.ts';
-import { forEachTarget, parseTarget, readTargets, type Target, type TargetResult, type Targets } from './targets.ts';
-import { withTemporal } from './temporal-client.ts';
+import { forEachTarget, parseTarget, type Target, type TargetResult, type Targets } from './targets.ts';
 import type { TimeBound } from './time-bound.ts';
 import { TimedRequest } from './timed-request.ts';
 
@@ -44,25 +41,18 @@ async function renewTarget(
   options: RenewSelectionOptions,
   bound: TimeBound | undefined,
 ): Promise<readonly TargetResult[]> {
-  const { managementCluster } = loadSettings(process.env, ['managementCluster']);
-  const targets = await withKubernetes((kubernetes) => readTargets(kubernetes, target), options, bound?.signal());
-  return await withTemporal(async (client) => {
-    // What is selected there is renewed by name in Temporal: of another cluster, those would be other clusters.
-    await requireSameManagementCluster(client, managementCluster, options, bound);
+  return await withSelectedClusters(target, options, bound, async (selected) => {
+    const { client, managementCluster, targets } = selected;
     if (options.dryRun === true) return await preview(client, managementCluster, targets);
     const question = `This would order new certificates for ${targets.described}; a new certificate of its API restarts a cluster's kube-apiserver.`;
     await confirmWithin(bound, question, options);
-    return await forEachTarget(targets, async ({ namespace, name }) => {
-      const request = new TimedRequest(bound, commandLine(`explain ${namespace}/${name}`));
-      return await request.run(async () => {
-        const handle = await findClusterWorkflow(client, managementCluster, { namespace, name });
-        if (handle === undefined) throw notServed(`${namespace}/${name}`);
-        const start: StartUpdate<readonly RenewedCertificate[]> = (run, sent) =>
-          run.startUpdate(renew, { ...sent, args: [{ bundleName: options.bundle }] });
-        return renewedText(await updateCluster(client, handle, start, { request }));
-      });
+    return await askEachWorkflow(selected, bound, async (handle, request, cluster) => {
+      if (handle === undefined) throw notServed(cluster);
+      const start: StartUpdate<readonly RenewedCertificate[]> = (run, sent) =>
+        run.startUpdate(renew, { ...sent, args: [{ bundleName: options.bundle }] });
+      return renewedText(await updateCluster(client, handle, start, { request }));
     });
-  }, bound);
+  });
 }
 
 function renewedText(renewed: readonly RenewedCertificate[]): string {

@@ -2,18 +2,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import { isPending } from '../certificates/renewal-request.ts';
-import { loadSettings } from '../configuration/load-configuration.ts';
 import type { ClusterStatus } from '../contract/cluster-certificates.ts';
 import { renewalWithdrawn } from '../contract/renewal-withdrawal.ts';
 import { CertmanError } from '../failures/failure.ts';
-import { findClusterWorkflow, queryClusterStatus, withClusterWorkflow } from './cluster-workflow.ts';
+import { queryClusterStatus, withClusterWorkflow } from './cluster-workflow.ts';
 import { confirmWithin } from './confirm.ts';
-import { withKubernetes } from './kubernetes-client.ts';
-import { requireSameManagementCluster } from './management-cluster.ts';
 import { commandLine } from './program-name.ts';
 import type { RenewSelectionOptions } from './renew-selection.ts';
-import { forEachTarget, parseTarget, readTargets, type Target, type TargetResult } from './targets.ts';
-import { withTemporal } from './temporal-client.ts';
+import { askEachWorkflow, withSelectedClusters } from './selected-clusters.ts';
+import { parseTarget, type Target, type TargetResult } from './targets.ts';
 import type { TimeBound } from './time-bound.ts';
 import { TimedRequest } from './timed-request.ts';
 
@@ -57,20 +54,15 @@ async function withdrawSelection(
   options: RenewSelectionOptions,
   bound: TimeBound | undefined,
 ): Promise<readonly TargetResult[]> {
-  const { managementCluster } = loadSettings(process.env, ['managementCluster']);
-  const targets = await withKubernetes((kubernetes) => readTargets(kubernetes, target), options, bound?.signal());
-  return await withTemporal(async (client) => {
-    await requireSameManagementCluster(client, managementCluster, options, bound);
-    if (options.dryRun !== true)
-      await confirmWithin(bound, `This would withdraw the requested renewals of ${targets.described}.`, options);
-    return await forEachTarget(targets, async ({ namespace, name }) => {
-      const request = new TimedRequest(bound, commandLine(`explain ${namespace}/${name}`));
-      return await request.run(async () => {
-        const handle = await findClusterWorkflow(client, managementCluster, { namespace, name });
-        return handle === undefined ? NONE : await withdraw(client, handle, options, request);
-      });
-    });
-  }, bound);
+  return await withSelectedClusters(target, options, bound, async (selected) => {
+    if (options.dryRun !== true) {
+      const question = `This would withdraw the requested renewals of ${selected.targets.described}.`;
+      await confirmWithin(bound, question, options);
+    }
+    return await askEachWorkflow(selected, bound, async (handle, request) =>
+      handle === undefined ? NONE : await withdraw(selected.client, handle, options, request),
+    );
+  });
 }
 
 const NONE = 'no requested renewal is pending';
